@@ -1,0 +1,25 @@
+"""The drawings, a module per family; importing this package registers every kind in the catalog."""
+
+from for_retrieval.data.scenes.drawings import (  # noqa: F401  (imported to register)
+    animals,
+    buildings,
+    containers,
+    craft,
+    cycles,
+    furniture,
+    garden,
+    livestock,
+    luggage,
+    pavement,
+    people,
+    plants,
+    play,
+    playground,
+    roadside,
+    rolling,
+    street,
+    towers,
+    transport,
+    vehicles,
+    wildlife,
+)

@@ -1,0 +1,26 @@
+"""Errors that a user can act on: one sentence that says what was wrong, where, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ForError(Exception):
+    """Something failed that the user can act on. The CLI prints it without a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(ForError):
+    """The command or its configuration was wrong; nothing was tried."""
+
+    exit_code = 2
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A clause naming the valid word closest to `word`: ``"; did you mean 'size'?"`` or all of them."""
+    options = sorted(known)
+    if close := difflib.get_close_matches(word, options, n=1, cutoff=0.5):
+        return f"did you mean {close[0]!r}?"
+    return f"valid are: {', '.join(options)}"

@@ -1,0 +1,222 @@
+"""params.yaml as typed, checked values: every knob that changes a result, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from for_retrieval.errors import UsageError, nearest
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A block of params.yaml. Unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Scenes(Section):
+    """The generated scenes (`data.kind: scenes`)."""
+
+    size: Annotated[int, Field(ge=32, le=1024)]
+    train: Count
+    val: Count
+    test: Count
+    novel: list[str]
+
+
+class SplitRatio(Section):
+    """How images without a split of their own are divided, by a hash of their content."""
+
+    train: Share
+    val: Share
+    test: Share
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> SplitRatio:
+        if abs(self.train + self.val + self.test - 1) > 1e-6:
+            raise ValueError("train + val + test must be 1")
+        return self
+
+
+class Data(Section):
+    """Where images and annotations come from."""
+
+    kind: Literal["scenes", "coco", "folder"]
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    root: str
+    images: str
+    annotations: str
+    splits: str | None
+    split_ratio: SplitRatio
+    categories: str | None
+    novel: list[str]
+    min_side: Count
+    max_pixels: Count
+    max_broken: Share
+    scenes: Scenes
+
+
+class Fractions(Section):
+    """Which parts of the training images may use their labels."""
+
+    percent: list[Annotated[float, Field(gt=0, le=100)]]
+    min_images: Count
+
+
+class Model(Section):
+    """The image and text tower, and the training-free representations."""
+
+    name: str
+    pretrained: str
+    input_size: Annotated[int, Field(ge=32, le=2048)]
+    prompts: list[Annotated[str, Field(pattern=r"\{\}")]]
+    batch_size: Count
+    clusters: Count
+    pool: Count
+
+
+class Head(Section):
+    """The SUM-CLIP head."""
+
+    queries: Count
+    width: Count
+    layers: Count
+    heads: Count
+    feed_forward: Count
+    temperature: Positive
+
+
+class Vocabulary(Section):
+    """The open vocabulary of the pseudo-labels."""
+
+    nouns: str | None
+    attributes: bool
+    max_phrases: Count
+
+
+class Pseudo(Section):
+    """How the teacher's scores become pseudo-labels."""
+
+    weight: Weight
+    teacher: Literal["ensemble", "cluster-clip"]
+    positive: Share
+    ignore: Annotated[float, Field(ge=1)]
+
+
+class Weighted(Section):
+    """An objective with nothing to set but its weight."""
+
+    weight: Weight
+
+
+class Run(Section):
+    """One row group of the comparison: what may be used, and from which seeds."""
+
+    fraction: Annotated[float, Field(gt=0, le=100)]
+    vocabulary: Literal["in", "held_out"]
+    seeds: Annotated[list[int], Field(min_length=1)]
+
+
+class Train(Section):
+    """Finetuning of the head."""
+
+    steps: Count
+    warmup: Annotated[int, Field(ge=0)]
+    batch_size: Count
+    learning_rate: Positive
+    weight_decay: Weight
+    clip: Positive
+    checkpoint_every: Count
+    base: Weighted
+    pseudo: Pseudo
+    keep: Weighted
+    vocabulary: Vocabulary
+    runs: dict[str, Run]
+
+
+class Evaluate(Section):
+    """The metric."""
+
+    k: Count
+    rare: Count
+    draws: Count
+    small: Share
+
+
+class Index(Section):
+    """Which images can be searched, and by which run's model."""
+
+    run: str
+    gallery: list[Literal["train", "val", "test"]]
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    seed: int
+    data: Data
+    fractions: Fractions
+    model: Model
+    head: Head
+    train: Train
+    evaluate: Evaluate
+    index: Index
+
+    @model_validator(mode="after")
+    def _runs_exist(self) -> Params:
+        for name, run in self.train.runs.items():
+            if run.fraction not in self.fractions.percent:
+                raise ValueError(f"train.runs.{name}.fraction {run.fraction:g} is not in fractions.percent")
+        if self.index.run not in self.train.runs:
+            raise ValueError(f"index.run {self.index.run!r} is not in train.runs; {nearest(self.index.run, self.train.runs)}")
+        return self
+
+
+def _sentence(path: Path, error: dict[str, Any]) -> str:
+    keys = [str(key) for key in error["loc"]]
+    where = ".".join(keys)
+    if error["type"] == "extra_forbidden":
+        known = _fields_at(keys[:-1])
+        return f"{path}: unknown key {where!r}; {nearest(keys[-1], known)}"
+    if error["type"] == "missing":
+        return f"{path}: the key {where!r} is missing"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{path}: {where}: {message} (it is {error['input']!r})" if where else f"{path}: {message}"
+
+
+def _fields_at(keys: list[str]) -> list[str]:
+    model: Any = Params
+    for key in keys:
+        field = getattr(model, "model_fields", {}).get(key)
+        annotation = field.annotation if field else model
+        arguments = getattr(annotation, "__args__", ())
+        model = next((a for a in arguments if hasattr(a, "model_fields")), annotation)
+    return list(getattr(model, "model_fields", {}))
+
+
+def load_params(path: Path) -> Params:
+    """Read and check params.yaml.
+
+    Raises:
+        UsageError: the file is missing, is no YAML, or holds an unknown, missing or wrong value.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path} does not exist; run this inside the project") from None
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise UsageError(f"{path} must hold sections such as 'data:' and 'model:'")
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise UsageError("\n".join(_sentence(path, dict(e)) for e in error.errors())) from None
