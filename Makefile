@@ -1,0 +1,40 @@
+# Everything runs in .venv, which the first target that needs it makes.
+SHELL := bash
+PY := .venv/bin/python
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+export DO_NOT_TRACK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help repro test lint tower clean
+
+help:  ## print this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+.venv/run: pyproject.toml
+	python3 -m venv .venv
+	$(PY) -m pip install --disable-pip-version-check -q -e .
+	@touch $@
+
+.venv/test: .venv/run
+	$(PY) -m pip install --disable-pip-version-check -q -e '.[test]'
+	@touch $@
+
+repro: .venv/run  ## install, run every stage that has something to do, answer "red car"
+	dvc repro
+	for-cli query "red car" --gallery var/red-car.html --sheet var/red-car.png
+
+test: .venv/test  ## install the test extra, run the tests
+	$(PY) -m pytest
+
+lint: .venv/test  ## ruff and mypy
+	ruff check .
+	ruff format --check .
+	mypy
+
+tower: .venv/run  ## train the embedded tower anew (an hour; pretrain/README.md)
+	$(PY) -m pip install --disable-pip-version-check -q -e '.[pretrain]'
+	cd pretrain && dvc repro
+
+clean:  ## remove what the stages made, and the caches
+	rm -rf data/prepared data/fractions data/pseudo data/evaluation data/index data/cache data/*.json models var

@@ -1,0 +1,161 @@
+"""The tables that every later stage reads: images, the objects in them, and what the set is about."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from for_retrieval.errors import ForError
+from for_retrieval.files import atomic, read_json, write_json
+
+IMAGE_COLUMNS = {
+    "image_id": "str",
+    "path": "str",  # relative to the image root, posix
+    "width": "int32",  # px, after EXIF orientation
+    "height": "int32",
+    "hash": "str",  # sha256 of the file's bytes
+    "split": "str",  # train, val or test
+}
+OBJECT_COLUMNS = {
+    "image_id": "str",
+    "x": "float32",  # px from the left edge of the upright image
+    "y": "float32",
+    "w": "float32",  # px, above 0; x + w ends inside the image
+    "h": "float32",
+    "category": "str",
+    "attributes": "str",  # a JSON object such as {"colour": "red"}
+    "crowd": "bool",  # the box holds many instances
+}
+_REMEDY = "run `dvc repro prepare`"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a reader of one annotation format returns, before any image was opened.
+
+    images: image_id, path, width, height (px as the annotations say, 0 where they say nothing).
+    objects: the columns of OBJECT_COLUMNS, boxes clipped to the image.
+    broken: files that are known to be unusable already, as {path, reason}.
+    """
+
+    images: pd.DataFrame
+    objects: pd.DataFrame
+    categories: list[str] = field(default_factory=list)
+    synonyms: dict[str, list[str]] = field(default_factory=dict)
+    hypernyms: dict[str, list[str]] = field(default_factory=dict)
+    broken: list[dict[str, str]] = field(default_factory=list)
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What a set is about.
+
+    root: the image folder as written in params.yaml, usable from the project folder.
+    colours: the colour words of attribute queries; empty where objects have no colour.
+    broken: images left out, as {path, reason}. dropped: how many of what was left out on purpose.
+    digest: sha256 over both tables; `Records` fills it in.
+    """
+
+    name: str
+    root: str
+    base: list[str]
+    novel: list[str]
+    synonyms: dict[str, list[str]] = field(default_factory=dict)
+    hypernyms: dict[str, list[str]] = field(default_factory=dict)
+    colours: list[str] = field(default_factory=list)
+    broken: list[dict[str, str]] = field(default_factory=list)
+    dropped: dict[str, int] = field(default_factory=dict)
+    digest: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Records:
+    """One prepared set. However it is built, its rows are typed and sorted and its digest is right."""
+
+    images: pd.DataFrame
+    objects: pd.DataFrame
+    info: DatasetInfo
+
+    def __post_init__(self) -> None:
+        images = _normalised(self.images, IMAGE_COLUMNS)
+        objects = _normalised(self.objects, OBJECT_COLUMNS)
+        info = dataclasses.replace(self.info, digest=_digest(images, objects))
+        for name, value in (("images", images), ("objects", objects), ("info", info)):
+            object.__setattr__(self, name, value)
+
+    def paths(self, project: Path) -> list[Path]:
+        """Where each image lies, in the order of `images`; `project` is the folder of params.yaml."""
+        return [project / self.info.root / path for path in self.images["path"]]
+
+    def save(self, folder: Path) -> None:
+        """Write images.parquet, objects.parquet and dataset.json; equal records give equal bytes."""
+        _write_table(self.images, folder / "images.parquet")
+        _write_table(self.objects, folder / "objects.parquet")
+        write_json(folder / "dataset.json", dataclasses.asdict(self.info))
+
+
+def empty_objects() -> pd.DataFrame:
+    """An objects table without rows."""
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in OBJECT_COLUMNS.items()})
+
+
+def load_records(folder: Path) -> Records:
+    """Read what `Records.save` wrote.
+
+    Raises:
+        ForError: a file is missing or damaged, or the files do not belong together.
+    """
+    content = read_json(folder / "dataset.json", _REMEDY)
+    try:
+        info = DatasetInfo(**content)
+    except TypeError:
+        raise ForError(f"{folder / 'dataset.json'} was written by another version; {_REMEDY}") from None
+    images, objects = (_read_table(folder / f"{name}.parquet") for name in ("images", "objects"))
+    records = Records(images, objects, info)
+    if records.info.digest != info.digest:
+        raise ForError(f"the tables in {folder} do not belong to its dataset.json; {_REMEDY}")
+    return records
+
+
+def _normalised(frame: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
+    typed = frame[list(columns)].astype(columns)
+    return typed.sort_values(list(columns), kind="stable", ignore_index=True)
+
+
+def _digest(*frames: pd.DataFrame) -> str:
+    digest = hashlib.sha256()
+    for frame in frames:
+        for name in frame.columns:
+            digest.update(str(name).encode())
+            values = frame[name].to_numpy()
+            if values.dtype.kind in "ifb":
+                digest.update(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes())
+            else:
+                digest.update(json.dumps(values.tolist()).encode())
+    return digest.hexdigest()
+
+
+def _write_table(frame: pd.DataFrame, path: Path) -> None:
+    # Without pandas' metadata, which names the version of pandas: equal tables give equal bytes.
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        return pq.read_table(path, partitioning=None).to_pandas()
+    except FileNotFoundError:
+        raise ForError(f"{path} does not exist; {_REMEDY}") from None
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise ForError(f"{path} is not a readable Parquet file ({reason}); {_REMEDY}") from None

@@ -1,0 +1,78 @@
+"""The comparison that people read: methods and label fractions side by side, as JSON, table and plot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from for_retrieval.evaluate.plots import plot_comparison
+from for_retrieval.files import write_json, write_text
+
+NAMES = {
+    "clip": "CLIP (global)",
+    "dense-clip": "Dense-CLIP",
+    "cluster-clip": "Cluster-CLIP",
+    "ensemble": "ensemble of global, cluster and pooled dense",
+    "for": "FOR",
+}
+VOCABULARY = {
+    "none": "",
+    "in": "novel names in the pseudo vocabulary",
+    "held_out": "novel names held out of it",
+}
+KEYS = ["query_set", "method", "label_fraction", "vocabulary", "subset"]
+
+
+def summarise(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Mean over seeds of each (query set, method, fraction, vocabulary, subset), with the number of seeds."""
+    frame = pd.DataFrame(rows)
+    groups = frame.groupby(KEYS, sort=False)
+    return groups.agg(
+        map50=("map50", "mean"),
+        map50_r40=("map50_r40", "mean"),
+        seeds=("seed", "nunique"),
+        n_categories=("n_categories", "first"),
+    ).reset_index()
+
+
+def describe(method: str, fraction: float, vocabulary: str) -> str:
+    """``FOR, 100 % of the labels, novel names in the pseudo vocabulary``."""
+    if method != "for":
+        return f"{NAMES[method]}, no training"
+    return f"{NAMES[method]}, {fraction:g} % of the labels, {VOCABULARY[vocabulary]}"
+
+
+def markdown(table: pd.DataFrame, title: str) -> str:
+    """One table for each query set; each cell is mAP@50 / mAP@50 r40."""
+    lines = [
+        f"# {title}",
+        "",
+        "Each cell: mAP@50 / mAP@50 r40 (40 relevant images kept per query), mean over the seeds. Test split, exact.",
+    ]
+    for name, part in table.groupby("query_set", sort=False):
+        subsets = [s for s in ("base", "novel", "all", "small") if s in set(part["subset"])]
+        counts = part.drop_duplicates("subset").set_index("subset")["n_categories"]
+        lines += ["", f"## Queries: {name}", ""]
+        lines += ["| method | seeds | " + " | ".join(f"{s} ({counts[s]})" for s in subsets) + " |"]
+        lines += ["| --- | --- |" + " --- |" * len(subsets)]
+        for (method, fraction, vocabulary), group in part.groupby(KEYS[1:4], sort=False):
+            cells = group.set_index("subset")
+            values = [f"{cells.map50[s]:.1f} / {cells.map50_r40[s]:.1f}" for s in subsets]
+            what = describe(str(method), float(fraction), str(vocabulary))
+            lines.append(f"| {what} | {cells['seeds'].iloc[0]} | " + " | ".join(values) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def compare(rows: list[dict[str, Any]], out: Path) -> None:
+    """Write compare.json, compare.md and compare.png into `out`."""
+    write_json(out / "compare.json", {"rows": rows})
+    if not rows:
+        write_text(out / "compare.md", "# Nothing to compare\n\nThe test split has no annotated objects.\n")
+        plot_comparison(pd.DataFrame(columns=[*KEYS, "map50_r40"]), out / "compare.png", "nothing to compare")
+        return
+    table = summarise(rows)
+    title = f"Comparison on {rows[0]['benchmark']}"
+    write_text(out / "compare.md", markdown(table, title))
+    plot_comparison(table, out / "compare.png", title)

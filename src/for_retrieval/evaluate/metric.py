@@ -1,0 +1,65 @@
+"""mAP@50 and its rare variant r40, on a matrix of scores; exact and free of any index."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scores = NDArray[np.float32]
+Relevant = NDArray[np.bool_]
+
+
+def rank(scores: Scores) -> NDArray[np.intp]:
+    """Positions of the images from best to worst; ties keep the order of the rows, which is by image id.
+
+    Scores are rounded to 1e-6, so that the last bits of a sum do not decide.
+    """
+    return np.argsort(-np.round(scores.astype(np.float64), 6), kind="stable")
+
+
+def average_precision(relevant_by_rank: Relevant, k: int) -> float:
+    """AP@k of one query (method.md): ``1 / min(n, k) * sum over r <= k of precision@r * rel(r)``.
+
+    Args:
+        relevant_by_rank: for every image, best first, whether it is relevant; n of them are.
+
+    Raises:
+        ValueError: no image is relevant.
+    """
+    n = int(relevant_by_rank.sum())
+    if n == 0:
+        raise ValueError("average precision needs a relevant image")
+    top = relevant_by_rank[:k].astype(np.float64)
+    precision = np.cumsum(top) / np.arange(1, len(top) + 1)
+    return float((precision * top).sum() / min(n, k))
+
+
+def average_precisions(scores: Scores, relevant: Relevant, k: int) -> NDArray[np.float64]:
+    """AP@k of each query: scores and relevance [images, queries] -> [queries]; NaN where nothing is relevant."""
+    out = np.full(scores.shape[1], np.nan)
+    for q in range(scores.shape[1]):
+        if relevant[:, q].any():
+            out[q] = average_precision(relevant[rank(scores[:, q]), q], k)
+    return out
+
+
+def rare_average_precisions(
+    scores: Scores, relevant: Relevant, k: int, rare: int, draws: int, seed: int
+) -> NDArray[np.float64]:
+    """AP@k with at most `rare` relevant images kept beside all irrelevant ones; mean over seeded draws.
+
+    A query that has no more than `rare` relevant images is the same in every draw.
+    """
+    out = np.full(scores.shape[1], np.nan)
+    for q in range(scores.shape[1]):
+        hits = np.flatnonzero(relevant[:, q])
+        if len(hits) == 0:
+            continue
+        order = rank(scores[:, q])
+        values = []
+        for draw in range(draws if len(hits) > rare else 1):
+            keep = ~relevant[:, q]
+            keep[np.random.default_rng([seed, q, draw]).permutation(hits)[:rare]] = True
+            values.append(average_precision(relevant[order[keep[order]], q], k))
+        out[q] = np.mean(values)
+    return out

@@ -1,0 +1,103 @@
+"""Encode a set's images with the frozen tower: the stage `features`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from for_retrieval.data.images import open_image
+from for_retrieval.data.records import Records
+from for_retrieval.files import write_json
+from for_retrieval.model.feature_store import FeatureStore
+from for_retrieval.model.tower import Features, Tower, picture
+from for_retrieval.params import Params
+
+SHARD = 512  # images a shard: what a kill can cost
+
+
+class _Pictures(Dataset[Tensor]):
+    def __init__(self, paths: list[Path], tower: Tower, max_pixels: int, min_side: int) -> None:
+        self.paths, self.max_pixels, self.min_side = paths, max_pixels, min_side
+        self.shape = tower  # read for input size and normalisation only
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, i: int) -> Tensor:
+        return picture(open_image(self.paths[i], self.max_pixels, self.min_side), self.shape)
+
+
+def store_for(tower: Tower, cache: Path) -> FeatureStore:
+    """The feature store of `tower` below the cache folder."""
+    return FeatureStore(cache / "features" / tower.id)
+
+
+def encode(records: Records, tower: Tower, params: Params, project: Path, cache: Path, workers: int) -> int:
+    """Encode what has no features yet; returns how many images that were.
+
+    Raises:
+        ForError: an image that `prepare` accepted can no longer be read.
+    """
+    store = store_for(tower, cache)
+    paths = dict(zip(records.images["hash"], records.paths(project), strict=True))
+    todo = store.missing(records.images["hash"].tolist())
+    pictures = _Pictures([paths[h] for h in todo], tower, params.data.max_pixels, params.data.min_side)
+    loader = DataLoader(
+        pictures, batch_size=params.model.batch_size, num_workers=workers if len(todo) > SHARD else 0
+    )
+    columns = (TextColumn("encoding images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not todo) as progress:
+        bar = progress.add_task("", total=len(todo))
+        done, pending = 0, 0
+        held: list[Features] = []
+        for batch in loader:
+            held.append(tower.features(batch))
+            pending += len(batch)
+            progress.advance(bar, len(batch))
+            if pending >= SHARD:
+                store.add(todo[done : done + pending], _joined(held))
+                done, pending, held = done + pending, 0, []
+        if pending:
+            store.add(todo[done:], _joined(held))
+    return len(todo)
+
+
+def _joined(parts: list[Features]) -> Features:
+    return Features(
+        torch.cat([p.patches for p in parts]),
+        torch.cat([p.dense for p in parts]),
+        torch.cat([p.pooled for p in parts]),
+    )
+
+
+def load_split(records: Records, tower: Tower, cache: Path, split: str) -> tuple[list[str], Features]:
+    """The image ids of a split, sorted, and their features."""
+    rows = records.images[records.images["split"] == split]
+    return rows["image_id"].tolist(), store_for(tower, cache).load(rows["hash"].tolist())
+
+
+def chunks(features: Features, size: int, device: torch.device) -> Iterator[Features]:
+    """`features` in pieces of `size` images, in float32 on `device`."""
+    for start in range(0, len(features.dense), size):
+        yield features.rows(slice(start, start + size)).to(device)
+
+
+def write_summary(path: Path, records: Records, tower: Tower) -> None:
+    """What was encoded, and by what: the stage's tracked output (the features themselves are a cache)."""
+    write_json(
+        path,
+        {
+            "tower": tower.id,
+            "images": len(records.images),
+            "dataset": records.info.digest,
+            "grid": list(tower.grid),
+            "patch_dim": tower.patch_dim,
+            "dim": tower.dim,
+        },
+    )

@@ -1,0 +1,71 @@
+"""open_clip's text tower without torch: an ONNX graph, and its tokenizer as a file of the Rust library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from open_clip import SimpleTokenizer
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
+from torch import Tensor, nn
+
+START, END = "<start_of_text>", "<end_of_text>"
+# As open_clip's SimpleTokenizer splits, for text in lower case.
+PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+
+
+def export_text(model: Any, tokenizer: SimpleTokenizer, folder: Path) -> dict[str, object]:
+    """Write text.onnx and tokenizer.json into `folder`; returns their entries of bundle.json."""
+    length = int(tokenizer.context_length)
+    graph = _TextGraph(model, length).eval()
+    ids = torch.tensor([[tokenizer.sot_token_id, 320, tokenizer.eot_token_id]]).repeat(2, 1)
+    axes = {0: "batch", 1: "tokens"}
+    device = next(model.parameters()).device
+    try:
+        torch.onnx.export(
+            graph.cpu(),
+            (ids, torch.ones_like(ids)),
+            str(folder / "text.onnx"),
+            input_names=["input_ids", "attention_mask"],
+            output_names=["embedding"],
+            dynamic_axes={"input_ids": axes, "attention_mask": axes, "embedding": {0: "batch"}},
+            dynamo=False,
+        )
+    finally:
+        model.to(device)
+    rust_tokenizer(tokenizer).save(str(folder / "tokenizer.json"))
+    return {"text": "text.onnx", "tokenizer": "tokenizer.json", "max_tokens": length}
+
+
+class _TextGraph(nn.Module):
+    """Ids and mask [B, T] of any T -> embeddings [B, D]; inside, ids are padded to the context's length."""
+
+    def __init__(self, model: Any, length: int) -> None:
+        super().__init__()
+        self.model, self.length = model, length
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        ids = input_ids * attention_mask  # SimpleTokenizer pads with 0
+        padding = torch.zeros_like(ids[:, :1]).expand(-1, self.length)
+        ids = torch.cat([ids, padding], dim=1)[:, : self.length]
+        return self.model.encode_text(ids, normalize=True)  # type: ignore[no-any-return]
+
+
+def rust_tokenizer(tokenizer: SimpleTokenizer) -> Tokenizer:
+    """The same byte-pair encoding in the Rust library; truncation and padding are the reader's."""
+    rust = Tokenizer(
+        models.BPE(
+            vocab=tokenizer.encoder,
+            merges=list(tokenizer.bpe_ranks),
+            end_of_word_suffix="</w>",
+            continuing_subword_prefix="",
+        )
+    )
+    space = normalizers.Replace(Regex(r"\s+"), " ")
+    rust.normalizer = normalizers.Sequence([normalizers.NFC(), space, normalizers.Lowercase()])
+    split = pre_tokenizers.Split(Regex(PATTERN), behavior="removed", invert=True)
+    rust.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    start, end = (START, tokenizer.sot_token_id), (END, tokenizer.eot_token_id)
+    rust.post_processor = processors.RobertaProcessing(end, start, trim_offsets=False, add_prefix_space=False)
+    return rust

@@ -1,0 +1,112 @@
+"""Any open_clip model behind the tower interface, from local weights only."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import torch
+from torch import Tensor
+
+from for_retrieval.errors import ForError, UsageError
+from for_retrieval.files import file_hash
+from for_retrieval.model.dense import attention_pool
+from for_retrieval.model.dense.kinds import kind_of
+from for_retrieval.model.open_clip_files import Checkpoint, find_checkpoint, load_tokenizer
+from for_retrieval.model.open_clip_text import export_text
+from for_retrieval.model.tower import Features, tower_id
+from for_retrieval.params import Model
+
+
+class OpenClipTower:
+    """An open_clip model: its own embedding as pooled, its dense path by kind (model/dense)."""
+
+    def __init__(self, params: Model, device: torch.device, root: Path) -> None:
+        """Load the model that `params` names; `root` is the folder that relative paths start from.
+
+        Raises:
+            UsageError: no such model, tag or file, a kind without dense path, or an input size between cells.
+            ForError: the weights or the tokenizer are not here, or the weights are another model's.
+        """
+        checkpoint = find_checkpoint(params.name, params.pretrained, root)
+        self._tokenizer = load_tokenizer(params.name, checkpoint.path)
+        self._model = load_model(params.name, checkpoint, params.input_size).to(device)
+        self._kind = kind_of(self._model.visual, params.name)
+        self._device, self._batch_size = device, params.batch_size
+        self.input_size = params.input_size
+        self.grid = _grid(params.input_size, self._kind.stride(self._model.visual))
+        self.mean, self.std = checkpoint.mean, checkpoint.std
+        probe = self.features(torch.zeros(1, 3, self.input_size, self.input_size))
+        self.patch_dim, self.dim = probe.patches.shape[2], probe.dense.shape[2]
+        self.id = tower_id(
+            {
+                "name": params.name,
+                "weights": file_hash(checkpoint.path),
+                "input_size": params.input_size,
+                "mean": self.mean,
+                "std": self.std,
+                "quick_gelu": checkpoint.quick_gelu,
+                "dense": 1,
+            }
+        )
+
+    @torch.inference_mode()
+    def features(self, pictures: Tensor) -> Features:
+        """Pictures [B, 3, S, S] -> features, in float32."""
+        return self._kind.features(self._model.visual, pictures.to(self._device))
+
+    @torch.inference_mode()
+    def text(self, texts: list[str]) -> Tensor:
+        """Texts -> L2-normalised embeddings [T, D], `model.batch_size` texts at a time."""
+        batches = [texts[i : i + self._batch_size] for i in range(0, len(texts), self._batch_size)]
+        return torch.cat(
+            [self._model.encode_text(self._tokenizer(b).to(self._device), normalize=True) for b in batches]
+        )
+
+    def export_text(self, folder: Path) -> dict[str, object]:
+        """text.onnx and tokenizer.json, where the tokenizer is open_clip's own."""
+        if isinstance(self._tokenizer, open_clip.SimpleTokenizer):
+            return export_text(self._model, self._tokenizer, folder)
+        # Other tokenizers clean the text in Python before the Rust part; queries then need the torch tower.
+        return {"text": None}
+
+
+def load_model(name: str, checkpoint: Checkpoint, input_size: int) -> Any:
+    """The model on the CPU, in float32 and evaluation mode, its positions interpolated to `input_size`.
+
+    Raises:
+        UsageError: its text tower is one of Hugging Face's, whose config would have to be downloaded.
+        ForError: the file is damaged, holds code, or holds another model's weights.
+    """
+    config = open_clip.get_model_config(name)
+    if "hf_model_name" in config["text_cfg"]:
+        raise UsageError(f"model.name {name!r} has a text tower that is not open_clip's own; that is not supported")
+    vision = config["vision_cfg"]
+    resnet = isinstance(vision.get("layers"), list) and "timm_model_name" not in vision
+    try:
+        model = open_clip.create_model(
+            name,
+            pretrained=str(checkpoint.path),
+            force_quick_gelu=checkpoint.quick_gelu,
+            force_image_size=None if resnet else input_size,
+        )
+    except pickle.UnpicklingError:
+        raise ForError(
+            f"{checkpoint.path} is damaged or holds more than tensors, which is refused because it can run code; "
+            "save the model's state dict as .safetensors"
+        ) from None
+    except Exception as error:  # torch, safetensors and open_clip share no narrower base for a wrong file
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise ForError(f"{checkpoint.path} does not hold the weights of {name}: {reason}") from None
+    if resnet:
+        attention_pool.resize(model.visual, input_size)
+    return model.requires_grad_(False).eval()
+
+
+def _grid(size: int, stride: int) -> tuple[int, int]:
+    if size % stride:
+        fitting = max(size // stride, 1) * stride
+        raise UsageError(f"model.input_size must be a multiple of {stride}, such as {fitting}, not {size}")
+    return size // stride, size // stride

@@ -1,0 +1,107 @@
+"""SUM-CLIP: K learnable queries attend to the patch features and summarise an image into K embeddings.
+
+It starts from the tower itself: values and output projection are the tower's (the dense embeddings), each
+query begins as the average over a window of the image, and every refinement enters through a branch whose
+last layer starts at zero. So before any training each embedding is a mixture of dense embeddings.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from for_retrieval.model.tower import Features
+from for_retrieval.params import Head
+
+
+@dataclass(frozen=True)
+class Summary:
+    """E [B, K, D], L2-normalised, and where each query looked: attention [B, K, N], rows sum to 1."""
+
+    regions: Tensor
+    attention: Tensor
+
+
+class DecoderLayer(nn.Module):
+    """Pre-norm: self-attention among queries, cross-attention to cells, feed-forward; all start as identity."""
+
+    def __init__(self, width: int, heads: int, feed_forward: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
+        self.self_attention = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.cross_attention = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(width, feed_forward), nn.GELU(), nn.Linear(feed_forward, width)
+        )
+        for last in (self.self_attention.out_proj, self.cross_attention.out_proj, self.feed_forward[2]):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+
+    def forward(self, queries: Tensor, cells: Tensor) -> Tensor:
+        """Queries [B, K, W] and cells [B, N, W] -> queries."""
+        q = self.norm1(queries)
+        queries = queries + self.self_attention(q, q, q, need_weights=False)[0]
+        q = self.norm2(queries)
+        queries = queries + self.cross_attention(q, cells, cells, need_weights=False)[0]
+        return queries + self.feed_forward(self.norm3(queries))  # type: ignore[no-any-return]
+
+
+class SumClip(nn.Module):
+    """Features of B images -> their K region embeddings and attention maps."""
+
+    def __init__(self, params: Head, grid: tuple[int, int], patch_dim: int, dim: int) -> None:
+        super().__init__()
+        width, cells = params.width, grid[0] * grid[1]
+        self.patch_norm = nn.LayerNorm(patch_dim)
+        self.inward = nn.Linear(patch_dim + dim, width)
+        self.positions = nn.Parameter(torch.randn(cells, width) * 0.02)
+        self.cell_norm = nn.LayerNorm(width)
+        self.queries = nn.Parameter(torch.randn(params.queries, width) * 0.5)
+        self.layers = nn.ModuleList(
+            DecoderLayer(width, params.heads, params.feed_forward) for _ in range(params.layers)
+        )
+        self.query_norm = nn.LayerNorm(width)
+        self.to_query = nn.Linear(width, width)
+        self.to_key = nn.Linear(width, width, bias=False)
+        self.windows = nn.Parameter(window_logits(params.queries, grid))
+        self.values = nn.Sequential(
+            nn.Linear(patch_dim + dim, params.feed_forward), nn.GELU(), nn.Linear(params.feed_forward, dim)
+        )
+        self.outward = nn.Linear(width, dim)
+        # Zero keys: attention starts as the windows; zero last layers: values start as the dense embeddings.
+        for last in (self.to_key, self.values[2], self.outward):
+            for parameter in last.parameters():
+                nn.init.zeros_(parameter)
+
+    def forward(self, features: Features) -> Summary:
+        """Summarise; the features are float32 and on the head's device."""
+        dense = normalize(features.dense, dim=-1)
+        z = torch.cat([dense, self.patch_norm(features.patches)], dim=-1)
+        cells = self.cell_norm(self.inward(z) + self.positions)
+        queries = self.queries.expand(len(z), -1, -1)
+        for layer in self.layers:
+            queries = layer(queries, cells)
+        queries = self.query_norm(queries)
+        logits = self.to_query(queries) @ self.to_key(cells).transpose(1, 2) / math.sqrt(cells.shape[-1])
+        attention = (logits + self.windows).softmax(-1)  # [B, K, N]
+        regions = attention @ (dense + self.values(z)) + self.outward(queries)
+        return Summary(normalize(regions, dim=-1), attention)
+
+
+def window_logits(queries: int, grid: tuple[int, int]) -> Tensor:
+    """[K, N] logits whose softmax is a soft window around each of K points spread over the image."""
+    columns = math.ceil(math.sqrt(queries * grid[1] / grid[0]))
+    rows = math.ceil(queries / columns)
+    points = torch.tensor(
+        [((k // columns + 0.5) / rows, (k % columns + 0.5) / columns) for k in range(queries)]
+    )
+    y = (torch.arange(grid[0]) + 0.5) / grid[0]
+    x = (torch.arange(grid[1]) + 0.5) / grid[1]
+    dy = (y[None, :] - points[:, :1]) * rows
+    dx = (x[None, :] - points[:, 1:]) * columns
+    # A Gaussian of 0.4 windows: most of the weight inside the window, some on its neighbours.
+    return -(dy.square()[:, :, None] + dx.square()[:, None, :]).flatten(1) / (2 * 0.4**2)

@@ -1,0 +1,131 @@
+"""The stages of dvc.yaml, one function each: they wire the packages together and hold no logic of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from for_retrieval.files import read_json, write_json
+from for_retrieval.project import Project
+
+if TYPE_CHECKING:
+    import torch
+
+    from for_retrieval.data.records import Records
+    from for_retrieval.model.sum_clip import SumClip
+    from for_retrieval.model.tower import Tower
+
+
+def _opened(project: Project) -> tuple[Records, Tower, torch.device]:
+    from for_retrieval.data.records import load_records
+    from for_retrieval.model.tower import find_device, load_tower
+
+    params = project.params
+    device = find_device(project.settings.device)
+    return load_records(project.prepared), load_tower(params.model, device, project.root), device
+
+
+def _serving_head(project: Project, tower: Tower, device: torch.device) -> SumClip:
+    from for_retrieval.train.checkpoints import load_head
+    from for_retrieval.train.run import new_head
+
+    return load_head(project.bundle / "head.safetensors", new_head(project.params, tower, 0, device))
+
+
+def prepare(project: Project) -> str:
+    """Draw or import the images, check them, and write the records."""
+    from for_retrieval.data.prepare import prepare as run
+
+    records = run(project.params, project.root, project.prepared, project.settings.processes)
+    broken = f", {len(records.info.broken)} unreadable images left out" if records.info.broken else ""
+    return f"{len(records.images)} images, {len(records.objects)} objects{broken}"
+
+
+def fractions(project: Project, percent: float) -> str:
+    """Choose the training images whose labels may be used."""
+    from for_retrieval.data.fractions import make_fraction, save_fraction
+    from for_retrieval.data.records import load_records
+
+    params = project.params
+    ids = make_fraction(load_records(project.prepared), percent, params.fractions.min_images, params.seed)
+    save_fraction(project.data / "fractions", percent, ids)
+    return f"{percent:g} %: {len(ids)} labelled images"
+
+
+def features(project: Project) -> str:
+    """Encode every image that has no features yet."""
+    from for_retrieval.model.encode import encode, write_summary
+
+    records, tower, _ = _opened(project)
+    count = encode(records, tower, project.params, project.root, project.cache, project.settings.processes)
+    write_summary(project.data / "features.json", records, tower)
+    return f"{count} of {len(records.images)} images encoded, the rest were known"
+
+
+def pseudo(project: Project, vocabulary: str) -> str:
+    """Score the training images against the open vocabulary with the teacher."""
+    from for_retrieval.train.teacher import teach
+
+    records, tower, _ = _opened(project)
+    out = project.data / "pseudo" / vocabulary
+    count = teach(records, tower, project.params, vocabulary, project.root, project.cache, out)
+    return f"{count} phrases scored by the {project.params.train.pseudo.teacher} teacher"
+
+
+def train(project: Project, run: str) -> str:
+    """Train the heads of one run."""
+    from for_retrieval.train.run import train_run
+
+    records, tower, device = _opened(project)
+    train_run(records, tower, project.params, run, project.data, project.cache, project.heads, device)
+    return f"{len(project.params.train.runs[run].seeds)} heads in {project.heads / run}"
+
+
+def evaluate(project: Project, split: str) -> str:
+    """Score every method and every head on a split."""
+    from for_retrieval.evaluate.score import evaluate as run
+
+    records, tower, device = _opened(project)
+    rows = run(records, tower, project.params, project.heads, project.cache, device, split)
+    path = project.data / "evaluation" / f"{split}.json"
+    write_json(path, rows)
+    return f"{len(rows)} rows in {path}"
+
+
+def compare(project: Project) -> str:
+    """Write the comparison for people and programs."""
+    from for_retrieval.evaluate.compare import compare as run
+
+    run(read_json(project.data / "evaluation" / "test.json", "run `dvc repro evaluate`"), project.reports)
+    return f"{project.reports / 'compare.md'}, compare.json and compare.png"
+
+
+def export(project: Project) -> str:
+    """Write the serving bundle of the run that params.yaml names."""
+    from for_retrieval.model.export import export as run
+    from for_retrieval.train.checkpoints import head_path
+
+    _, tower, _ = _opened(project)
+    name = project.params.index.run
+    head = head_path(project.heads, name, project.params.train.runs[name].seeds[0])
+    return f"{run(tower, head, project.params, project.bundle)} in {project.bundle}"
+
+
+def index(project: Project) -> str:
+    """Build the index of the gallery."""
+    from for_retrieval.index.build import build_index
+    from for_retrieval.index.gallery_regions import gallery_regions
+
+    records, tower, device = _opened(project)
+    splits: list[str] = list(project.params.index.gallery)
+    head = _serving_head(project, tower, device)
+    manifest = build_index(
+        project.index,
+        gallery_regions(records, tower, head, splits, project.cache, device),
+        model=str(read_json(project.bundle / "bundle.json", "run `dvc repro export`")["model"]),
+        dim=tower.dim,
+        image_root=records.info.root,
+        total=int(records.images["split"].isin(splits).sum()),
+        progress=True,
+    )
+    write_json(project.data / "index.json", {"model": manifest.model, "images": manifest.n_images, "points": manifest.n_points, "digest": manifest.digest})
+    return f"{manifest.n_images} images, {manifest.n_points} regions"

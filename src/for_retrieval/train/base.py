@@ -1,0 +1,43 @@
+"""Objective `base`: labelled images are told apart by their categories."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+TEMPERATURE = 0.05
+
+
+def contrast(scores: Tensor, positive: Tensor, counted: Tensor) -> Tensor:
+    """Softmax contrast of each text's positive images against its negatives in the batch.
+
+    For a text with positives P and negatives N, and x = score / 0.05:
+    ``-mean over p in P of [x_p - log(e^x_p + sum over n in N of e^x_n)]`` (the multi-positive InfoNCE of
+    Khosla et al., "Supervised Contrastive Learning", 2020, with other positives left out of the sum).
+
+    Args:
+        scores: [B, T] image-text scores.
+        positive: [B, T] bool.
+        counted: [B, T] bool; what is not counted is neither positive nor negative.
+
+    Returns:
+        The mean over texts with a counted positive and negative; 0 if there is none.
+    """
+    x = scores / TEMPERATURE
+    positive, negative = positive & counted, ~positive & counted
+    rest = torch.logsumexp(x.masked_fill(~negative, float("-inf")), dim=0)
+    usable = positive.any(0) & negative.any(0)
+    terms = torch.logaddexp(x, rest.masked_fill(~usable, 0.0)) - x
+    per_text = (terms * positive).sum(0) / positive.sum(0).clamp(min=1)
+    return (per_text * usable).sum() / usable.sum().clamp(min=1)
+
+
+def base_objective(scores: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:
+    """`contrast` over the base categories on labelled images.
+
+    Args:
+        scores: [B, T] scores against the base categories.
+        labels: [B, T] bool, which categories an image shows.
+        labelled: [B] bool, whether an image's labels may be used.
+    """
+    return contrast(scores, labels, labelled[:, None].expand_as(labels))

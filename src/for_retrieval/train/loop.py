@@ -1,0 +1,116 @@
+"""Train one SUM-CLIP head on cached features."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+from torch import Tensor, nn
+
+from for_retrieval.model.representations import cluster_clip
+from for_retrieval.model.sum_clip import SumClip
+from for_retrieval.model.tower import Features
+from for_retrieval.params import Train
+from for_retrieval.train.base import base_objective
+from for_retrieval.train.checkpoints import load_progress, save_progress
+from for_retrieval.train.keep import keep_objective
+from for_retrieval.train.pseudo import PseudoLabels, pseudo_objective
+
+History = list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """All that a head learns from; n training images.
+
+    base_texts: [T, D] of the base categories; labels: [n, T] bool; labelled: [n] bool.
+    vocabulary: [V, D]; pseudo: the teacher's ranking, [n, V].
+    """
+
+    features: Features
+    base_texts: Tensor
+    labels: Tensor
+    labelled: Tensor
+    vocabulary: Tensor
+    pseudo: PseudoLabels
+
+
+def smooth_scores(regions: Tensor, texts: Tensor, temperature: float) -> Tensor:
+    """The score's maximum over regions, softened: ``T * LSE_k(cos / T)``, [B, K, D] x [T, D] -> [B, T]."""
+    return temperature * torch.logsumexp(regions @ texts.T / temperature, dim=1)
+
+
+def draw_batch(labelled: Tensor, size: int, seed: int, step: int) -> Tensor:
+    """Rows of one batch: half from the labelled images, half from all, none twice.
+
+    A function of seed and step alone, so that a resumed run sees the batches of an undisturbed one.
+    """
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+    own = labelled.nonzero().flatten()
+    own = own[torch.randperm(len(own), generator=generator)[: size // 2]]
+    rest = torch.randperm(len(labelled), generator=generator)
+    rest = rest[~torch.isin(rest, own)][: size - len(own)]
+    return torch.cat([own, rest])
+
+
+def losses(
+    head: SumClip, lesson: Lesson, rows: Tensor, params: Train, temperature: float, clusters: int
+) -> dict[str, Tensor]:
+    """Every objective with a weight, on one batch."""
+    device = lesson.base_texts.device
+    part = lesson.features.rows(rows).to(device)
+    with torch.autocast(device.type, torch.bfloat16):
+        regions = head(part).regions.float()
+    out: dict[str, Tensor] = {}
+    if params.base.weight:
+        base_scores = smooth_scores(regions, lesson.base_texts, temperature)
+        out["base"] = base_objective(base_scores, lesson.labels[rows].to(device), lesson.labelled[rows].to(device))
+    if params.pseudo.weight:
+        open_scores = smooth_scores(regions, lesson.vocabulary, temperature)
+        positive, counted = lesson.pseudo.positive[rows], lesson.pseudo.counted[rows]
+        out["pseudo"] = pseudo_objective(open_scores, positive.to(device), counted.to(device))
+    if params.keep.weight:
+        out["keep"] = keep_objective(regions, cluster_clip(part, clusters))
+    return out
+
+
+def train_head(
+    head: SumClip, lesson: Lesson, params: Train, temperature: float, clusters: int, seed: int, progress: Path, title: str
+) -> History:
+    """Train `head` in place; returns the value of each objective at each step.
+
+    `progress` holds the state of an unfinished run, which is taken up where it was left.
+    """
+    optimizer = torch.optim.AdamW(head.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay)
+    weights = {"base": params.base.weight, "pseudo": params.pseudo.weight, "keep": params.keep.weight}
+    history = load_progress(progress, head, optimizer)
+    head.train()
+    with Progress(console=Console(stderr=True)) as bars:
+        bar = bars.add_task(title, total=params.steps, completed=len(history))
+        for step in range(len(history), params.steps):
+            for group in optimizer.param_groups:
+                group["lr"] = params.learning_rate * schedule(step, params.steps, params.warmup)
+            rows = draw_batch(lesson.labelled, params.batch_size, seed, step)
+            parts = losses(head, lesson, rows, params, temperature, clusters)
+            total = torch.stack([weights[name] * value for name, value in parts.items()]).sum()
+            optimizer.zero_grad(set_to_none=True)
+            total.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(head.parameters(), params.clip)
+            optimizer.step()
+            history.append({name: float(value) for name, value in parts.items()})
+            bars.advance(bar)
+            if len(history) % params.checkpoint_every == 0 and len(history) < params.steps:
+                save_progress(progress, head, optimizer, history)
+    head.eval()
+    return history
+
+
+def schedule(step: int, steps: int, warmup: int) -> float:
+    """Linear warm-up, then half a cosine down to zero; a factor of the learning rate."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))

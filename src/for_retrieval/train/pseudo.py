@@ -1,0 +1,49 @@
+"""Objective `pseudo`: over an open vocabulary, the student ranks images as the teacher does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from for_retrieval.train.base import contrast
+
+KINDS = ("category", "attribute", "other")
+
+
+@dataclass(frozen=True)
+class PseudoLabels:
+    """Of each phrase, the images that its teacher ranks first, and those that count as negatives.
+
+    positive, counted: [n, T] bool over training images and phrases.
+    """
+
+    positive: Tensor
+    counted: Tensor
+
+
+def pseudo_labels(teacher: Tensor, positive: Tensor, ignore: float) -> PseudoLabels:
+    """Cut the teacher's ranking of all training images into positives, ignored and negatives.
+
+    Args:
+        teacher: [n, T] scores.
+        positive: [T] share of the images that count as positive, for each phrase.
+        ignore: ranks between the positives and this many times as many count for nothing.
+    """
+    n = len(teacher)
+    ranks = teacher.argsort(dim=0, descending=True, stable=True).argsort(dim=0, stable=True)
+    last = (positive * n).round().clamp(min=1)
+    is_positive = ranks < last
+    return PseudoLabels(is_positive, is_positive | (ranks >= (last * ignore).clamp(max=n - 1)))
+
+
+def pseudo_objective(scores: Tensor, positive: Tensor, counted: Tensor) -> Tensor:
+    """`contrast` of the student's scores [B, T] with the teacher's positives of these images."""
+    return contrast(scores, positive, counted)
+
+
+def shares(kinds: list[str], positive: float) -> Tensor:
+    """[T] shares of positives: categories the given one; others 3/5, colour + noun 1/5 of it, being rarer."""
+    factor = {"category": 1.0, "other": 0.6, "attribute": 0.2}
+    return torch.tensor([positive * factor[kind] for kind in kinds])

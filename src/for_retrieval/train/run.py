@@ -1,0 +1,87 @@
+"""Train the heads of one run, one for each seed: the stage `train`."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from for_retrieval.data.fractions import load_fraction
+from for_retrieval.data.records import Records
+from for_retrieval.errors import UsageError, nearest
+from for_retrieval.files import write_json
+from for_retrieval.model.encode import load_split
+from for_retrieval.model.sum_clip import SumClip
+from for_retrieval.model.tower import Tower, prompted
+from for_retrieval.params import Params
+from for_retrieval.train.checkpoints import head_path, save_head
+from for_retrieval.train.loop import Lesson, train_head
+from for_retrieval.train.pseudo import pseudo_labels, shares
+from for_retrieval.train.teacher import load_teacher
+
+
+def label_matrix(records: Records, image_ids: list[str], categories: list[str]) -> Tensor:
+    """[n, T] bool: which of `categories` each image shows."""
+    objects = records.objects[records.objects["category"].isin(categories)]
+    rows = pd.Index(image_ids).get_indexer(objects["image_id"])
+    columns = pd.Index(categories).get_indexer(objects["category"])
+    known = torch.from_numpy(rows >= 0)
+    matrix = torch.zeros(len(image_ids), len(categories), dtype=torch.bool)
+    matrix[torch.from_numpy(rows)[known], torch.from_numpy(columns)[known]] = True
+    return matrix
+
+
+def make_lesson(records: Records, tower: Tower, params: Params, run: str, data: Path, cache: Path) -> Lesson:
+    """Gather what run `run` may learn from."""
+    settings = params.train.runs[run]
+    ids, features = load_split(records, tower, cache, "train")
+    allowed = set(load_fraction(data / "fractions", settings.fraction))
+    phrases, texts, teacher = load_teacher(data / "pseudo" / settings.vocabulary)
+    pseudo = params.train.pseudo
+    positive = shares([phrase.kind for phrase in phrases], pseudo.positive)
+    base = records.info.base
+    base_texts = prompted(tower, base, params.model.prompts) if base else torch.zeros(0, tower.dim)
+    return Lesson(
+        features=features,
+        base_texts=base_texts,
+        labels=label_matrix(records, ids, base),
+        labelled=torch.tensor([image_id in allowed for image_id in ids]),
+        vocabulary=texts.to(base_texts.device),
+        pseudo=pseudo_labels(teacher, positive, pseudo.ignore),
+    )
+
+
+def new_head(params: Params, tower: Tower, seed: int, device: torch.device) -> SumClip:
+    """A head as it is before training."""
+    torch.manual_seed(seed)
+    return SumClip(params.head, tower.grid, tower.patch_dim, tower.dim).to(device)
+
+
+def train_run(
+    records: Records, tower: Tower, params: Params, run: str, data: Path, cache: Path, out: Path, device: torch.device
+) -> None:
+    """Train every seed of `run`; writes ``out/<run>/seed<seed>.safetensors`` and history.json.
+
+    Raises:
+        UsageError: params.yaml has no such run.
+        ForError: an earlier stage is missing.
+    """
+    if run not in params.train.runs:
+        raise UsageError(f"train.runs has no run {run!r}; {nearest(run, params.train.runs)}")
+    lesson = make_lesson(records, tower, params, run, data, cache)
+    settings = params.train.runs[run]
+    history = {}
+    for seed in settings.seeds:
+        key = repr((tower.id, records.info.digest, run, seed, settings, params.seed, params.head, params.train, params.model))
+        progress = cache / "progress" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.pt"
+        head = new_head(params, tower, seed, device)
+        title = f"{run}, seed {seed}"
+        history[str(seed)] = train_head(
+            head, lesson, params.train, params.head.temperature, params.model.clusters, seed, progress, title
+        )
+        save_head(head_path(out, run, seed), head)
+        progress.unlink(missing_ok=True)
+    write_json(out / run / "history.json", history)

@@ -1,0 +1,65 @@
+"""The open vocabulary of the pseudo-labels: category names, shipped nouns, the user's own, and colours on them."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from for_retrieval.data.records import DatasetInfo
+from for_retrieval.errors import ForError
+from for_retrieval.params import Vocabulary
+
+NOUNS = Path(__file__).parent / "nouns.txt"
+COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray")
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """One entry. kind: category (a name of the set), other (a noun) or attribute (colour + noun)."""
+
+    text: str
+    kind: str
+
+
+def read_nouns(path: Path) -> list[str]:
+    """The phrases of a word list, one a line; empty lines and lines that begin with # do not count.
+
+    Raises:
+        ForError: the file is missing or is not text.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ForError(f"the word list {path} cannot be read ({error}); see train.vocabulary.nouns") from None
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def build_vocabulary(info: DatasetInfo, params: Vocabulary, mode: str, seed: int, root: Path) -> list[Phrase]:
+    """At most `params.max_phrases` phrases: all names, then nouns, then a seeded choice of colour phrases.
+
+    Args:
+        mode: ``in``: the names of the novel categories are in it, as those of a list that someone wrote
+            knowing what will be asked. ``held_out``: no phrase contains the name or a synonym of a novel
+            category.
+    """
+    names = info.base + (info.novel if mode == "in" else [])
+    nouns = read_nouns(NOUNS) + (read_nouns(root / params.nouns) if params.nouns else [])
+    phrases = [Phrase(name, "category") for name in names]
+    phrases += [Phrase(noun, "other") for noun in dict.fromkeys(nouns) if noun not in set(names)]
+    if params.attributes:
+        colours = info.colours or list(COLOURS)
+        tinted = [Phrase(f"{colour} {phrase.text}", "attribute") for phrase in phrases for colour in colours]
+        # Names first: half of the colour phrases are about what the set is known to show.
+        rng = random.Random(seed)
+        about_names = [p for p in tinted if p.text.split(" ", 1)[1] in set(names)]
+        room = max(0, params.max_phrases - len(phrases))
+        first = rng.sample(about_names, min(len(about_names), (room + 1) // 2 if tinted != about_names else room))
+        rest = [p for p in tinted if p not in set(first)]
+        phrases += first + rng.sample(rest, min(len(rest), room - len(first)))
+    if mode == "held_out":
+        words = [w for name in info.novel for w in (name, *info.synonyms.get(name, ()))]
+        pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})(?:s|es)?\b", re.IGNORECASE) if words else None
+        phrases = [p for p in phrases if not (pattern and pattern.search(p.text))]
+    return phrases[: params.max_phrases]
