@@ -51,7 +51,7 @@ def test_only_the_changed_lines_change_and_comments_stay(coco: Coco, project: Pa
     coco()
     import_data(project, tmp_path / "set", name="my-set", novel=["dog"])
     changed = _changed_lines(project)
-    assert {line.split(":")[0].strip() for line in changed} <= {"kind", "name", "root", "novel"}
+    assert {line.split(":")[0].strip() for line in changed} <= {"kind", "name", "root", "novel", "gallery"}
     assert all("#" in line for line in changed)
     assert "name: my-set" in " ".join(changed)
 
@@ -69,7 +69,7 @@ def test_block_lists_stay_block_lists(project: Path) -> None:
     path = project / "params.yaml"
     path.write_text(path.read_text().replace("gallery: [test]", "gallery:\n    - test\n    - val"))
     before = path.read_text()
-    edit_params(path, {"novel": ["a b", "it's: x"]})
+    edit_params(path, {"data": {"novel": ["a b", "it's: x"]}})
     assert path.read_text() == before.replace(
         "novel: []                   ", """novel: [a b, "it's: x"]     """, 1
     )
@@ -78,9 +78,9 @@ def test_block_lists_stay_block_lists(project: Path) -> None:
 def test_an_edit_that_would_spoil_the_file_is_refused(project: Path) -> None:
     before = (project / "params.yaml").read_text()
     with pytest.raises(
-        UsageError, match=r"params.yaml is laid out so that .* set data.\(kind: 'voc'\) yourself"
+        UsageError, match=r"params.yaml is laid out so that .* set data.kind: 'voc' yourself"
     ):
-        edit_params(project / "params.yaml", {"kind": "voc"})
+        edit_params(project / "params.yaml", {"data": {"kind": "voc"}})
     assert (project / "params.yaml").read_text() == before
 
 
@@ -136,7 +136,7 @@ def test_missing_broken_and_copied_images_are_told_apart(coco: Coco, project: Pa
     images = tmp_path / "set" / "images"
     (images / "a.png").write_bytes(b"no image")
     (images / "c.png").write_bytes((images / "sub" / "b.png").read_bytes())
-    edit_params(project / "params.yaml", {"max_broken": 0.5})
+    edit_params(project / "params.yaml", {"data": {"max_broken": 0.5}})
     found = import_data(project, tmp_path / "set")
     assert found.missing == ["none.png"]
     assert found.broken == [{"path": "a.png", "reason": "not an image of a supported format"}]
@@ -198,8 +198,8 @@ def test_bad_data_changes_nothing(coco: Coco, project: Path, tmp_path: Path) -> 
 
 
 def test_null_stays_a_word(project: Path) -> None:
-    edit_params(project / "params.yaml", {"splits": "s.json"})
-    edit_params(project / "params.yaml", {"splits": None})
+    edit_params(project / "params.yaml", {"data": {"splits": "s.json"}})
+    edit_params(project / "params.yaml", {"data": {"splits": None}})
     text = (project / "params.yaml").read_text()
     assert "splits: null" in text
     assert "nouns: null" in text

@@ -70,12 +70,12 @@ def import_data(
         del changes["annotations"]  # nothing reads it for a folder; the key stays as it is
     data = Data.model_validate({**params.data.model_dump(), **changes})
     found = _read(data, project, processes)
-    edit_params(path, changes)
+    edit_params(path, {"data": changes, "index": {"gallery": list(SPLITS)}})
     return found
 
 
-def edit_params(path: Path, changes: dict[str, Any]) -> None:
-    """Set keys of the section ``data`` in a params.yaml; comments and all other lines stay.
+def edit_params(path: Path, changes: dict[str, dict[str, Any]]) -> None:
+    """Set keys of sections, ``{section: {key: value}}``, in a params.yaml; comments and other lines stay.
 
     Raises:
         UsageError: the result would not be valid; the file stays as it was.
@@ -86,22 +86,21 @@ def edit_params(path: Path, changes: dict[str, Any]) -> None:
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.Representer = _NullAsWord
     content = yaml.load(path.read_text(encoding="utf-8"))
-    for key, value in changes.items():
+    flat = [(section, key, value) for section, keys in changes.items() for key, value in keys.items()]
+    for section, key, value in flat:
         if isinstance(value, list):
-            content["data"][key][:] = value  # in place: the comment hangs on the list
-            content["data"][key].fa.set_flow_style()
+            content[section][key][:] = value  # in place: the comment hangs on the list
+            content[section][key].fa.set_flow_style()
         else:
-            content["data"][key] = value
+            content[section][key] = value
     with atomic(path) as temporary:
         with temporary.open("w", encoding="utf-8") as file:
             yaml.dump(content, file)
         try:
             load_params(temporary)  # a file laid out in an unforeseen way must not be spoilt
         except UsageError:
-            lines = ", ".join(f"{key}: {value!r}" for key, value in changes.items())
-            raise UsageError(
-                f"{path} is laid out so that it cannot be edited; set data.({lines}) yourself"
-            ) from None
+            lines = ", ".join(f"{section}.{key}: {value!r}" for section, key, value in flat)
+            raise UsageError(f"{path} is laid out so that it cannot be edited; set {lines} yourself") from None
 
 
 class _NullAsWord(RoundTripRepresenter):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -67,7 +68,8 @@ class MiniTower:
         """
         import onnx
 
-        graph = _TextGraph(MiniLM(), self._model.text.cpu()).eval()
+        # A copy: Module.cpu() would move the tower's own projection off its device.
+        graph = _TextGraph(MiniLM(), deepcopy(self._model.text).cpu()).eval()
         ids, mask = minilm_tokens(["a red car", "a dog on a skateboard"])
         axes = {0: "batch", 1: "tokens"}
         buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Where an open_clip model's files are. Nothing here reaches for a network: a tag must be in the local cache."""
+"""Where an open_clip model's files are. Nothing here uses a network: a tag must be in the local cache."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Checkpoint:
 
 
 def find_checkpoint(name: str, pretrained: str, root: Path) -> Checkpoint:
-    """The weights that params.yaml names: a tag of the model `name`, or a path, relative to `root` or absolute.
+    """The weights that params.yaml names: a tag of the model `name`, or a path, absolute or below `root`.
 
     Raises:
         UsageError: the model, the tag or the file does not exist, or the file's kind is not accepted.
@@ -58,7 +58,7 @@ def _checkpoint(path: Path, values: dict[str, Any], quick_gelu: bool) -> Checkpo
 
 
 def _trained_with(name: str, path: Path) -> dict[str, Any]:
-    """Mean and std for a local file: from the config published beside it, else as the model's tags have them."""
+    """Mean and std for a local file: of the config published beside it, else of the model's first tag."""
     config = path.with_name("open_clip_config.json")
     if config.is_file():
         return dict(read_json(config).get("preprocess_cfg", {}))
@@ -74,9 +74,9 @@ def _cached_weights(name: str, tag: str, place: str) -> Path:
         if repository and isinstance(found := try_to_load_from_cache(repository, candidate), str):
             return Path(found)
     raise ForError(
-        f"model.pretrained {tag!r} of {name} needs a model hub, which is never contacted, and it is not in the "
-        f"local cache; set model.name to {EMBEDDED} with model.pretrained embedded, or set model.pretrained to "
-        "the path of a local checkpoint (.safetensors)"
+        f"model.pretrained {tag!r} of {name} needs a model hub, which is never contacted, and it is not in "
+        f"the local cache; set model.name to {EMBEDDED} with model.pretrained embedded, or set "
+        "model.pretrained to the path of a local checkpoint (.safetensors)"
     )
 
 
@@ -96,9 +96,9 @@ def load_tokenizer(name: str, checkpoint: Path) -> Any:
     folder = Path(found).parent if isinstance(found, str) else checkpoint.parent
     if not (folder / "tokenizer.json").is_file():
         raise ForError(
-            f"the tokenizer {repository} of {name} needs a model hub, which is never contacted, and it is not in "
-            f"the local cache; put its tokenizer.json and tokenizer_config.json into {checkpoint.parent}, or set "
-            f"model.name to {EMBEDDED} with model.pretrained embedded"
+            f"the tokenizer {repository} of {name} needs a model hub, which is never contacted, and it is "
+            f"not in the local cache; put its tokenizer.json and tokenizer_config.json into {checkpoint.parent}, "
+            f"or set model.name to {EMBEDDED} with model.pretrained embedded"
         )
     mode = text.get("tokenizer_mode")
     return HFTokenizer(str(folder), tokenizer_mode=mode, local_files_only=True, **options)

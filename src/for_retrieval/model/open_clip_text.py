@@ -7,12 +7,22 @@ from typing import Any
 
 import torch
 from open_clip import SimpleTokenizer
+from open_clip.tokenizer import get_clean_fn
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor, nn
 
 START, END = "<start_of_text>", "<end_of_text>"
 # As open_clip's SimpleTokenizer splits, for text in lower case.
 PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+
+
+def exportable(tokenizer: Any) -> bool:
+    """Whether `rust_tokenizer` says what `tokenizer` says: open_clip's own, with its default cleaning."""
+    return (
+        isinstance(tokenizer, SimpleTokenizer)
+        and tokenizer.clean_fn is get_clean_fn("lower")
+        and tokenizer.reduction_fn is None
+    )
 
 
 def export_text(model: Any, tokenizer: SimpleTokenizer, folder: Path) -> dict[str, object]:
@@ -53,7 +63,10 @@ class _TextGraph(nn.Module):
 
 
 def rust_tokenizer(tokenizer: SimpleTokenizer) -> Tokenizer:
-    """The same byte-pair encoding in the Rust library; truncation and padding are the reader's."""
+    """The same byte-pair encoding in the Rust library; truncation and padding are the reader's.
+
+    It leaves out the repair of wrongly decoded text and of HTML entities, which typed queries do not have.
+    """
     rust = Tokenizer(
         models.BPE(
             vocab=tokenizer.encoder,
@@ -65,7 +78,8 @@ def rust_tokenizer(tokenizer: SimpleTokenizer) -> Tokenizer:
     space = normalizers.Replace(Regex(r"\s+"), " ")
     rust.normalizer = normalizers.Sequence([normalizers.NFC(), space, normalizers.Lowercase()])
     split = pre_tokenizers.Split(Regex(PATTERN), behavior="removed", invert=True)
-    rust.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    rust.pre_tokenizer = pre_tokenizers.Sequence([split, to_bytes])
     start, end = (START, tokenizer.sot_token_id), (END, tokenizer.eot_token_id)
     rust.post_processor = processors.RobertaProcessing(end, start, trim_offsets=False, add_prefix_space=False)
     return rust

@@ -15,7 +15,7 @@ from for_retrieval.files import file_hash
 from for_retrieval.model.dense import attention_pool
 from for_retrieval.model.dense.kinds import kind_of
 from for_retrieval.model.open_clip_files import Checkpoint, find_checkpoint, load_tokenizer
-from for_retrieval.model.open_clip_text import export_text
+from for_retrieval.model.open_clip_text import export_text, exportable
 from for_retrieval.model.tower import Features, tower_id
 from for_retrieval.params import Model
 
@@ -31,8 +31,8 @@ class OpenClipTower:
             ForError: the weights or the tokenizer are not here, or the weights are another model's.
         """
         checkpoint = find_checkpoint(params.name, params.pretrained, root)
-        self._tokenizer = load_tokenizer(params.name, checkpoint.path)
         self._model = load_model(params.name, checkpoint, params.input_size).to(device)
+        self._tokenizer = load_tokenizer(params.name, checkpoint.path)
         self._kind = kind_of(self._model.visual, params.name)
         self._device, self._batch_size = device, params.batch_size
         self.input_size = params.input_size
@@ -67,7 +67,7 @@ class OpenClipTower:
 
     def export_text(self, folder: Path) -> dict[str, object]:
         """text.onnx and tokenizer.json, where the tokenizer is open_clip's own."""
-        if isinstance(self._tokenizer, open_clip.SimpleTokenizer):
+        if exportable(self._tokenizer):
             return export_text(self._model, self._tokenizer, folder)
         # Other tokenizers clean the text in Python before the Rust part; queries then need the torch tower.
         return {"text": None}
@@ -82,7 +82,7 @@ def load_model(name: str, checkpoint: Checkpoint, input_size: int) -> Any:
     """
     config = open_clip.get_model_config(name)
     if "hf_model_name" in config["text_cfg"]:
-        raise UsageError(f"model.name {name!r} has a text tower that is not open_clip's own; that is not supported")
+        raise UsageError(f"model.name {name!r} is not supported: its text tower is not open_clip's own")
     vision = config["vision_cfg"]
     resnet = isinstance(vision.get("layers"), list) and "timm_model_name" not in vision
     try:
@@ -94,8 +94,8 @@ def load_model(name: str, checkpoint: Checkpoint, input_size: int) -> Any:
         )
     except pickle.UnpicklingError:
         raise ForError(
-            f"{checkpoint.path} is damaged or holds more than tensors, which is refused because it can run code; "
-            "save the model's state dict as .safetensors"
+            f"{checkpoint.path} is damaged or holds more than tensors, which is refused because it can run "
+            "code; save the model's state dict as .safetensors"
         ) from None
     except Exception as error:  # torch, safetensors and open_clip share no narrower base for a wrong file
         reason = str(error).strip().splitlines()[-1].strip()

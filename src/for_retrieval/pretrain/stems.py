@@ -25,6 +25,12 @@ from for_retrieval.model.mini_clip import MiniClip
 
 SIZE = 160  # px, as the drawn streets
 INPUT = 256  # px, as the tower sees them
+ALL_KINDS = tuple(RANKING)
+# As many, and mostly the same, as in the feasibility study: its figures can be compared with.
+FLAT_KINDS = tuple(
+    "car,truck,bus,motorcycle,bicycle,boat,airplane,person,dog,cat,horse,bird,sheep,cow,tree,house,umbrella,kite,"
+    "mailbox,bench,traffic light,stop sign,flower,traffic cone,trash can,chair,balloon".split(",")
+)
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,3 @@ def cell_shares(objects: list[list[SceneObject]], side: int) -> tuple[Tensor, Te
             owner.append(i)
             shares.append(cover / cover.sum())
     return torch.tensor(owner), torch.stack(shares)
-
-
-ALL_KINDS = tuple(RANKING)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from open_clip import ModifiedResNet
+from open_clip.modified_resnet import ModifiedResNet
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, normalize
 
