@@ -56,14 +56,19 @@ def read_json(path: Path, remedy: str = "") -> Any:
     """Read a JSON file.
 
     Raises:
-        ForError: the file is missing or is not JSON; `remedy` ends the sentence.
+        ForError: the file is missing, cannot be read or is not JSON; `remedy` ends the sentence.
     """
+    end = f"; {remedy}" if remedy else ""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ForError(f"{path} does not exist{'; ' + remedy if remedy else ''}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ForError(f"{path} is not valid JSON ({error}){'; ' + remedy if remedy else ''}") from None
+        raise ForError(f"{path} does not exist{end}") from None
+    except OSError as error:
+        raise ForError(f"{path} cannot be read ({error.strerror}){end}") from None
+    except RecursionError:
+        raise ForError(f"{path} is not valid JSON (nested too deeply){end}") from None
+    except ValueError as error:  # bad UTF-8, bad JSON, or a number with thousands of digits
+        raise ForError(f"{path} is not valid JSON ({error}){end}") from None
 
 
 def file_hash(path: Path) -> str:

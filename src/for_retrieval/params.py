@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from for_retrieval.errors import UsageError, nearest
+from for_retrieval.invalid import sentences
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]  # NumPy takes no negative ones
 
 
 class Section(BaseModel):
@@ -122,7 +124,7 @@ class Run(Section):
 
     fraction: Annotated[float, Field(gt=0, le=100)]
     vocabulary: Literal["in", "held_out"]
-    seeds: Annotated[list[int], Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
 
 
 class Train(Section):
@@ -161,7 +163,7 @@ class Index(Section):
 class Params(Section):
     """The whole of params.yaml."""
 
-    seed: int
+    seed: Seed
     data: Data
     fractions: Fractions
     model: Model
@@ -180,43 +182,23 @@ class Params(Section):
         return self
 
 
-def _sentence(path: Path, error: dict[str, Any]) -> str:
-    keys = [str(key) for key in error["loc"]]
-    where = ".".join(keys)
-    if error["type"] == "extra_forbidden":
-        known = _fields_at(keys[:-1])
-        return f"{path}: unknown key {where!r}; {nearest(keys[-1], known)}"
-    if error["type"] == "missing":
-        return f"{path}: the key {where!r} is missing"
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{path}: {where}: {message} (it is {error['input']!r})" if where else f"{path}: {message}"
-
-
-def _fields_at(keys: list[str]) -> list[str]:
-    model: Any = Params
-    for key in keys:
-        field = getattr(model, "model_fields", {}).get(key)
-        annotation = field.annotation if field else model
-        arguments = getattr(annotation, "__args__", ())
-        model = next((a for a in arguments if hasattr(a, "model_fields")), annotation)
-    return list(getattr(model, "model_fields", {}))
-
-
 def load_params(path: Path) -> Params:
     """Read and check params.yaml.
 
     Raises:
-        UsageError: the file is missing, is no YAML, or holds an unknown, missing or wrong value.
+        UsageError: the file cannot be read, is no YAML, or holds an unknown, missing or wrong value.
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{path} does not exist; run this inside the project") from None
-    except yaml.YAMLError as error:
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise UsageError(f"{path} must hold sections such as 'data:' and 'model:'")
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        raise UsageError("\n".join(_sentence(path, dict(e)) for e in error.errors())) from None
+        raise UsageError(sentences(path, Params, error)) from None

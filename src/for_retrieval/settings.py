@@ -41,13 +41,17 @@ def load_settings(root: Path) -> Settings:
     if path.exists():
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as error:
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read ({error.strerror})") from None
+        except ValueError as error:  # not TOML, or not UTF-8
             raise UsageError(f"{path} is not valid TOML: {error}") from None
     for name in list(values):
         if name not in known:
             raise UsageError(f"{path}: unknown key {name!r}; {nearest(name, known)}")
+        if name != "workers" and not isinstance(values[name], str):
+            raise UsageError(f"{path}: {name} must be text in quotes, not {values[name]!r}")
     for name in known:
-        if (text := os.environ.get(f"FOR_{name.upper()}")) is not None:
+        if text := os.environ.get(f"FOR_{name.upper()}"):
             values[name] = text
     try:
         workers = int(str(values.get("workers", 0)))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import open_clip
 import pytest
@@ -42,6 +43,8 @@ def test_onnx_equals_torch(name: str, tower: Callable[..., OpenClipTower], tmp_p
     it = tower(name)
     entries = it.export_text(tmp_path)
     assert entries == {"text": "text.onnx", "tokenizer": "tokenizer.json", "max_tokens": 77}
+    held = onnx.load(tmp_path / "text.onnx", load_external_data=False).graph.initializer
+    assert not [tensor.name for tensor in held if "visual" in tensor.name]  # the text tower alone
     tokenizer = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
     tokenizer.enable_truncation(77)
     tokenizer.enable_padding()

@@ -168,6 +168,7 @@ def test_wrong_names_and_files(
     (tmp_path / "code.pt").write_bytes(pickle.dumps({"state_dict": _Code()}))
     torch.save({"visual.proj": _Code()}, tmp_path / "zip.pt")
     (tmp_path / "cut.safetensors").write_bytes(Path(file).read_bytes()[:1000])
+    torch.save({}, tmp_path / "empty.pt")
     (tmp_path / "mine.npz").touch()
     vit, usage = {"name": "tiny-vit", "pretrained": file}, UsageError
     unknown = "neither a file nor a tag of"
@@ -183,6 +184,7 @@ def test_wrong_names_and_files(
         ({**vit, "pretrained": "mine.npz"}, usage, "must end in .safetensors, .pt, .pth, .bin"),
         ({**vit, "pretrained": "code.pt"}, ForError, "holds more than tensors"),
         ({**vit, "pretrained": "zip.pt"}, ForError, "holds more than tensors"),
+        ({**vit, "pretrained": "empty.pt"}, ForError, "does not hold the weights of tiny-vit"),
         ({**vit, "pretrained": "cut.safetensors"}, ForError, "does not hold the weights of tiny-vit"),
         ({**vit, "name": "tiny-resnet"}, ForError, "does not hold the weights of tiny-resnet"),
         ({**vit, "input_size": 72}, usage, "must be a multiple of 16, such as 64, not 72"),

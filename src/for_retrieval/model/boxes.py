@@ -17,6 +17,6 @@ def attention_boxes(
     for k, row in enumerate(attention.reshape(-1, *grid)):
         labels, _ = ndimage.label(row >= SHARE * row.max())
         peak = np.unravel_index(int(row.argmax()), grid)
-        rows, columns = ndimage.find_objects(labels == labels[peak])[0]
+        rows, columns = ndimage.find_objects(labels)[labels[peak] - 1]
         boxes[k] = (columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
     return boxes * np.asarray([width / grid[1], height / grid[0]] * 2, np.float32)

@@ -70,6 +70,8 @@ class FeatureStore:
         """
         if missing := self.missing(hashes):
             raise ForError(f"{len(missing)} images have no features in {self._folder}; run `dvc repro -f features`")
+        if not hashes:  # an empty split; nothing tells the sizes
+            return Features(torch.empty(0, 0, 0), torch.empty(0, 0, 0), torch.empty(0, 0))
         rows_by_shard: dict[Path, list[tuple[int, int]]] = {}
         for position, content in enumerate(hashes):
             path, row = self._place[content]

@@ -54,7 +54,7 @@ def find_checkpoint(name: str, pretrained: str, root: Path) -> Checkpoint:
 def _checkpoint(path: Path, values: dict[str, Any], quick_gelu: bool) -> Checkpoint:
     mean = tuple(values.get("mean", open_clip.OPENAI_DATASET_MEAN))
     std = tuple(values.get("std", open_clip.OPENAI_DATASET_STD))
-    return Checkpoint(path, mean, std, quick_gelu)  # type: ignore[arg-type]
+    return Checkpoint(path, mean, std, quick_gelu)
 
 
 def _trained_with(name: str, path: Path) -> dict[str, Any]:
@@ -97,8 +97,8 @@ def load_tokenizer(name: str, checkpoint: Path) -> Any:
     if not (folder / "tokenizer.json").is_file():
         raise ForError(
             f"the tokenizer {repository} of {name} needs a model hub, which is never contacted, and it is "
-            f"not in the local cache; put its tokenizer.json and tokenizer_config.json into {checkpoint.parent}, "
-            f"or set model.name to {EMBEDDED} with model.pretrained embedded"
+            f"not in the local cache; put its tokenizer.json and tokenizer_config.json into "
+            f"{checkpoint.parent}, or set model.name to {EMBEDDED} with model.pretrained embedded"
         )
     mode = text.get("tokenizer_mode")
     return HFTokenizer(str(folder), tokenizer_mode=mode, local_files_only=True, **options)

@@ -11,6 +11,8 @@ from open_clip.tokenizer import get_clean_fn
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor, nn
 
+from for_retrieval.model.text_graph import save_text_graph
+
 START, END = "<start_of_text>", "<end_of_text>"
 # As open_clip's SimpleTokenizer splits, for text in lower case.
 PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
@@ -28,24 +30,14 @@ def exportable(tokenizer: Any) -> bool:
 def export_text(model: Any, tokenizer: SimpleTokenizer, folder: Path) -> dict[str, object]:
     """Write text.onnx and tokenizer.json into `folder`; returns their entries of bundle.json."""
     length = int(tokenizer.context_length)
-    graph = _TextGraph(model, length).eval()
-    ids = torch.tensor([[tokenizer.sot_token_id, 320, tokenizer.eot_token_id]]).repeat(2, 1)
-    axes = {0: "batch", 1: "tokens"}
+    ids = torch.tensor([[tokenizer.sot_token_id, tokenizer.eot_token_id]] * 2)
     device = next(model.parameters()).device
     try:
-        torch.onnx.export(
-            graph.cpu(),
-            (ids, torch.ones_like(ids)),
-            str(folder / "text.onnx"),
-            input_names=["input_ids", "attention_mask"],
-            output_names=["embedding"],
-            dynamic_axes={"input_ids": axes, "attention_mask": axes, "embedding": {0: "batch"}},
-            dynamo=False,
-        )
+        text = save_text_graph(_TextGraph(model.cpu(), length), ids, torch.ones_like(ids), folder)
     finally:
         model.to(device)
     rust_tokenizer(tokenizer).save(str(folder / "tokenizer.json"))
-    return {"text": "text.onnx", "tokenizer": "tokenizer.json", "max_tokens": length}
+    return {"text": text, "tokenizer": "tokenizer.json", "max_tokens": length}
 
 
 class _TextGraph(nn.Module):

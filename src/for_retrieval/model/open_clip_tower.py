@@ -98,7 +98,7 @@ def load_model(name: str, checkpoint: Checkpoint, input_size: int) -> Any:
             "code; save the model's state dict as .safetensors"
         ) from None
     except Exception as error:  # torch, safetensors and open_clip share no narrower base for a wrong file
-        reason = str(error).strip().splitlines()[-1].strip()
+        reason = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
         raise ForError(f"{checkpoint.path} does not hold the weights of {name}: {reason}") from None
     if resnet:
         attention_pool.resize(model.visual, input_size)

@@ -51,11 +51,14 @@ def load_progress(path: Path, head: SumClip, optimizer: torch.optim.Optimizer) -
     """Restore what `save_progress` kept; an empty history if there is nothing usable."""
     if not path.exists():
         return []
+    start = {name: value.clone() for name, value in head.state_dict().items()}
     try:
         state = torch.load(path, weights_only=True)
+        history = list(state["history"])
         head.load_state_dict(state["head"])
         optimizer.load_state_dict(state["optimizer"])
-        return list(state["history"])
     except Exception:  # torch.load raises many types for a damaged file, all of which mean: start anew
         path.unlink()
+        head.load_state_dict(start)
         return []
+    return history

@@ -101,7 +101,7 @@ def train_head(
             total.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(head.parameters(), params.clip)
             optimizer.step()
-            history.append({name: float(value) for name, value in parts.items()})
+            history.append({name: float(value.detach()) for name, value in parts.items()})
             bars.advance(bar)
             if len(history) % params.checkpoint_every == 0 and len(history) < params.steps:
                 save_progress(progress, head, optimizer, history)

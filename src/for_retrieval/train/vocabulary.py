@@ -1,9 +1,10 @@
-"""The open vocabulary of the pseudo-labels: category names, shipped nouns, the user's own, and colours on them."""
+"""The open vocabulary of the pseudo-labels: category names, shipped nouns, the user's own, and colours."""
 
 from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,20 +47,33 @@ def build_vocabulary(info: DatasetInfo, params: Vocabulary, mode: str, seed: int
     """
     names = info.base + (info.novel if mode == "in" else [])
     nouns = read_nouns(NOUNS) + (read_nouns(root / params.nouns) if params.nouns else [])
+    known = set(names)
     phrases = [Phrase(name, "category") for name in names]
-    phrases += [Phrase(noun, "other") for noun in dict.fromkeys(nouns) if noun not in set(names)]
+    phrases += [Phrase(noun, "other") for noun in dict.fromkeys(nouns) if noun not in known]
     if params.attributes:
         colours = info.colours or list(COLOURS)
         tinted = [Phrase(f"{colour} {phrase.text}", "attribute") for phrase in phrases for colour in colours]
         # Names first: half of the colour phrases are about what the set is known to show.
         rng = random.Random(seed)
-        about_names = [p for p in tinted if p.text.split(" ", 1)[1] in set(names)]
+        about_names = tinted[: len(names) * len(colours)]
         room = max(0, params.max_phrases - len(phrases))
-        first = rng.sample(about_names, min(len(about_names), (room + 1) // 2 if tinted != about_names else room))
-        rest = [p for p in tinted if p not in set(first)]
+        share = (room + 1) // 2 if len(tinted) > len(about_names) else room
+        first = rng.sample(about_names, min(len(about_names), share))
+        chosen = set(first)
+        rest = [p for p in tinted if p not in chosen]
         phrases += first + rng.sample(rest, min(len(rest), room - len(first)))
     if mode == "held_out":
-        words = [w for name in info.novel for w in (name, *info.synonyms.get(name, ()))]
-        pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})(?:s|es)?\b", re.IGNORECASE) if words else None
-        phrases = [p for p in phrases if not (pattern and pattern.search(p.text))]
+        mention = mentions([word for name in info.novel for word in (name, *info.synonyms.get(name, ()))])
+        phrases = [phrase for phrase in phrases if not mention.search(phrase.text)]
     return phrases[: params.max_phrases]
+
+
+def mentions(names: Sequence[str]) -> re.Pattern[str]:
+    """Matches texts that hold one of `names` as whole words, also with s or es, in any case.
+
+    Between words anything but letters and digits may stand: ``traffic_light`` is in "Traffic lights".
+    """
+    parts = [re.findall(r"[^\W_]+", name) or [name] for name in names if name.strip()]
+    spelled = [r"[\W_]+".join(map(re.escape, words)) for words in parts]
+    either = "|".join(spelled) or r"(?!)"  # no names: matches nothing
+    return re.compile(rf"(?<![^\W_])(?:{either})(?:s|es)?(?![^\W_])", re.IGNORECASE)

@@ -39,13 +39,13 @@ def features(visual: Any, pictures: Tensor) -> Features:
     trunk = visual.trunk
     maps = trunk.forward_features(pictures)
     if maps.ndim == 3:  # [B, N, C]
-        patches, alone = maps, (1, maps.shape[2])
+        patches, alone = maps, [1, maps.shape[2]]
     elif getattr(trunk, "output_fmt", "NCHW") == "NHWC":
-        patches, alone = maps.flatten(1, 2), (1, 1, maps.shape[3])
+        patches, alone = maps.flatten(1, 2), [1, 1, maps.shape[3]]
     else:
-        patches, alone = maps.flatten(2).transpose(1, 2), (maps.shape[1], 1, 1)
+        patches, alone = maps.flatten(2).transpose(1, 2), [maps.shape[1], 1, 1]
     batch, cells, _ = patches.shape
-    dense = _head(visual, patches.reshape(batch * cells, *alone)).unflatten(0, (batch, cells))
+    dense = _head(visual, patches.reshape(batch * cells, *alone)).view(batch, cells, -1)
     return Features(patches, dense, normalize(_head(visual, maps), dim=-1))
 
 

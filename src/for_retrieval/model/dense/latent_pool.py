@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from open_clip.timm_model import TimmModel
-from timm.layers import AttentionPoolLatent
+from timm.layers.attention_pool import AttentionPoolLatent
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -33,11 +33,11 @@ def features(visual: Any, pictures: Tensor) -> Features:
     return Features(patches, dense, normalize(pooled, dim=-1))
 
 
-def value_path(pool: AttentionPoolLatent, x: Tensor) -> Tensor:
+def value_path(pool: Any, x: Tensor) -> Tensor:
     """What the pool gives for each token of x [B, N, C] alone.
 
     Its MLP and the residual around it belong to it: the projection into the joint space was trained on
     their output only.
     """
-    values = pool.proj(pool.kv(x).chunk(2, dim=-1)[1])
+    values: Tensor = pool.proj(pool.kv(x).chunk(2, dim=-1)[1])
     return values if pool.mlp is None else values + pool.mlp(pool.norm(values))

@@ -1,0 +1,116 @@
+"""What all tests share: nothing of the user's own is read or written, and a small real project to work in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[1]
+OF_THE_USER = ("FOR_", "DVC_", "GIT_", "HF_", "XDG_", "OPENBLAS_")
+
+# Everything as it is, but few images, few steps and one seed a run.
+TINY: dict[str, Any] = {
+    "seed": 0,
+    "data.kind": "scenes",
+    "data.name": "tiny-streets",
+    "data.root": "src/for_retrieval/data/scenes",
+    "data.splits": None,
+    "data.categories": None,
+    "data.novel": [],
+    "data.scenes": {"size": 96, "train": 60, "val": 10, "test": 40, "novel": ["dog", "bus"]},
+    "fractions.percent": [10, 100],
+    "model.name": "mini-clip",
+    "model.pretrained": "embedded",
+    "train.steps": 12,
+    "train.warmup": 2,
+    "train.batch_size": 20,
+    "train.checkpoint_every": 3,
+    "train.vocabulary": {"nouns": None, "attributes": True, "max_phrases": 100},
+    "train.runs": {
+        "in-10": {"fraction": 10, "vocabulary": "in", "seeds": [0]},
+        "in-100": {"fraction": 100, "vocabulary": "in", "seeds": [0]},
+        "held-out-100": {"fraction": 100, "vocabulary": "held_out", "seeds": [0]},
+    },
+    "index": {"run": "in-100", "gallery": ["test"]},
+}
+
+WriteParams = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of every test and its child processes: no network, no analytics, an empty home."""
+    home = tmp_path_factory.mktemp("home")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OF_THE_USER)}
+    return {
+        **kept,
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "XDG_DATA_HOME": str(home / "data"),
+        "MPLCONFIGDIR": str(home / "matplotlib"),
+        "HF_HOME": str(home / "hugging-face"),
+        "HF_HUB_OFFLINE": "1",
+        "DVC_NO_ANALYTICS": "1",
+        "DO_NOT_TRACK": "1",
+        "DVC_GLOBAL_CONFIG_DIR": str(home / "dvc-global"),
+        "DVC_SYSTEM_CONFIG_DIR": str(home / "dvc-system"),
+        "DVC_SITE_CACHE_DIR": str(home / "dvc-site"),
+        "PATH": f"{Path(sys.executable).parent}:{kept.get('PATH', '')}",  # for-cli and dvc
+        "COLUMNS": "200",  # so that no sentence is folded
+    }
+
+
+@pytest.fixture(autouse=True)
+def _isolated(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(OF_THE_USER)]:
+        monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+
+def changed(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`values` with the entries at dotted keys replaced."""
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        section = values
+        for name in sections:
+            section = section[name]
+        section[last] = value
+    return values
+
+
+@pytest.fixture(scope="session")
+def write_params() -> WriteParams:
+    """Write the repository's params.yaml into a folder, with changes at dotted keys."""
+
+    def write(folder: Path, changes: dict[str, Any] | None = None) -> Path:
+        values = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
+        path = folder / "params.yaml"
+        path.write_text(yaml.safe_dump(changed(values, changes or {}), sort_keys=False), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def tiny_project(
+    tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str], write_params: WriteParams
+) -> Path:
+    """A project as a clone of the repository has it, but small: nothing has been run in it yet."""
+    root = tmp_path_factory.mktemp("tiny") / "project"
+    shutil.copytree(REPOSITORY / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    (root / ".dvc").mkdir()
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config"):
+        shutil.copyfile(REPOSITORY / name, root / name)
+    write_params(root, TINY)
+    subprocess.run(["git", "init", "-q"], cwd=root, env=environment, check=True)
+    return root

@@ -1,0 +1,50 @@
+"""Features on disk: found again by content, whatever was killed in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from for_retrieval.errors import ForError
+from for_retrieval.model.feature_store import FeatureStore
+from for_retrieval.model.tower import Features
+
+Random = Callable[..., Features]
+
+
+def test_rows_come_back_in_the_order_asked(tmp_path: Path, random_features: Random) -> None:
+    first, second = random_features(3, 4), random_features(2, 4, seed=1)
+    FeatureStore(tmp_path).add(["a", "b", "c"], first)
+    FeatureStore(tmp_path).add(["d", "e"], second)
+    found = FeatureStore(tmp_path).load(["e", "a", "c", "a"])
+    for part in ("patches", "dense", "pooled"):
+        mine, other = getattr(first, part), getattr(second, part)
+        assert_close(getattr(found, part), torch.stack([other[1], mine[0], mine[2], mine[0]]).half())
+
+
+def test_missing_names_each_once(tmp_path: Path, random_features: Random) -> None:
+    store = FeatureStore(tmp_path)
+    store.add(["a"], random_features(1, 4))
+    assert store.missing(["b", "a", "c", "b"]) == ["b", "c"]
+    with pytest.raises(ForError, match=r"2 images have no features in .*; run `dvc repro"):
+        store.load(["a", "b", "c"])
+
+
+def test_damaged_shard_is_encoded_again(tmp_path: Path, random_features: Random) -> None:
+    FeatureStore(tmp_path).add(["a", "b"], random_features(2, 4))
+    (shard,) = tmp_path.glob("*.safetensors")
+    shard.write_bytes(shard.read_bytes()[:40])
+    assert FeatureStore(tmp_path).missing(["a", "b"]) == ["a", "b"]
+    assert not shard.exists()
+
+
+def test_what_is_not_finite_is_refused(tmp_path: Path, random_features: Random) -> None:
+    broken = random_features(1, 4)
+    broken.dense[0, 0, 0] = 1e6  # beyond half precision
+    with pytest.raises(ForError, match="dense features are not finite"):
+        FeatureStore(tmp_path).add(["a"], broken)
+    assert list(tmp_path.iterdir()) == []

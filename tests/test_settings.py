@@ -1,0 +1,94 @@
+"""Settings: environment first, then settings.toml, then defaults; nothing unknown passes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from for_retrieval.errors import UsageError
+from for_retrieval.settings import Settings, find_root, load_settings
+
+
+def complaint(root: Path) -> str:
+    with pytest.raises(UsageError) as caught:
+        load_settings(root)
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+def test_defaults(tmp_path: Path) -> None:
+    assert load_settings(tmp_path) == Settings(device="auto", workers=0, cache="data/cache")
+
+
+def test_the_file_then_the_environment_decide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "settings.toml").write_text('device = "cpu"\nworkers = 3\ncache = "/big/disk"\n')
+    assert load_settings(tmp_path) == Settings("cpu", 3, "/big/disk")
+    monkeypatch.setenv("FOR_WORKERS", "5")
+    monkeypatch.setenv("FOR_CACHE", "elsewhere")
+    assert load_settings(tmp_path) == Settings("cpu", 5, "elsewhere")
+
+
+def test_an_empty_variable_is_no_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DEVICE", "WORKERS", "CACHE"):
+        monkeypatch.setenv(f"FOR_{name}", "")
+    assert load_settings(tmp_path) == Settings()
+
+
+def test_no_workers_means_all_cores() -> None:
+    assert Settings(workers=0).processes == len(os.sched_getaffinity(0))
+    assert Settings(workers=3).processes == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("worker = 2", "unknown key 'worker'; did you mean 'workers'?"),
+        ("zzz = 2", "unknown key 'zzz'; valid are: cache, device, workers"),
+        ("device = 0", "device must be text in quotes, not 0"),
+        ("device =", "is not valid TOML"),
+    ],
+)
+def test_a_wrong_file_is_told(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(text)
+    assert complaint(tmp_path).startswith(str(path))
+    assert said in complaint(tmp_path)
+
+
+def test_a_folder_in_place_of_the_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").mkdir()
+    assert complaint(tmp_path) == f"{tmp_path / 'settings.toml'} cannot be read (Is a directory)"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("two", "workers must be a whole number, not 'two' (FOR_WORKERS)"),
+        ("-1", "workers must be 0 or more, not -1 (FOR_WORKERS)"),
+        ("1.5", "workers must be a whole number, not '1.5' (FOR_WORKERS)"),
+    ],
+)
+def test_a_wrong_variable_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, said: str
+) -> None:
+    monkeypatch.setenv("FOR_WORKERS", value)
+    assert complaint(tmp_path) == said
+
+
+def test_the_project_is_found_from_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "params.yaml").touch()
+    below = tmp_path / "data" / "prepared"
+    below.mkdir(parents=True)
+    assert find_root(below) == tmp_path
+    monkeypatch.chdir(below)
+    assert find_root() == tmp_path
+
+
+def test_outside_a_project_the_remedy_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        find_root(tmp_path)
+    assert str(caught.value) == (
+        f"no params.yaml in {tmp_path} or above it; run for-cli inside the project, or name it with --project"
+    )

@@ -1,0 +1,87 @@
+"""A toy that learns in seconds: random features of 40 images, a small head, 5 base categories, 9 phrases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from for_retrieval.model.sum_clip import SumClip
+from for_retrieval.model.tower import Features
+from for_retrieval.params import Head, Train
+from for_retrieval.train.loop import Lesson
+from for_retrieval.train.pseudo import pseudo_labels
+
+GRID, PATCH_DIM, DIM, IMAGES = (3, 3), 6, 8, 40
+
+MakeHead = Callable[..., SumClip]
+MakeTrain = Callable[..., Train]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def head_params() -> Head:
+    return Head(queries=4, width=16, layers=1, heads=2, feed_forward=16, temperature=0.03)
+
+
+@pytest.fixture
+def make_head(head_params: Head) -> MakeHead:
+    """A head as it is before training."""
+
+    def make(seed: int = 0, **changes: int) -> SumClip:
+        torch.manual_seed(seed)
+        return SumClip(head_params.model_copy(update=changes), GRID, PATCH_DIM, DIM)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def lesson() -> Lesson:
+    """Images whose cells lie near the texts of what they show, so that there is something to learn."""
+    generator = torch.Generator().manual_seed(7)
+
+    def rows(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    texts = normalize(rows(14, DIM), dim=-1)
+    labels = torch.rand(IMAGES, 5, generator=generator) < 0.25
+    shown = labels.float() @ texts[:5]
+    dense = rows(IMAGES, GRID[0] * GRID[1], DIM) * 0.6 + shown[:, None]
+    return Lesson(
+        features=Features(rows(IMAGES, GRID[0] * GRID[1], PATCH_DIM), dense, normalize(dense.mean(1), dim=-1)),
+        base_texts=texts[:5],
+        labels=labels,
+        labelled=torch.arange(IMAGES) < 16,
+        vocabulary=texts[5:],
+        pseudo=pseudo_labels(dense.mean(1) @ texts[5:].T, torch.full((9,), 0.1), 3.0),
+    )
+
+
+@pytest.fixture(scope="session")
+def make_train() -> MakeTrain:
+    """The section `train`, with the weights of the objectives and other changes."""
+
+    def make(base: float = 1.0, pseudo: float = 1.0, keep: float = 0.1, **changes: object) -> Train:
+        values: dict[str, object] = {
+            "steps": 12,
+            "warmup": 2,
+            "batch_size": 16,
+            "learning_rate": 0.01,
+            "weight_decay": 0.02,
+            "clip": 1.0,
+            "checkpoint_every": 4,
+            "base": {"weight": base},
+            "pseudo": {"weight": pseudo, "teacher": "ensemble", "positive": 0.05, "ignore": 4.0},
+            "keep": {"weight": keep},
+            "vocabulary": {"nouns": None, "attributes": True, "max_phrases": 100},
+            "runs": {},
+        }
+        return Train.model_validate({**values, **changes})
+
+    return make

@@ -1,0 +1,178 @@
+"""The loop: batches, learning rate, resuming, and that it learns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from for_retrieval.model.sum_clip import SumClip
+from for_retrieval.params import Train
+from for_retrieval.train import loop
+from for_retrieval.train.loop import Lesson, draw_batch, losses, schedule, smooth_scores, train_head
+
+MakeHead = Callable[..., SumClip]
+MakeTrain = Callable[..., Train]
+
+
+def train(head: SumClip, lesson: Lesson, params: Train, progress: Path, seed: int = 0) -> loop.History:
+    return train_head(head, lesson, params, 0.03, 4, seed, progress, "toy")
+
+
+def same(one: nn.Module, other: nn.Module) -> bool:
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+@given(st.integers(1, 40), st.integers(0, 40), st.integers(1, 50), st.integers(0, 5), st.integers(0, 500))
+def test_a_batch_is_half_labelled_and_has_no_image_twice(
+    n: int, known: int, size: int, seed: int, step: int
+) -> None:
+    labelled = torch.zeros(n, dtype=torch.bool)
+    labelled[torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:known]] = True
+    rows = draw_batch(labelled, size, seed, step).tolist()
+    assert len(rows) == len(set(rows)) == min(n, size)
+    assert set(rows) <= set(range(n))
+    assert labelled[rows].sum() >= min(size // 2, labelled.sum())
+    assert rows == draw_batch(labelled, size, seed, step).tolist()
+
+
+def test_batches_differ_between_steps_and_seeds_and_reach_every_image() -> None:
+    labelled = torch.arange(60) < 10
+    drawn = [tuple(draw_batch(labelled, 16, seed, step).tolist()) for seed in (0, 1) for step in range(40)]
+    assert len(set(drawn)) == len(drawn)
+    assert {row for rows in drawn for row in rows} == set(range(60))
+
+
+def test_the_learning_rate_warms_up_and_goes_to_zero() -> None:
+    rates = [schedule(step, 100, 10) for step in range(100)]
+    assert rates[:10] == pytest.approx([0.1 * k for k in range(1, 11)])
+    assert rates[10] == pytest.approx(1)
+    assert all(a > b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert 0 < rates[-1] < 0.001
+    assert schedule(55, 100, 10) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(1, 0), (3, 3), (2, 9)])
+def test_short_runs_have_a_schedule_too(steps: int, warmup: int) -> None:
+    assert all(0 < schedule(step, steps, warmup) <= 1 for step in range(steps))
+
+
+def test_smooth_scores_are_at_least_the_maximum_and_near_it() -> None:
+    regions, texts = torch.rand(5, 4, 3), torch.rand(2, 3)
+    hard = (regions @ texts.T).amax(1)
+    soft = smooth_scores(regions, texts, 0.001)
+    assert soft.shape == (5, 2)
+    assert (soft >= hard - 1e-6).all()
+    assert torch.allclose(soft, hard, atol=0.001 * 1.4)  # T ln 4
+
+
+@pytest.mark.parametrize("name", ["base", "pseudo", "keep"])
+def test_training_lowers_each_objective(
+    make_head: MakeHead, lesson: Lesson, make_train: MakeTrain, tmp_path: Path, name: str
+) -> None:
+    head, weights = make_head(), {key: float(key == name) for key in ("base", "pseudo", "keep")}
+    params = make_train(**weights, steps=60)
+    everything = torch.arange(len(lesson.labelled))
+    before = losses(head, lesson, everything, params, 0.03, 4)
+    history = train(head, lesson, params, tmp_path / "p.pt")
+    after = losses(head, lesson, everything, params, 0.03, 4)
+    assert list(before) == list(after) == [name]
+    assert after[name].item() < before[name].item() * 0.9
+    assert len(history) == 60
+    assert all(list(step) == [name] for step in history)
+    assert not head.training
+
+
+def test_without_labels_the_other_objectives_still_train(
+    make_head: MakeHead, lesson: Lesson, make_train: MakeTrain, tmp_path: Path
+) -> None:
+    unlabelled = Lesson(**{**vars(lesson), "labelled": torch.zeros_like(lesson.labelled)})
+    head = make_head()
+    history = train(head, unlabelled, make_train(), tmp_path / "p.pt")
+    assert {step["base"] for step in history} == {0.0}
+    assert not same(head, make_head())
+    assert all(torch.isfinite(value).all() for value in head.state_dict().values())
+
+
+def test_labels_that_may_not_be_used_change_nothing(
+    make_head: MakeHead, lesson: Lesson, make_train: MakeTrain, tmp_path: Path
+) -> None:
+    """The promise of a label fraction: what lies outside it is not looked at."""
+    hidden = lesson.labels.clone()
+    hidden[~lesson.labelled] = ~hidden[~lesson.labelled]
+    heads = [make_head(), make_head()]
+    for head, labels in zip(heads, (lesson.labels, hidden), strict=True):
+        train(head, Lesson(**{**vars(lesson), "labels": labels}), make_train(), tmp_path / "p.pt")
+    assert same(*heads)
+
+
+def test_training_repeats_and_follows_its_seed(
+    make_head: MakeHead, lesson: Lesson, make_train: MakeTrain, tmp_path: Path
+) -> None:
+    heads = [make_head(), make_head(), make_head()]
+    for head, seed in zip(heads, (0, 0, 1), strict=True):
+        train(head, lesson, make_train(), tmp_path / "p.pt", seed)
+    assert same(heads[0], heads[1])
+    assert not same(heads[0], heads[2])
+
+
+@pytest.mark.parametrize("killed_after", [1, 2])
+def test_a_killed_run_goes_on_and_ends_as_if_undisturbed(
+    make_head: MakeHead,
+    lesson: Lesson,
+    make_train: MakeTrain,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    killed_after: int,
+) -> None:
+    undisturbed, resumed = make_head(), make_head()
+    expected = train(undisturbed, lesson, make_train(), tmp_path / "undisturbed.pt")
+    progress, save, saved = tmp_path / "p.pt", loop.save_progress, []
+
+    def save_and_stop(*arguments: object) -> None:
+        save(*arguments)  # type: ignore[arg-type]
+        saved.append(1)
+        if len(saved) == killed_after:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "save_progress", save_and_stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(make_head(), lesson, make_train(), progress)
+    assert progress.exists()
+    seen: list[int] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "draw_batch", lambda *a: seen.append(a[3]) or draw_batch(*a))
+        history = train(resumed, lesson, make_train(), progress)
+    assert seen == list(range(4 * killed_after, 12))  # the steps before the kill are not done again
+    assert same(resumed, undisturbed)
+    assert history == expected
+
+
+@pytest.mark.parametrize("damage", ["truncated", "noise", "empty", "no optimizer", "other sizes"])
+def test_a_damaged_progress_file_means_starting_anew(
+    make_head: MakeHead, lesson: Lesson, make_train: MakeTrain, tmp_path: Path, damage: str
+) -> None:
+    undisturbed, head, progress = make_head(), make_head(), tmp_path / "p.pt"
+    train(undisturbed, lesson, make_train(), tmp_path / "undisturbed.pt")
+    trained = make_head(1)
+    train(trained, lesson, make_train(steps=5), progress)
+    content = progress.read_bytes()
+    if damage in ("truncated", "noise", "empty"):
+        end = {"truncated": content[:-100], "noise": bytes(reversed(content)), "empty": b""}
+        progress.write_bytes(end[damage])
+    else:
+        state = torch.load(progress, weights_only=True)
+        if damage == "no optimizer":
+            del state["optimizer"]
+        else:
+            state["head"] = make_head(queries=5).state_dict()
+        torch.save(state, progress)
+    train(head, lesson, make_train(), progress)
+    assert same(head, undisturbed)

@@ -1,0 +1,158 @@
+"""The stages `pseudo` and `train` on a set that needs no tower: labels, fractions, teachers, heads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from toy import CPU, DIM, SHOWN, ToyTower, store_features, toy_records
+
+from for_retrieval.data.fractions import save_fraction
+from for_retrieval.data.records import Records
+from for_retrieval.errors import ForError, UsageError
+from for_retrieval.files import file_hash, read_json
+from for_retrieval.model.tower import prompted
+from for_retrieval.params import Params, load_params
+from for_retrieval.train.run import label_matrix, make_lesson, new_head, train_run
+from for_retrieval.train.teacher import load_teacher, teach
+
+WriteParams = Callable[..., Path]
+TOWER = ToyTower()
+
+
+@pytest.fixture
+def params(write_params: WriteParams, tmp_path: Path) -> Params:
+    runs = {
+        "in-10": {"fraction": 10, "vocabulary": "in", "seeds": [0, 1]},
+        "held-out-100": {"fraction": 100, "vocabulary": "held_out", "seeds": [0]},
+    }
+    head = {"queries": 4, "width": 16, "layers": 1, "heads": 2, "feed_forward": 16, "temperature": 0.03}
+    changes = {
+        "fractions.percent": [10, 100],
+        "train.runs": runs,
+        "index.run": "in-10",
+        "head": head,
+        "train.steps": 4,
+        "train.batch_size": 12,
+        "train.checkpoint_every": 2,
+        "train.vocabulary": {"nouns": None, "attributes": True, "max_phrases": 60},
+    }
+    return load_params(write_params(tmp_path, changes))
+
+
+@pytest.fixture
+def records(params: Params, tmp_path: Path) -> Records:
+    """With features, fractions and both teachers in tmp_path, as the earlier stages leave them."""
+    records = toy_records()
+    train = records.images.loc[records.images["split"] == "train", "image_id"].tolist()
+    store_features(records, TOWER, tmp_path / "cache")
+    save_fraction(tmp_path / "fractions", 10, train[:4])
+    save_fraction(tmp_path / "fractions", 100, train)
+    for mode in ("in", "held_out"):
+        teach(records, TOWER, params, mode, tmp_path, tmp_path / "cache", tmp_path / "pseudo" / mode)
+    return records
+
+
+def run(records: Records, params: Params, name: str, folder: Path, out: str = "heads") -> None:
+    train_run(records, TOWER, params, name, folder, folder / "cache", folder / out, CPU)
+
+
+def test_labels_are_the_objects_of_known_categories() -> None:
+    records = toy_records(6, 0)
+    matrix = label_matrix(records, records.images["image_id"].tolist(), ["car", "tree"])
+    expected = [["car" in shown, "tree" in shown] for shown in SHOWN]
+    assert matrix.tolist() == expected
+
+
+@given(st.data())
+def test_the_label_matrix_is_what_a_loop_would_fill(data: st.DataObject) -> None:
+    records = toy_records(6, 6)
+    ids = data.draw(st.permutations(records.images["image_id"].tolist()).map(lambda order: order[:7]))
+    names = data.draw(st.permutations(["car", "dog", "tree", "bus", "cat"]).map(lambda order: order[:3]))
+    pairs = set(zip(records.objects["image_id"], records.objects["category"], strict=True))
+    expected = [[(image_id, name) in pairs for name in names] for image_id in ids]
+    assert label_matrix(records, ids, names).tolist() == expected
+
+
+def test_a_lesson_holds_what_the_run_may_use(records: Records, params: Params, tmp_path: Path) -> None:
+    lesson = make_lesson(records, TOWER, params, "in-10", tmp_path, tmp_path / "cache")
+    assert lesson.labelled.sum() == 4
+    assert lesson.labels.shape == (36, 3)  # base categories alone: labels of novel ones are never read
+    assert lesson.labels.sum() == 24
+    assert torch.equal(lesson.base_texts, prompted(TOWER, records.info.base, params.model.prompts))
+    assert lesson.pseudo.positive.shape == (36, len(lesson.vocabulary))
+    assert lesson.vocabulary.shape == (60, DIM)
+
+
+def test_the_held_out_vocabulary_has_no_novel_name(records: Records, params: Params, tmp_path: Path) -> None:
+    phrases, texts, scores = load_teacher(tmp_path / "pseudo" / "held_out")
+    assert not [phrase for phrase in phrases if {"dog", "hound"} & set(phrase.text.split())]
+    assert scores.shape == (36, len(phrases))
+    assert texts.shape == (len(phrases), DIM)
+
+
+def test_the_teacher_ranks_what_is_there_first(records: Records, params: Params, tmp_path: Path) -> None:
+    phrases, _, scores = load_teacher(tmp_path / "pseudo" / "in")
+    column = [phrase.text for phrase in phrases].index("dog")
+    best = scores[:, column].argsort(descending=True)[:12].tolist()
+    assert {SHOWN[row % len(SHOWN)].split()[1] for row in best} == {"dog"}
+
+
+def test_a_set_without_training_images_has_no_teacher(params: Params, tmp_path: Path) -> None:
+    records = toy_records(0, 6)
+    store_features(records, TOWER, tmp_path / "cache")
+    with pytest.raises(ForError, match="toy has no images in its train split; see data.splits in params.yaml"):
+        teach(records, TOWER, params, "in", tmp_path, tmp_path / "cache", tmp_path / "out")
+
+
+def test_a_run_leaves_a_head_a_seed_and_no_progress(records: Records, params: Params, tmp_path: Path) -> None:
+    run(records, params, "in-10", tmp_path)
+    names = sorted(path.name for path in (tmp_path / "heads" / "in-10").iterdir())
+    assert names == ["history.json", "seed0.safetensors", "seed1.safetensors"]
+    history = read_json(tmp_path / "heads" / "in-10" / "history.json")
+    assert {seed: len(steps) for seed, steps in history.items()} == {"0": 4, "1": 4}
+    assert set(history["0"][0]) == {"base", "pseudo", "keep"}
+    assert list((tmp_path / "cache" / "progress").iterdir()) == []
+
+
+def test_a_run_gives_the_same_bytes_again(records: Records, params: Params, tmp_path: Path) -> None:
+    for out in ("one", "two"):
+        run(records, params, "held-out-100", tmp_path, out)
+    files = [tmp_path / out / "held-out-100" / "seed0.safetensors" for out in ("one", "two")]
+    assert file_hash(files[0]) == file_hash(files[1])
+
+
+def test_an_unknown_run_is_told_the_nearest(records: Records, params: Params, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"train.runs has no run 'in-11'; did you mean 'in-10'\?"):
+        run(records, params, "in-11", tmp_path)
+
+
+def test_a_missing_fraction_names_its_stage(records: Records, params: Params, tmp_path: Path) -> None:
+    (tmp_path / "fractions" / "10.json").unlink()
+    with pytest.raises(ForError, match=r"10\.json does not exist; run `dvc repro fractions`"):
+        run(records, params, "in-10", tmp_path)
+
+
+def test_heads_of_other_seeds_start_elsewhere(params: Params) -> None:
+    one, again, other = (new_head(params, TOWER, seed, CPU) for seed in (0, 0, 1))
+    assert torch.equal(one.queries, again.queries)
+    assert not torch.equal(one.queries, other.queries)
+
+
+def test_a_set_without_base_objects_can_still_be_trained(params: Params, tmp_path: Path) -> None:
+    """A folder of images without labels: only the teacher speaks."""
+    toy = toy_records()
+    empty = Records(toy.images, pd.DataFrame(toy.objects.iloc[:0]), toy.info.__class__("toy", "images", [], []))
+    train = empty.images.loc[empty.images["split"] == "train", "image_id"].tolist()
+    store_features(empty, TOWER, tmp_path / "cache")
+    save_fraction(tmp_path / "fractions", 10, train[:4])
+    teach(empty, TOWER, params, "in", tmp_path, tmp_path / "cache", tmp_path / "pseudo" / "in")
+    run(empty, params, "in-10", tmp_path)
+    history = read_json(tmp_path / "heads" / "in-10" / "history.json")
+    assert {step["base"] for step in history["0"]} == {0.0}
+    assert all(step["pseudo"] > 0 for step in history["0"])
