@@ -50,9 +50,7 @@ def lap(command: list[str]) -> float:
 
 def main() -> None:
     """Read the options, run the commands in turn, so that a busy spell hits all, and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=15, help="processes a command, after one to warm up")
     parser.add_argument("--project", type=Path, default=ROOT, help="the folder with params.yaml")
     asked = parser.parse_args()

@@ -96,9 +96,7 @@ def measure(vectors: Floats, regions: int, queries: Floats, folder: Path) -> Mea
 
 def main() -> None:
     """Read the options, measure, print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("images", 4000), ("regions", 16), ("dim", 256), ("queries", 50)):
         parser.add_argument(f"--{name}", type=int, default=default)
     asked = parser.parse_args()

@@ -12,9 +12,14 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).parents[1]
 OF_THE_USER = ("FOR_", "DVC_", "GIT_", "HF_", "XDG_", "OPENBLAS_")
+
+# The same examples every time, however slow the machine: a red run is about the change under test.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
 
 # Everything as it is, but few images, few steps and one seed a run.
 TINY: dict[str, Any] = {
@@ -36,10 +41,9 @@ TINY: dict[str, Any] = {
     "train.vocabulary": {"nouns": None, "attributes": True, "max_phrases": 100},
     "train.runs": {
         "in-10": {"fraction": 10, "vocabulary": "in", "seeds": [0]},
-        "in-100": {"fraction": 100, "vocabulary": "in", "seeds": [0]},
         "held-out-100": {"fraction": 100, "vocabulary": "held_out", "seeds": [0]},
     },
-    "index": {"run": "in-100", "gallery": ["test"]},
+    "index": {"run": "in-10", "gallery": ["test"]},
 }
 
 WriteParams = Callable[..., Path]
@@ -65,6 +69,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "DVC_SYSTEM_CONFIG_DIR": str(home / "dvc-system"),
         "DVC_SITE_CACHE_DIR": str(home / "dvc-site"),
         "PATH": f"{Path(sys.executable).parent}:{kept.get('PATH', '')}",  # for-cli and dvc
+        "OMP_NUM_THREADS": "1",  # stages this small spend more on starting threads than they save
         "COLUMNS": "200",  # so that no sentence is folded
     }
 

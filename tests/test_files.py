@@ -36,9 +36,14 @@ def test_a_finished_body_replaces_the_file(tmp_path: Path) -> None:
 def test_a_body_that_raises_leaves_the_old_content(tmp_path: Path, error: type[BaseException]) -> None:
     path = tmp_path / "a.txt"
     write_text(path, "old")
-    with pytest.raises(error), atomic(path) as temporary:
-        temporary.write_text("half of the n")
-        raise error
+
+    def write_half() -> None:
+        with atomic(path) as temporary:
+            temporary.write_text("half of the n")
+            raise error
+
+    with pytest.raises(error):
+        write_half()
     assert path.read_text() == "old"
     assert names(tmp_path) == ["a.txt"]
 
@@ -49,9 +54,7 @@ def test_a_body_that_raises_leaves_nothing_where_nothing_was(tmp_path: Path) -> 
     assert names(tmp_path) == []
 
 
-def test_content_is_on_disk_before_its_name_and_the_name_after(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_content_is_on_disk_before_its_name_and_the_name_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """fsync of the file, rename, fsync of the folder: in another order a power cut can lose both versions."""
     calls: list[str] = []
     fsync, replace = os.fsync, Path.replace

@@ -54,9 +54,7 @@ def _keys(value: Any) -> Any:
         ("index.zzzz", "unknown key 'index.zzzz'; valid are: gallery, run"),
     ],
 )
-def test_an_unknown_key_is_told_the_nearest(
-    write_params: WriteParams, tmp_path: Path, key: str, said: str
-) -> None:
+def test_an_unknown_key_is_told_the_nearest(write_params: WriteParams, tmp_path: Path, key: str, said: str) -> None:
     run = {"in-100": {"fraction": 100, "vocabulary": "in", "seeds": [0]}}
     base = {"train.runs": run, "index.run": "in-100", "fractions.percent": [100]}
     path = write_params(tmp_path, {**base, key: 1})
@@ -146,9 +144,7 @@ WORDS = st.sets(st.text("abcdefgh", min_size=4, max_size=8), min_size=1, max_siz
 
 
 @given(known=WORDS, data=st.data())
-def test_a_word_that_lost_a_letter_finds_itself_or_something_as_near(
-    known: set[str], data: st.DataObject
-) -> None:
+def test_a_word_that_lost_a_letter_finds_itself_or_something_as_near(known: set[str], data: st.DataObject) -> None:
     word = data.draw(st.sampled_from(sorted(known)))
     said = nearest(word[:-1], known)
     found = said.removeprefix("did you mean '").removesuffix("'?")

@@ -70,9 +70,7 @@ def test_a_folder_in_place_of_the_file_is_told(tmp_path: Path) -> None:
         ("1.5", "workers must be a whole number, not '1.5' (FOR_WORKERS)"),
     ],
 )
-def test_a_wrong_variable_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, said: str
-) -> None:
+def test_a_wrong_variable_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, said: str) -> None:
     monkeypatch.setenv("FOR_WORKERS", value)
     assert complaint(tmp_path) == said
 

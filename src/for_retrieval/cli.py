@@ -10,7 +10,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from for_retrieval.errors import ForError, UsageError
+from for_retrieval.errors import ForError, UsageError, nearest
 from for_retrieval.project import Project
 from for_retrieval.settings import find_root
 
@@ -178,12 +178,16 @@ def train(context: typer.Context, run: Annotated[str, typer.Argument(help="A run
     """Finetune the SUM-CLIP heads of one run."""
     from for_retrieval import stages
 
-    _say(stages.train(_project(context), run))
+    here = _project(context)
+    if run not in (runs := here.params.train.runs):
+        raise UsageError(f"train.runs has no run {run!r}; {nearest(run, runs)}")
+    _say(stages.train(here, run))
 
 
 @app.command(rich_help_panel=STAGE)
 def evaluate(
-    context: typer.Context, split: Annotated[str, typer.Option(help="val for choices, test for reports.")] = "test"
+    context: typer.Context,
+    split: Annotated[str, typer.Option(help="val for choices, test for reports.")] = "test",
 ) -> None:
     """Measure every method and every head, exactly."""
     from for_retrieval import stages
@@ -234,7 +238,8 @@ def main() -> None:
             raise
         first = str(error).strip().splitlines()
         typer.echo(
-            f"error: {type(error).__name__}: {first[0] if first else 'no message'} (run again with --debug before the command for the whole story)",
+            f"error: {type(error).__name__}: {first[0] if first else 'no message'} "
+            "(for the whole story: for-cli --debug ...)",
             err=True,
         )
         sys.exit(1)

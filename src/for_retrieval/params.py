@@ -178,7 +178,9 @@ class Params(Section):
             if run.fraction not in self.fractions.percent:
                 raise ValueError(f"train.runs.{name}.fraction {run.fraction:g} is not in fractions.percent")
         if self.index.run not in self.train.runs:
-            raise ValueError(f"index.run {self.index.run!r} is not in train.runs; {nearest(self.index.run, self.train.runs)}")
+            raise ValueError(
+                f"index.run {self.index.run!r} is not in train.runs; {nearest(self.index.run, self.train.runs)}"
+            )
         return self
 
 

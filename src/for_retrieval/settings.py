@@ -10,6 +10,11 @@ from pathlib import Path
 from for_retrieval.errors import UsageError, nearest
 
 
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @dataclass(frozen=True)
 class Settings:
     """Each field is read from ``FOR_<NAME>``, else from ``settings.toml`` in the project folder.
@@ -26,7 +31,7 @@ class Settings:
     @property
     def processes(self) -> int:
         """How many worker processes to start."""
-        return self.workers or len(os.sched_getaffinity(0))
+        return self.workers or cores()
 
 
 def load_settings(root: Path) -> Settings:

@@ -127,5 +127,13 @@ def index(project: Project) -> str:
         total=int(records.images["split"].isin(splits).sum()),
         progress=True,
     )
-    write_json(project.data / "index.json", {"model": manifest.model, "images": manifest.n_images, "points": manifest.n_points, "digest": manifest.digest})
+    write_json(
+        project.data / "index.json",
+        {
+            "model": manifest.model,
+            "images": manifest.n_images,
+            "points": manifest.n_points,
+            "digest": manifest.digest,
+        },
+    )
     return f"{manifest.n_images} images, {manifest.n_points} regions"

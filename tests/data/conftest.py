@@ -38,9 +38,7 @@ def coco(tmp_path: Path, picture: Picture) -> Coco:
         for number, name in enumerate(names):
             picture(f"set/images/{name}", colour=(number, 0, 0))
         content = {
-            "images": [
-                {"id": n, "file_name": name, "width": 40, "height": 30} for n, name in enumerate(names, 1)
-            ],
+            "images": [{"id": n, "file_name": name, "width": 40, "height": 30} for n, name in enumerate(names, 1)],
             "annotations": [
                 {"id": 11, "image_id": 1, "category_id": 1, "bbox": [1, 2, 10, 10]},
                 {"id": 12, "image_id": 1, "category_id": 2, "bbox": [5, 5, 20.5, 10], "iscrowd": 1},

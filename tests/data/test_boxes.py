@@ -70,7 +70,5 @@ def test_what_is_read_lies_inside(x: float, y: float, w: float, h: float, width:
 
 
 def test_boxes_that_vanish_in_float32_are_left_out() -> None:
-    boxes = pd.DataFrame(
-        {"x": [39.9999999999], "y": [0], "w": [1e-10], "h": [1], "width": [40], "height": [30]}
-    )
+    boxes = pd.DataFrame({"x": [39.9999999999], "y": [0], "w": [1e-10], "h": [1], "width": [40], "height": [30]})
     assert round_inside(boxes).empty

@@ -25,9 +25,7 @@ def test_what_is_not_novel_is_base() -> None:
 
 
 def test_an_unknown_novel_name_gets_the_nearest() -> None:
-    with pytest.raises(
-        UsageError, match=r"data.novel names 'trafic light', .* did you mean 'traffic light'\?"
-    ):
+    with pytest.raises(UsageError, match=r"data.novel names 'trafic light', .* did you mean 'traffic light'\?"):
         novel_by_name(NAMES, ["trafic light"])
 
 

@@ -107,9 +107,7 @@ def test_what_is_no_json_is_told(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize("key", ["images", "annotations", "categories"])
 @pytest.mark.parametrize("value", [None, {}, 3])
 def test_a_missing_section_is_named(coco: Coco, key: str, value: object) -> None:
-    assert f"has no list '{key}', which a COCO instances file needs" in _fail(
-        coco(lambda c: c.update({key: value}))
-    )
+    assert f"has no list '{key}', which a COCO instances file needs" in _fail(coco(lambda c: c.update({key: value})))
 
 
 def test_a_list_at_the_top_is_told(tmp_path: Path) -> None:

@@ -58,9 +58,7 @@ def test_names_that_are_not_utf8_are_listed(picture: Picture, tmp_path: Path) ->
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(
-        ForError, match=r"the image folder .*/none does not exist; check data.root and data.images"
-    ):
+    with pytest.raises(ForError, match=r"the image folder .*/none does not exist; check data.root and data.images"):
         read_folder(tmp_path / "none")
 
 
@@ -70,7 +68,5 @@ def test_a_file_is_no_folder(picture: Picture) -> None:
 
 
 def test_an_empty_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(
-        ForError, match=r"there are no images below .* \(endings: jpg jpeg .* tga\); check data.root"
-    ):
+    with pytest.raises(ForError, match=r"there are no images below .* \(endings: jpg jpeg .* tga\); check data.root"):
         read_folder(tmp_path)

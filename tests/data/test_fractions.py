@@ -46,9 +46,7 @@ def test_fractions_are_nested_and_cover(shown: list[set[str]], min_images: int, 
 
 @settings(deadline=None, max_examples=60)
 @given(shown=shown_lists, percent=st.sampled_from(PERCENT), seed=st.integers(0, 5))
-def test_the_size_is_the_share_or_what_covering_takes(
-    shown: list[set[str]], percent: float, seed: int
-) -> None:
+def test_the_size_is_the_share_or_what_covering_takes(shown: list[set[str]], percent: float, seed: int) -> None:
     size = len(make_fraction(_records(shown), percent, 1, seed))
     assert size >= math.ceil(percent * len(shown) / 100 - 1e-6)
     assert size <= max(math.ceil(percent * len(shown) / 100), 4)

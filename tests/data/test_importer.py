@@ -70,16 +70,12 @@ def test_block_lists_stay_block_lists(project: Path) -> None:
     path.write_text(path.read_text().replace("gallery: [test]", "gallery:\n    - test\n    - val"))
     before = path.read_text()
     edit_params(path, {"data": {"novel": ["a b", "it's: x"]}})
-    assert path.read_text() == before.replace(
-        "novel: []                   ", """novel: [a b, "it's: x"]     """, 1
-    )
+    assert path.read_text() == before.replace("novel: []                   ", """novel: [a b, "it's: x"]     """, 1)
 
 
 def test_an_edit_that_would_spoil_the_file_is_refused(project: Path) -> None:
     before = (project / "params.yaml").read_text()
-    with pytest.raises(
-        UsageError, match=r"params.yaml is laid out so that .* set data.kind: 'voc' yourself"
-    ):
+    with pytest.raises(UsageError, match=r"params.yaml is laid out so that .* set data.kind: 'voc' yourself"):
         edit_params(project / "params.yaml", {"data": {"kind": "voc"}})
     assert (project / "params.yaml").read_text() == before
 
@@ -177,9 +173,7 @@ def test_wrong_options_change_nothing(
 def test_several_annotation_files_must_be_chosen_from(coco: Coco, project: Path, tmp_path: Path) -> None:
     path = coco()
     (path.parent / "more.json").write_text(path.read_text())
-    with pytest.raises(
-        UsageError, match=r"several annotation files \(annotations.json, more.json\); name one"
-    ):
+    with pytest.raises(UsageError, match=r"several annotation files \(annotations.json, more.json\); name one"):
         import_data(project, tmp_path / "set")
     assert import_data(project, tmp_path / "set", annotations="more.json").images == 3
 

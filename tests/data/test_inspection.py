@@ -39,8 +39,6 @@ def test_nothing_is_nothing() -> None:
     assert inspect_all([], 2, 1000, 8) == []
 
 
-def test_a_pipe_gets_no_progress_bar(
-    picture: Callable[..., Path], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_pipe_gets_no_progress_bar(picture: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
     inspect_all([picture("a.png")], 1, 10_000, 8)
     assert capsys.readouterr() == ("", "")

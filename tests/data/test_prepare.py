@@ -61,9 +61,7 @@ def test_drawn_scenes_are_named_and_placed_by_the_project(data_params: Make, tmp
     assert load_records(tmp_path / "out").info == records.info
 
 
-def test_categories_in_neither_list_are_ignored_and_counted(
-    coco: Coco, data_params: Make, tmp_path: Path
-) -> None:
+def test_categories_in_neither_list_are_ignored_and_counted(coco: Coco, data_params: Make, tmp_path: Path) -> None:
     coco()
     (tmp_path / "set" / "categories.json").write_text('{"base": ["car"], "novel": ["bus"]}')
     records = read_set(data_params(categories="categories.json"), tmp_path, 1)
@@ -74,9 +72,7 @@ def test_categories_in_neither_list_are_ignored_and_counted(
 
 def test_images_lying_beside_the_file_are_found(coco: Coco, data_params: Make, tmp_path: Path) -> None:
     coco()
-    records = read_set(
-        data_params(root="set/images", images=".", annotations="../annotations.json"), tmp_path, 1
-    )
+    records = read_set(data_params(root="set/images", images=".", annotations="../annotations.json"), tmp_path, 1)
     assert records.info.root == "set/images"
 
 
@@ -98,15 +94,11 @@ def test_too_many_broken_images_fail(coco: Coco, data_params: Make, tmp_path: Pa
     coco()
     (tmp_path / "set" / "images" / "a.png").write_bytes(b"")
     message = _error(data_params(max_broken=0.3), tmp_path)
-    assert message.startswith(
-        f"1 of 3 images in {tmp_path}/set/images cannot be used, more than data.max_broken"
-    )
+    assert message.startswith(f"1 of 3 images in {tmp_path}/set/images cannot be used, more than data.max_broken")
     assert "(30.0%) allows; the first is a.png (empty file); repair them, check data.images" in message
 
 
-def test_an_image_of_another_size_than_annotated_is_broken(
-    coco: Coco, data_params: Make, tmp_path: Path
-) -> None:
+def test_an_image_of_another_size_than_annotated_is_broken(coco: Coco, data_params: Make, tmp_path: Path) -> None:
     coco()
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -149,13 +141,9 @@ def test_an_absolute_root_stays_absolute(coco: Coco, data_params: Make, tmp_path
 
 
 def test_missing_places_are_named(coco: Coco, data_params: Make, tmp_path: Path) -> None:
-    assert f"the annotation file {tmp_path}/set/annotations.json does not exist" in _error(
-        data_params(), tmp_path
-    )
+    assert f"the annotation file {tmp_path}/set/annotations.json does not exist" in _error(data_params(), tmp_path)
     coco()
-    assert f"the image folder {tmp_path}/set/pics does not exist" in _error(
-        data_params(images="pics"), tmp_path
-    )
+    assert f"the image folder {tmp_path}/set/pics does not exist" in _error(data_params(images="pics"), tmp_path)
 
 
 def test_splits_that_leave_nothing_are_told(coco: Coco, data_params: Make, tmp_path: Path) -> None:

@@ -42,9 +42,7 @@ def _message(tmp_path: Path, content: Any) -> str:
 
 
 def test_ids_and_file_names_are_understood(tmp_path: Path) -> None:
-    images = pd.DataFrame(
-        {"image_id": ["1", "2", "3", "4"], "path": ["a.png", "b\n.png", "c/d.png", "e.png"]}
-    )
+    images = pd.DataFrame({"image_id": ["1", "2", "3", "4"], "path": ["a.png", "b\n.png", "c/d.png", "e.png"]})
     path = _file(tmp_path, {"train": [1, "b\n.png"], "test": ["./c/d.png", "3"]})
     assert read_splits(path, images) == {"1": "train", "2": "train", "3": "test"}
 
@@ -122,9 +120,7 @@ def test_no_test_share_leaves_test_empty() -> None:
 @given(st.lists(st.integers(0, 30), max_size=40), st.lists(st.integers(0, 30), max_size=10))
 def test_content_alone_decides(contents: list[int], more: list[int]) -> None:
     def splits(values: list[int]) -> dict[str, str]:
-        kept, _ = assign_splits(
-            _images(**{f"i{n}": str(value) for n, value in enumerate(values)}), None, RATIO
-        )
+        kept, _ = assign_splits(_images(**{f"i{n}": str(value) for n, value in enumerate(values)}), None, RATIO)
         assert len(kept) == len(values)
         assert (kept.groupby("hash")["split"].nunique() <= 1).all()
         return dict(zip(kept["image_id"], kept["split"], strict=True))

@@ -178,9 +178,7 @@ print(*found)
 def test_processes_search_together_and_beside_a_build(tmp_path, build, images):
     build(tmp_path, images)
     command = [sys.executable, "-c", READER, str(tmp_path)]
-    readers = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
-    ]
+    readers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert [reader.stdout.readline() for reader in readers] == ["open\n", "open\n"]  # both hold it now
     build(tmp_path, images[:10])
     with open_index(tmp_path) as index:

@@ -29,9 +29,7 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
             config["custom_text"] = True
         (folder / f"{name}.json").write_text(json.dumps(config))
     hosted = {**TEXT, "hf_tokenizer_name": "nobody/tokenizer"}
-    (folder / "tiny-hosted.json").write_text(
-        json.dumps({"embed_dim": 64, "vision_cfg": VIT, "text_cfg": hosted})
-    )
+    (folder / "tiny-hosted.json").write_text(json.dumps({"embed_dim": 64, "vision_cfg": VIT, "text_cfg": hosted}))
     open_clip.add_model_config(folder)
     return folder
 
@@ -62,9 +60,7 @@ def model_params() -> Callable[..., Model]:
 
 
 @pytest.fixture
-def tower(
-    checkpoint: Callable[[str], Path], model_params: Callable[..., Model]
-) -> Callable[..., OpenClipTower]:
+def tower(checkpoint: Callable[[str], Path], model_params: Callable[..., Model]) -> Callable[..., OpenClipTower]:
     """A tower of the zoo at an input size."""
 
     def make(name: str, input_size: int = 64) -> OpenClipTower:

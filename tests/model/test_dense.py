@@ -23,9 +23,7 @@ pytestmark = pytest.mark.usefixtures("zoo")
 
 
 @pytest.mark.parametrize("name", SUPPORTED)
-def test_features_of_every_kind(
-    name: str, tower: Callable[..., Any], pictures: Callable[..., Tensor]
-) -> None:
+def test_features_of_every_kind(name: str, tower: Callable[..., Any], pictures: Callable[..., Tensor]) -> None:
     it = tower(name)
     batch = pictures(3, 64)
     found = it.features(batch)
@@ -37,9 +35,7 @@ def test_features_of_every_kind(
 
 
 @pytest.mark.parametrize("name", SUPPORTED)
-def test_cells_are_in_reading_order(
-    name: str, tower: Callable[..., Any], pictures: Callable[..., Tensor]
-) -> None:
+def test_cells_are_in_reading_order(name: str, tower: Callable[..., Any], pictures: Callable[..., Tensor]) -> None:
     it = tower(name, 128)
     plain, changed = pictures(1, 128), pictures(1, 128)
     changed[:, :, 96:, :32] = -3  # the bottom left corner
@@ -49,16 +45,12 @@ def test_cells_are_in_reading_order(
     assert column < it.grid[1] // 2
 
 
-def test_attention_pool_weighs_dense_embeddings(
-    tower: Callable[..., Any], pictures: Callable[..., Tensor]
-) -> None:
+def test_attention_pool_weighs_dense_embeddings(tower: Callable[..., Any], pictures: Callable[..., Tensor]) -> None:
     it = tower("tiny-resnet")
     pool = it._model.visual.attnpool
     found = it.features(pictures(2, 64))
     with torch.inference_mode():
-        tokens = (
-            torch.cat([found.patches.mean(1, keepdim=True), found.patches], 1) + pool.positional_embedding
-        )
+        tokens = torch.cat([found.patches.mean(1, keepdim=True), found.patches], 1) + pool.positional_embedding
         query, key = pool.q_proj(tokens[:, :1]), pool.k_proj(tokens)
         attention = (query @ key.transpose(1, 2) / key.shape[-1] ** 0.5).softmax(-1)  # [B, 1, 1 + N]
         mean_cell = pool.c_proj(pool.v_proj(tokens[:, :1]))
@@ -121,9 +113,7 @@ def test_latent_pool_of_one_token_is_its_dense_embedding(
         ("test_convnext", {}),
     ],
 )
-def test_average_pool_of_every_layout(
-    trunk: str, options: dict[str, Any], pictures: Callable[..., Tensor]
-) -> None:
+def test_average_pool_of_every_layout(trunk: str, options: dict[str, Any], pictures: Callable[..., Tensor]) -> None:
     visual: Any = TimmModel("test_convnext", embed_dim=8)
     size = {} if trunk == "test_convnext" else {"img_size": 64}
     visual.trunk = timm.create_model(trunk, num_classes=0, global_pool="avg", **size, **options)

@@ -82,9 +82,7 @@ def test_onnx_text_tower_equals_torch(mini: MiniTower, tmp_path: Path) -> None:
     tokenizer = Tokenizer.from_file(str(tmp_path / str(entries["tokenizer"])))
     tokenizer.enable_truncation(entries["max_tokens"])
     tokenizer.enable_padding()
-    session = onnxruntime.InferenceSession(
-        str(tmp_path / str(entries["text"])), providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(str(tmp_path / str(entries["text"])), providers=["CPUExecutionProvider"])
     long = "a very long query " * 40
     for texts in ([*TEXTS, long], ["one"]):
         encoded = tokenizer.encode_batch(texts)

@@ -100,9 +100,7 @@ def test_text_is_normalised_batched_and_in_order(tower: Callable[..., OpenClipTo
 
 
 @pytest.mark.parametrize(("name", "tag"), [("ViT-B-32", "openai"), ("ViT-B-16-SigLIP", "webli")])
-def test_tag_fails_fast_without_a_hub(
-    name: str, tag: str, model_params: Any, hub: Path, tmp_path: Path
-) -> None:
+def test_tag_fails_fast_without_a_hub(name: str, tag: str, model_params: Any, hub: Path, tmp_path: Path) -> None:
     begin = time.monotonic()
     with pytest.raises(ForError) as caught:
         OpenClipTower(model_params(name=name, pretrained=tag), CPU, tmp_path)

@@ -43,10 +43,7 @@ def write_text_model(path: Path) -> None:
     graph = helper.make_graph(
         nodes,
         "text",
-        [
-            helper.make_tensor_value_info(name, TensorProto.INT64, shape)
-            for name in ("input_ids", "attention_mask")
-        ],
+        [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name in ("input_ids", "attention_mask")],
         [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", DIM])],
         [
             numpy_helper.from_array(word_vectors(), "table"),

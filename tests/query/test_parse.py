@@ -28,9 +28,7 @@ def test_refused(text, message):
         parse_query(text)
 
 
-@pytest.mark.parametrize(
-    "query", ["red car", "Käfer, français", "4x4", "911", "2 cars 汽", "\uff23\uff21\uff32"]
-)
+@pytest.mark.parametrize("query", ["red car", "Käfer, français", "4x4", "911", "2 cars 汽", "\uff23\uff21\uff32"])
 def test_latin(query):
     assert language_warning(query) is None
 

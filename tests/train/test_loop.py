@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,7 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 
 
 @given(st.integers(1, 40), st.integers(0, 40), st.integers(1, 50), st.integers(0, 5), st.integers(0, 500))
-def test_a_batch_is_half_labelled_and_has_no_image_twice(
-    n: int, known: int, size: int, seed: int, step: int
-) -> None:
+def test_a_batch_is_half_labelled_and_has_no_image_twice(n: int, known: int, size: int, seed: int, step: int) -> None:
     labelled = torch.zeros(n, dtype=torch.bool)
     labelled[torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:known]] = True
     rows = draw_batch(labelled, size, seed, step).tolist()
@@ -53,7 +52,7 @@ def test_the_learning_rate_warms_up_and_goes_to_zero() -> None:
     rates = [schedule(step, 100, 10) for step in range(100)]
     assert rates[:10] == pytest.approx([0.1 * k for k in range(1, 11)])
     assert rates[10] == pytest.approx(1)
-    assert all(a > b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a > b for a, b in pairwise(rates[10:]))
     assert 0 < rates[-1] < 0.001
     assert schedule(55, 100, 10) == pytest.approx(0.5)
 

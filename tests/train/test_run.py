@@ -10,7 +10,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from toy import CPU, DIM, SHOWN, ToyTower, store_features, toy_records
 
 from for_retrieval.data.fractions import save_fraction
 from for_retrieval.data.records import Records
@@ -20,9 +19,11 @@ from for_retrieval.model.tower import prompted
 from for_retrieval.params import Params, load_params
 from for_retrieval.train.run import label_matrix, make_lesson, new_head, train_run
 from for_retrieval.train.teacher import load_teacher, teach
+from toy import CPU, DIM, SHOWN, ToyTower, store_features, toy_records
 
 WriteParams = Callable[..., Path]
 TOWER = ToyTower()
+TWELVE = toy_records(6, 6)
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_labels_are_the_objects_of_known_categories() -> None:
 
 @given(st.data())
 def test_the_label_matrix_is_what_a_loop_would_fill(data: st.DataObject) -> None:
-    records = toy_records(6, 6)
+    records = TWELVE
     ids = data.draw(st.permutations(records.images["image_id"].tolist()).map(lambda order: order[:7]))
     names = data.draw(st.permutations(["car", "dog", "tree", "bus", "cat"]).map(lambda order: order[:3]))
     pairs = set(zip(records.objects["image_id"], records.objects["category"], strict=True))
@@ -106,7 +107,7 @@ def test_the_teacher_ranks_what_is_there_first(records: Records, params: Params,
 def test_a_set_without_training_images_has_no_teacher(params: Params, tmp_path: Path) -> None:
     records = toy_records(0, 6)
     store_features(records, TOWER, tmp_path / "cache")
-    with pytest.raises(ForError, match="toy has no images in its train split; see data.splits in params.yaml"):
+    with pytest.raises(ForError, match=r"toy has no images in its train split; see data\.splits in params\.yaml"):
         teach(records, TOWER, params, "in", tmp_path, tmp_path / "cache", tmp_path / "out")
 
 

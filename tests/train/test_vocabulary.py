@@ -52,10 +52,13 @@ def test_without_attributes_there_are_names_and_nouns() -> None:
 
 
 def test_half_of_the_colour_phrases_are_about_the_names() -> None:
-    tinted = [p.text for p in build_vocabulary(SET, params(450), "in", 0, HERE) if p.kind == "attribute"]
-    names = [text for text in tinted if text.removeprefix("light ").split(" ", 1)[1] in SET.base + SET.novel]
-    assert len(names) == min(len(tinted) // 2 + len(tinted) % 2, 2 * 4)
+    plain = len(build_vocabulary(SET, params(attributes=False), "in", 0, HERE))
+    phrases = build_vocabulary(SET, params(plain + 9), "in", 0, HERE)
+    tinted = [phrase.text for phrase in phrases if phrase.kind == "attribute"]
+    assert len(tinted) == 9
     assert all(text.startswith(("red ", "light blue ")) for text in tinted)
+    nouns = [text.removeprefix("light ").split(" ", 1)[1] for text in tinted]
+    assert len([noun for noun in nouns if noun in SET.base + SET.novel]) >= 5
 
 
 def test_a_set_without_colours_gets_common_ones() -> None:
@@ -96,7 +99,7 @@ NAMES = st.lists(
 
 @given(novel=NAMES, synonyms=NAMES)
 @example(novel=["C++"], synonyms=["traffic_light"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_held_out_never_says_a_novel_name(novel: list[str], synonyms: list[str]) -> None:
     """Whole words, whatever stands between them; checked word by word, without a pattern."""
     known = info(["car", "big C++ book", "two traffic lights"], novel, {novel[0]: synonyms})

@@ -30,9 +30,7 @@ def make_fraction(records: Records, percent: float, min_images: int, seed: int) 
         raise UsageError(f"a fraction must be above 0 and at most 100 percent, not {percent:g}")
     order, covering = label_order(records, min_images, seed)
     if not order:
-        raise ForError(
-            "the set has no training images; check data.splits and data.split_ratio in params.yaml"
-        )
+        raise ForError("the set has no training images; check data.splits and data.split_ratio in params.yaml")
     share = math.ceil(round(percent * len(order) / 100, 6))  # rounded: 1.1 % of 1000 is 11.000000000000002
     return sorted(order[: max(share, covering)])
 

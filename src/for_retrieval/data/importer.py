@@ -107,14 +107,10 @@ class _NullAsWord(RoundTripRepresenter):
     """Writes None as ``null``; ruamel would leave the value empty."""
 
 
-_NullAsWord.add_representer(
-    type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null")
-)
+_NullAsWord.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null"))
 
 
-def _changes(
-    project: Path, folder: Path, layout: Layout, novel: Sequence[str], name: str | None
-) -> dict[str, Any]:
+def _changes(project: Path, folder: Path, layout: Layout, novel: Sequence[str], name: str | None) -> dict[str, Any]:
     if name is not None and not re.fullmatch(r"[\w.-]+", name):
         raise UsageError(f"--name {name!r} may hold only letters, digits and . _ -")
     place, base = folder.resolve(), project.resolve()

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from for_retrieval.data.images import BrokenImage, ImageFacts, inspect
+from for_retrieval.data.workers import end_with_parent
 from for_retrieval.errors import ForError
 
 _POOL_FROM = 64  # images; for fewer, starting processes takes longer than reading
@@ -50,7 +51,8 @@ def _inspections(
         yield from map(work, paths)
         return
     # spawn: a fork of a process that runs threads (torch, rich) can hang.
-    pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=end_with_parent)
     try:
         yield from pool.map(work, paths, chunksize=_CHUNK)
     except BrokenProcessPool:

@@ -49,8 +49,7 @@ def guess_layout(
     found = None if kind == "folder" else said or _annotations(folder)
     if kind == "coco" and found is None:
         raise UsageError(
-            f"no JSON file in {shown(folder)} has images, annotations and categories; name one with "
-            "--annotations"
+            f"no JSON file in {shown(folder)} has images, annotations and categories; name one with --annotations"
         )
     lists = _below(folder, splits, "--splits") or _existing(folder, "splits.json")
     if found is None:

@@ -83,9 +83,7 @@ def _from_project(path: Path, root: Path) -> str:
 
 def _base_and_novel(data: Data, base_folder: Path, source: Source) -> tuple[list[str], list[str]]:
     if data.kind == "folder" and (data.novel or data.categories):
-        raise UsageError(
-            "data.novel and data.categories must be empty where data.kind is folder, which has no labels"
-        )
+        raise UsageError("data.novel and data.categories must be empty where data.kind is folder, which has no labels")
     if data.categories and data.novel:
         raise UsageError("data.categories and data.novel both say what is novel; set one of them")
     if data.categories:
@@ -93,9 +91,7 @@ def _base_and_novel(data: Data, base_folder: Path, source: Source) -> tuple[list
     return novel_by_name(source.categories, data.novel)
 
 
-def _inspect(
-    data: Data, folder: Path, source: Source, processes: int
-) -> tuple[pd.DataFrame, list[dict[str, str]]]:
+def _inspect(data: Data, folder: Path, source: Source, processes: int) -> tuple[pd.DataFrame, list[dict[str, str]]]:
     """The usable images (with width, height, hash as found) and the broken ones."""
     paths = [folder / path for path in source.images["path"]]
     results = inspect_all(paths, processes, data.max_pixels, data.min_side)

@@ -36,7 +36,10 @@ def write_sheet(project: Project, out: Path, count: int, boxes: bool) -> None:
     for place, row in enumerate(rows):
         image = open_image(paths[row], project.params.data.max_pixels, project.params.data.min_side)
         scale = TILE / max(image.size)
-        tile = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))), Image.Resampling.LANCZOS)
+        tile = image.resize(
+            (max(1, round(image.width * scale)), max(1, round(image.height * scale))),
+            Image.Resampling.LANCZOS,
+        )
         if boxes:
             draw = ImageDraw.Draw(tile)
             objects = records.objects[records.objects["image_id"] == records.images["image_id"].iloc[row]]

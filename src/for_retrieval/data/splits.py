@@ -36,9 +36,7 @@ def read_splits(path: Path, images: pd.DataFrame) -> dict[str, str]:
             if image_id is None:
                 unknown.append(name)
             elif chosen.setdefault(image_id, split) != split:
-                raise ForError(
-                    f"{shown(path)} puts the image {name!r} into {chosen[image_id]} and {split}; keep one"
-                )
+                raise ForError(f"{shown(path)} puts the image {name!r} into {chosen[image_id]} and {split}; keep one")
     if unknown:
         others = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
         raise ForError(

@@ -8,8 +8,20 @@ import pandas as pd
 
 from for_retrieval.files import atomic
 
-COLOURS = {"clip": "#b8b8b8", "dense-clip": "#8fa8c8", "cluster-clip": "#4a78b0", "ensemble": "#6a9a5b", "for": "#d9612b"}
-SHORT = {"clip": "CLIP", "dense-clip": "Dense", "cluster-clip": "Cluster", "ensemble": "ensemble", "for": "FOR"}
+COLOURS = {
+    "clip": "#b8b8b8",
+    "dense-clip": "#8fa8c8",
+    "cluster-clip": "#4a78b0",
+    "ensemble": "#6a9a5b",
+    "for": "#d9612b",
+}
+SHORT = {
+    "clip": "CLIP",
+    "dense-clip": "Dense",
+    "cluster-clip": "Cluster",
+    "ensemble": "ensemble",
+    "for": "FOR",
+}
 
 
 def _label(method: str, fraction: float, vocabulary: str) -> str:
@@ -32,7 +44,7 @@ def plot_comparison(table: pd.DataFrame, path: Path, title: str) -> None:
         wide = part.pivot_table(
             index=["method", "label_fraction", "vocabulary"], columns="subset", values="map50_r40", sort=False
         )
-        for i, ((method, fraction, vocabulary), row) in enumerate(wide[::-1].iterrows()):
+        for i, ((method, _, _), row) in enumerate(wide[::-1].iterrows()):
             for offset, subset, alpha in ((0.2, "base", 1.0), (-0.2, "novel", 0.55)):
                 value = row.get(subset, float("nan"))
                 axis.barh(i + offset, value, 0.38, color=COLOURS[method], alpha=alpha)

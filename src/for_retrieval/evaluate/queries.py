@@ -42,11 +42,9 @@ def query_sets(records: Records, image_ids: list[str], small: float) -> list[Que
             for word in words if category in names else ():
                 if word not in names and category not in synonyms.setdefault(word, []):
                     synonyms[word].append(category)
-    tables = {
+    tables: dict[str, list[tuple[str, str, str | None, list[str]]]] = {
         "names": [(text, text, None, meant) for text, meant in names.items()],
-        "attributes": [
-            (f"{colour} {name}", name, colour, [name]) for name in names for colour in info.colours
-        ],
+        "attributes": [(f"{colour} {name}", name, colour, [name]) for name in names for colour in info.colours],
         "synonyms": [(text, text, None, meant) for text, meant in sorted(synonyms.items())],
     }
     built = (_build(name, rows, objects, len(image_ids), info, small) for name, rows in tables.items())
@@ -61,9 +59,7 @@ def _objects(records: Records, image_ids: list[str]) -> pd.DataFrame:
     objects = objects[objects["row"] >= 0]
     area = sizes.loc[objects["image_id"], ["width", "height"]].prod(axis=1).to_numpy()
     objects["share"] = (objects["w"] * objects["h"]).to_numpy() / area
-    objects["colour"] = [
-        json.loads(text).get("colour") if text != "{}" else None for text in objects["attributes"]
-    ]
+    objects["colour"] = [json.loads(text).get("colour") if text != "{}" else None for text in objects["attributes"]]
     return objects
 
 

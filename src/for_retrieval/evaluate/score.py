@@ -69,7 +69,14 @@ def head_scores(head: SumClip, features: Features, texts: Tensor) -> Tensor:
 
 
 def rows_of(
-    table: Tensor, sets: list[QuerySet], params: Params, benchmark: str, method: str, fraction: float, seed: int, vocabulary: str
+    table: Tensor,
+    sets: list[QuerySet],
+    params: Params,
+    benchmark: str,
+    method: str,
+    fraction: float,
+    seed: int,
+    vocabulary: str,
 ) -> list[Row]:
     """The rows of one method: `table` [n, all queries] holds the scores of the sets side by side."""
     values = table.cpu().numpy()
@@ -78,14 +85,22 @@ def rows_of(
         stop = start + len(query_set.texts)
         part = values[:, start:stop]
         plain = average_precisions(part, query_set.relevant, settings.k)
-        rare = rare_average_precisions(
-            part, query_set.relevant, settings.k, settings.rare, settings.draws, params.seed
-        )
+        rare = rare_average_precisions(part, query_set.relevant, settings.k, settings.rare, settings.draws, params.seed)
         for subset, members in query_set.subsets.items():
             if len(members):
                 means = [round(100 * float(np.mean(ap[members])), 2) for ap in (plain, rare)]
                 rows.append(
-                    Row(benchmark, query_set.name, method, fraction, seed, subset, vocabulary, len(members), *means)
+                    Row(
+                        benchmark,
+                        query_set.name,
+                        method,
+                        fraction,
+                        seed,
+                        subset,
+                        vocabulary,
+                        len(members),
+                        *means,
+                    )
                 )
         start = stop
     return rows

@@ -90,9 +90,7 @@ def _bar(regions: Iterable[ImageRegions], total: int, progress: bool) -> Iterato
         count += 1
         yield image
     if count != total:
-        raise ForError(
-            f"{total} images were to be indexed, but {count} came; the old index stays, run `dvc repro`"
-        )
+        raise ForError(f"{total} images were to be indexed, but {count} came; the old index stays, run `dvc repro`")
     if not count:
         raise ForError("there are no images to index; check data.root and index.gallery in params.yaml")
 
@@ -101,9 +99,7 @@ def _once_each(regions: Iterable[ImageRegions]) -> Iterator[ImageRegions]:
     seen: set[str] = set()
     for image in regions:
         if image.image_id in seen:
-            raise ForError(
-                f"image id {image.image_id!r} comes twice, again as {image.path!r}; make ids unique"
-            )
+            raise ForError(f"image id {image.image_id!r} comes twice, again as {image.path!r}; make ids unique")
         seen.add(image.image_id)
         yield image
 

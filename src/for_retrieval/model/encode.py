@@ -48,9 +48,7 @@ def encode(records: Records, tower: Tower, params: Params, project: Path, cache:
     paths = dict(zip(records.images["hash"], records.paths(project), strict=True))
     todo = store.missing(records.images["hash"].tolist())
     pictures = _Pictures([paths[h] for h in todo], tower, params.data.max_pixels, params.data.min_side)
-    loader = DataLoader(
-        pictures, batch_size=params.model.batch_size, num_workers=workers if len(todo) > SHARD else 0
-    )
+    loader = DataLoader(pictures, batch_size=params.model.batch_size, num_workers=workers if len(todo) > SHARD else 0)
     columns = (TextColumn("encoding images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not todo) as progress:
         bar = progress.add_task("", total=len(todo))

@@ -9,9 +9,9 @@ A residual MLP, trained on captioned scenes, adds what ImageNet does not know (p
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import timm
-import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -35,7 +35,7 @@ class MiniClip(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.trunk = timm.create_model(TRUNK, pretrained=False, num_classes=0)
+        self.trunk: Any = timm.create_model(TRUNK, pretrained=False, num_classes=0)
         self.classifier = nn.Linear(WIDTH, CLASSES)
         self.concepts = nn.Linear(CLASSES, DIM, bias=False)
         self.residual = nn.Sequential(nn.Linear(WIDTH, RESIDUAL), nn.GELU(), nn.Linear(RESIDUAL, DIM))
@@ -44,7 +44,7 @@ class MiniClip(nn.Module):
 
     def stem(self, images: Tensor) -> Tensor:
         """The part that stays frozen: images [B, 3, H, W] -> maps [B, 112, H/16, W/16]."""
-        x = self.trunk.bn1(self.trunk.conv_stem(images))
+        x: Tensor = self.trunk.bn1(self.trunk.conv_stem(images))
         for block in self.trunk.blocks[:5]:
             x = block(x)
         return x
@@ -54,15 +54,18 @@ class MiniClip(nn.Module):
         x = stem
         for block in self.trunk.blocks[5:]:
             x = block(x)
-        return self.trunk.bn2(self.trunk.conv_head(x)).flatten(2).transpose(1, 2)
+        maps: Tensor = self.trunk.bn2(self.trunk.conv_head(x))
+        return maps.flatten(2).transpose(1, 2)
 
     def conse(self, cells: Tensor) -> Tensor:
         """ConSE alone: features [..., 1280] -> joint space [..., 256], not normalised."""
-        return self.concepts(self.classifier(cells).softmax(-1))
+        joint: Tensor = self.concepts(self.classifier(cells).softmax(-1))
+        return joint
 
     def project(self, cells: Tensor) -> Tensor:
         """Features [..., 1280] -> joint space [..., 256], not normalised."""
-        return self.conse(cells) + self.residual(cells)
+        joint: Tensor = self.conse(cells) + self.residual(cells)
+        return joint
 
 
 def load_mini_clip(path: Path = WEIGHTS) -> MiniClip:

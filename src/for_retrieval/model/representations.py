@@ -21,7 +21,7 @@ def dense_clip(features: Features) -> Tensor:
 
 def pooled_dense(features: Features, grid: tuple[int, int], side: int) -> Tensor:
     """Dense-CLIP averaged over `side` x `side` windows, K = side squared."""
-    maps = features.dense.transpose(1, 2).unflatten(2, grid)
+    maps = torch.unflatten(features.dense.transpose(1, 2), 2, grid)
     return normalize(adaptive_avg_pool2d(maps, side).flatten(2).transpose(1, 2), dim=-1)
 
 

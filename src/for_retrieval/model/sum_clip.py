@@ -34,12 +34,10 @@ class DecoderLayer(nn.Module):
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
         self.self_attention = nn.MultiheadAttention(width, heads, batch_first=True)
         self.cross_attention = nn.MultiheadAttention(width, heads, batch_first=True)
-        self.feed_forward = nn.Sequential(
-            nn.Linear(width, feed_forward), nn.GELU(), nn.Linear(feed_forward, width)
-        )
+        self.feed_forward = nn.Sequential(nn.Linear(width, feed_forward), nn.GELU(), nn.Linear(feed_forward, width))
         for last in (self.self_attention.out_proj, self.cross_attention.out_proj, self.feed_forward[2]):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
+            for parameter in last.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, queries: Tensor, cells: Tensor) -> Tensor:
         """Queries [B, K, W] and cells [B, N, W] -> queries."""
@@ -96,12 +94,13 @@ def window_logits(queries: int, grid: tuple[int, int]) -> Tensor:
     """[K, N] logits whose softmax is a soft window around each of K points spread over the image."""
     columns = math.ceil(math.sqrt(queries * grid[1] / grid[0]))
     rows = math.ceil(queries / columns)
-    points = torch.tensor(
-        [((k // columns + 0.5) / rows, (k % columns + 0.5) / columns) for k in range(queries)]
-    )
+    # The last row may have fewer points, which then stand wider apart: every cell belongs to some window.
+    per_row = [min(columns, queries - row * columns) for row in range(rows)]
+    places = [((row + 0.5) / rows, (k + 0.5) / n, n) for row, n in enumerate(per_row) for k in range(n)]
+    points = torch.tensor(places)
     y = (torch.arange(grid[0]) + 0.5) / grid[0]
     x = (torch.arange(grid[1]) + 0.5) / grid[1]
     dy = (y[None, :] - points[:, :1]) * rows
-    dx = (x[None, :] - points[:, 1:]) * columns
+    dx = (x[None, :] - points[:, 1:2]) * points[:, 2:]
     # A Gaussian of 0.4 windows: most of the weight inside the window, some on its neighbours.
     return -(dy.square()[:, :, None] + dx.square()[:, None, :]).flatten(1) / (2 * 0.4**2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import sys
 import time
 from pathlib import Path
@@ -16,18 +15,20 @@ from safetensors.torch import save_file
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import atomic, read_json, write_json
-from for_retrieval.model.mini_clip import WEIGHTS, MiniClip, load_mini_clip
+from for_retrieval.model.mini_clip import MiniClip, load_mini_clip
 from for_retrieval.model.minilm import MiniLM
-from for_retrieval.pretrain.card import measure, write_card
+from for_retrieval.pretrain.card import described, measure, write_card
+from for_retrieval.pretrain.patches import set_patch_features
 from for_retrieval.pretrain.photos import load_crops
 from for_retrieval.pretrain.phrases import PhraseBank
-from for_retrieval.pretrain.patches import set_patch_features
 from for_retrieval.pretrain.start import starting_model
 from for_retrieval.pretrain.stems import ALL_KINDS, FLAT_KINDS, load_stems, make_stems, stem_maps
 from for_retrieval.pretrain.train import Recipe, train
+from for_retrieval.settings import cores
 
 START = Path("work/start.safetensors")
 STEMS = Path("work/stems")
+TRAINED = Path("work/mini_clip.safetensors")
 TIMES = Path("work/times.json")
 
 
@@ -51,7 +52,7 @@ def start() -> None:
 def stems() -> None:
     """Draw the pictures and run the frozen part of the trunk over them, and over the photographs."""
     params, model = _params(), load_mini_clip(START)
-    drawing, processes = params["draw"], len(os.sched_getaffinity(0))
+    drawing, processes = params["draw"], cores()
     for name, kinds in (("train", ALL_KINDS), ("val", FLAT_KINDS), ("streets", None)):
         make_stems(model, STEMS / name, drawing[name], f"{drawing['seed']}-{name}", kinds, processes)
     photos = np.empty((0, 112, 14, 14), np.float16)
@@ -64,7 +65,7 @@ def stems() -> None:
 def train_tower() -> None:
     """Train, choose the patch features, and write the weights in half precision."""
     began = time.monotonic()
-    reference = load_mini_clip(START).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    reference = load_mini_clip(START).to(memory_format=torch.channels_last)
     bank = PhraseBank(MiniLM())
     bank.embed(reference)
     scenes, photos = load_stems(STEMS / "train"), torch.from_numpy(np.load(STEMS / "photos.npy"))
@@ -75,9 +76,9 @@ def train_tower() -> None:
         lambda state: _save(state, unfinished, torch.float32),
     )  # fmt: skip
     set_patch_features(model, scenes)
-    _save(model, WEIGHTS, torch.float16)
+    _save(model, TRAINED, torch.float16)
     unfinished.unlink(missing_ok=True)
-    write_json(TIMES, {"train_seconds": round(time.monotonic() - began), "cores": len(os.sched_getaffinity(0))})
+    write_json(TIMES, {"train_seconds": round(time.monotonic() - began), "cores": cores()})
 
 
 def card() -> None:
@@ -85,7 +86,8 @@ def card() -> None:
     params = _params()
     photos = Path(params["photos"]) if params["photos"] else None
     times = read_json(TIMES) if TIMES.exists() else {}
-    write_card(measure(load_mini_clip(START), load_mini_clip(), STEMS, photos), params, times)
+    figures = measure(load_mini_clip(START), load_mini_clip(TRAINED), STEMS, photos)
+    write_card({**figures, **described(TRAINED)}, params, times)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from torch.nn.functional import normalize
 from for_retrieval.data.scenes.catalog import KINDS
 from for_retrieval.evaluate.metric import average_precisions, rare_average_precisions
 from for_retrieval.files import file_hash, write_json, write_text
-from for_retrieval.model.mini_clip import WEIGHTS, MiniClip
+from for_retrieval.model.mini_clip import MiniClip
 from for_retrieval.model.minilm import WEIGHTS_SHA256, MiniLM, embed
 from for_retrieval.model.representations import (
     clip,
@@ -93,8 +93,7 @@ def _texts(model: MiniClip, text: MiniLM, phrases: list[str]) -> Tensor:
 def _drawn(model: MiniClip, text: MiniLM, stems: Stems, kinds: tuple[str, ...]) -> list[dict[str, Any]]:
     features, rows = features_of(model, stems), []
     sets: dict[str, list[tuple[str, set[str], str | None]]] = {
-        name: [(phrase, {kind}, colour) for phrase, kind, colour in found]
-        for name, found in queries(kinds).items()
+        name: [(phrase, {kind}, colour) for phrase, kind, colour in found] for name, found in queries(kinds).items()
     }
     sets["hypernyms"] = [(word, meant, None) for word, meant in hypernym_queries(kinds)]
     for name, found in sets.items():
@@ -110,7 +109,13 @@ def _drawn(model: MiniClip, text: MiniLM, stems: Stems, kinds: tuple[str, ...]) 
         for method, values in table.items():
             plain = 100 * average_precisions(values, relevant[:, kept], 50)
             rare = 100 * rare_average_precisions(values, relevant[:, kept], 50, 40, 3, 0)
-            row = {"queries": name, "method": method, "n": len(kept), "map50": plain.mean(), "r40": rare.mean()}
+            row = {
+                "queries": name,
+                "method": method,
+                "n": len(kept),
+                "map50": plain.mean(),
+                "r40": rare.mean(),
+            }
             for part, mask in (("base", ~novel), ("novel", novel)):
                 row |= {f"{key} {part}": v[mask].mean() for key, v in (("map50", plain), ("r40", rare)) if mask.any()}
             rows.append({k: round(float(v), 1) if isinstance(v, np.floating) else v for k, v in row.items()})
@@ -121,9 +126,6 @@ def measure(parent: MiniClip, model: MiniClip, stems: Path, photos: Path | None)
     """All figures of the card; `parent` is plain ConSE."""
     text = MiniLM()
     out: dict[str, Any] = {
-        "weights_sha256": file_hash(WEIGHTS),
-        "text_sha256": WEIGHTS_SHA256,
-        "megabytes": round(WEIGHTS.stat().st_size / 1e6, 1),
         "drawn": _drawn(model, text, load_stems(stems / "val"), FLAT_KINDS),
         "streets": _drawn(model, text, load_stems(stems / "streets"), ALL_KINDS),
     }
@@ -136,6 +138,15 @@ def measure(parent: MiniClip, model: MiniClip, stems: Path, photos: Path | None)
             "mini CLIP top-1, top-5": [round(v, 1) for v in top_k(model, text, crops)],
         }
     return out
+
+
+def described(weights: Path) -> dict[str, Any]:
+    """What identifies the weights."""
+    return {
+        "weights_sha256": file_hash(weights),
+        "text_sha256": WEIGHTS_SHA256,
+        "megabytes": round(weights.stat().st_size / 1e6, 1),
+    }
 
 
 def study_comparison(drawn: list[dict[str, Any]]) -> dict[str, tuple[float, float]]:
@@ -161,7 +172,8 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
 
 def write_card(figures: dict[str, Any], params: dict[str, Any], times: dict[str, Any]) -> None:
     """card.json and CARD.md in the current folder."""
-    write_json(Path("card.json"), {**figures, "params": params, "times": times})
+    photos = params["photos"] and Path(params["photos"]).name  # the folder's name, not where it lies on this machine
+    write_json(Path("card.json"), {**figures, "params": {**params, "photos": photos}, "times": times})
     template = (Path(__file__).parent / "card.md").read_text(encoding="utf-8")
     study = ["| figure | study | here |", "| --- | --- | --- |"]
     study += [f"| {k} | {a} | {b} |" for k, (a, b) in study_comparison(figures["drawn"]).items()]

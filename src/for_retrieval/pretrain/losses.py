@@ -38,7 +38,5 @@ def keep_photographs(student: Tensor, teacher: Tensor, logits: Tensor, teacher_l
         logits, teacher_logits: ImageNet logits [n, 1000].
     """
     direction = 1 - (normalize(student, dim=-1) * normalize(teacher, dim=-1)).sum(-1)
-    classes = kl_div(
-        log_softmax(logits, -1), log_softmax(teacher_logits, -1), log_target=True, reduction="batchmean"
-    )
+    classes = kl_div(log_softmax(logits, -1), log_softmax(teacher_logits, -1), log_target=True, reduction="batchmean")
     return 2 * direction.mean() + 0.5 * classes

@@ -59,9 +59,7 @@ class PhraseBank:
         self.true = torch.tensor([[w in words_of(n) for w in self.words] for n in RANKING])  # [kinds, words]
         self.of_kind = [torch.nonzero(row).flatten().tolist() for row in self.true]
         tints = [[""]] + [[c, *COLOUR_WORDS[c][:-1]] for c in self.colours]
-        self.spelled = [
-            [f"{tint} {word}".strip() for tint in shades] for word in self.words for shades in tints
-        ]
+        self.spelled = [[f"{tint} {word}".strip() for tint in shades] for word in self.words for shades in tints]
 
     def phrases(self) -> list[str]:
         """Every phrase once."""

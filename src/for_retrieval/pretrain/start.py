@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import torch
-from timm.data import ImageNetInfo
+from timm.data.imagenet_info import ImageNetInfo
 from torch import Tensor
 
 from for_retrieval.errors import ForError
@@ -19,7 +20,7 @@ FILE = "models/efficientnet-lite0-57934424.pth"
 
 def class_names() -> list[list[str]]:
     """ImageNet's 1,000 classes, each with its names."""
-    info = ImageNetInfo()
+    info: Any = ImageNetInfo()
     return [info.index_to_description(i).split(", ") for i in range(info.num_classes())]
 
 
@@ -42,7 +43,8 @@ def text_projection(mean: Tensor, phrases: Tensor) -> Tensor:
     """[256, 384]: take out the mean direction, then rotate onto the main directions of `phrases` [n, 384]."""
     remove = torch.eye(len(mean)) - torch.outer(mean, mean) / mean.square().sum()
     _, _, directions = torch.linalg.svd(phrases @ remove, full_matrices=False)
-    return directions[:DIM] @ remove
+    projection: Tensor = directions[:DIM] @ remove
+    return projection
 
 
 def starting_model(text: MiniLM, phrases: list[str]) -> MiniClip:
@@ -58,8 +60,7 @@ def starting_model(text: MiniLM, phrases: list[str]) -> MiniClip:
     with torch.no_grad():
         model.text.weight.copy_(projection)
         model.concepts.weight.copy_(projection @ (classes - mean).T)
-        torch.nn.init.zeros_(model.residual[2].weight)
-        torch.nn.init.zeros_(model.residual[2].bias)
-        torch.nn.init.zeros_(model.reduce.weight)
-        torch.nn.init.zeros_(model.reduce.bias)
+        for layer in (model.residual[2], model.reduce):
+            for parameter in layer.parameters():
+                torch.nn.init.zeros_(parameter)
     return model

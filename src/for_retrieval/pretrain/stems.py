@@ -27,9 +27,34 @@ SIZE = 160  # px, as the drawn streets
 INPUT = 256  # px, as the tower sees them
 ALL_KINDS = tuple(RANKING)
 # As many, and mostly the same, as in the feasibility study: its figures can be compared with.
-FLAT_KINDS = tuple(
-    "car,truck,bus,motorcycle,bicycle,boat,airplane,person,dog,cat,horse,bird,sheep,cow,tree,house,umbrella,kite,"
-    "mailbox,bench,traffic light,stop sign,flower,traffic cone,trash can,chair,balloon".split(",")
+FLAT_KINDS = (
+    "car",
+    "truck",
+    "bus",
+    "motorcycle",
+    "bicycle",
+    "boat",
+    "airplane",
+    "person",
+    "dog",
+    "cat",
+    "horse",
+    "bird",
+    "sheep",
+    "cow",
+    "tree",
+    "house",
+    "umbrella",
+    "kite",
+    "mailbox",
+    "bench",
+    "traffic light",
+    "stop sign",
+    "flower",
+    "traffic cone",
+    "trash can",
+    "chair",
+    "balloon",
 )
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import cast
 
 import torch
 from rich.console import Console
@@ -19,7 +20,6 @@ from for_retrieval.model.mini_clip import MiniClip
 from for_retrieval.pretrain.losses import both_ways, keep_photographs, smooth_max
 from for_retrieval.pretrain.phrases import PhraseBank
 from for_retrieval.pretrain.stems import Stems, cell_shares
-
 
 SAVE_EVERY = 200
 
@@ -101,7 +101,13 @@ def optimizer_for(model: MiniClip, scale: nn.Parameter, recipe: Recipe) -> torch
 
 
 def scene_losses(
-    model: MiniClip, bank: PhraseBank, stems: Stems, rows: list[int], scale: Tensor, recipe: Recipe, rng: random.Random
+    model: MiniClip,
+    bank: PhraseBank,
+    stems: Stems,
+    rows: list[int],
+    scale: Tensor,
+    recipe: Recipe,
+    rng: random.Random,
 ) -> dict[str, Tensor]:
     """Region-phrase, image-phrase and whole-image contrast on one batch of pictures."""
     maps = torch.from_numpy(stems.maps[rows])
@@ -171,8 +177,10 @@ def train(
     scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
     optimizer = optimizer_for(model, scale, recipe)
     average = torch.optim.swa_utils.AveragedModel(
-        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average)
+        model,
+        multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average),  # type: ignore[no-untyped-call]
     )
+    averaged = cast(MiniClip, average.module)
     rates = [group["lr"] for group in optimizer.param_groups]
     scenes = batches(len(stems.objects), recipe.batch_size, recipe.seed)
     photographs = batches(len(photos), recipe.photo_batch, recipe.seed) if len(photos) else None
@@ -188,7 +196,8 @@ def train(
             losses = scene_losses(model, bank, stems, next(scenes), factor, recipe, rng)
             if photographs is not None:
                 losses["photographs"] = photo_loss(model, start, photos[next(photographs)])
-            torch.stack([getattr(recipe, name) * value for name, value in losses.items()]).sum().backward()
+            total = torch.stack([getattr(recipe, name) * value for name, value in losses.items()]).sum()
+            total.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], recipe.clip)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -198,6 +207,5 @@ def train(
             if (step + 1) % 25 == 0:
                 progress.print(f"{step + 1:5d}  {time.monotonic() - began:5.0f} s  {log.line()}  scale {factor:.1f}")
             if (step + 1) % SAVE_EVERY == 0:
-                save(average.module)
-    trained: MiniClip = average.module
-    return trained.eval()
+                save(averaged)
+    return averaged.eval()

@@ -56,9 +56,7 @@ def _cell(answer: Answer, result: Result) -> Image.Image:
     return cell
 
 
-def _write(
-    draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, *, size: int, room: int, ink: str
-) -> None:
+def _write(draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, *, size: int, room: int, ink: str) -> None:
     """One line of text, cut with an ellipsis where it is wider than `room` px."""
     font = ImageFont.load_default(size)
     line = printable(text)

@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor, nn
 
-from for_retrieval.model.representations import cluster_clip
 from for_retrieval.model.sum_clip import SumClip
 from for_retrieval.model.tower import Features
 from for_retrieval.params import Train
@@ -28,7 +27,7 @@ class Lesson:
     """All that a head learns from; n training images.
 
     base_texts: [T, D] of the base categories; labels: [n, T] bool; labelled: [n] bool.
-    vocabulary: [V, D]; pseudo: the teacher's ranking, [n, V].
+    vocabulary: [V, D]; pseudo: the teacher's ranking, [n, V]. clusters: [n, C, D], Cluster-CLIP's embeddings.
     """
 
     features: Features
@@ -37,6 +36,7 @@ class Lesson:
     labelled: Tensor
     vocabulary: Tensor
     pseudo: PseudoLabels
+    clusters: Tensor
 
 
 def smooth_scores(regions: Tensor, texts: Tensor, temperature: float) -> Tensor:
@@ -57,9 +57,7 @@ def draw_batch(labelled: Tensor, size: int, seed: int, step: int) -> Tensor:
     return torch.cat([own, rest])
 
 
-def losses(
-    head: SumClip, lesson: Lesson, rows: Tensor, params: Train, temperature: float, clusters: int
-) -> dict[str, Tensor]:
+def losses(head: SumClip, lesson: Lesson, rows: Tensor, params: Train, temperature: float) -> dict[str, Tensor]:
     """Every objective with a weight, on one batch."""
     device = lesson.base_texts.device
     part = lesson.features.rows(rows).to(device)
@@ -74,12 +72,18 @@ def losses(
         positive, counted = lesson.pseudo.positive[rows], lesson.pseudo.counted[rows]
         out["pseudo"] = pseudo_objective(open_scores, positive.to(device), counted.to(device))
     if params.keep.weight:
-        out["keep"] = keep_objective(regions, cluster_clip(part, clusters))
+        out["keep"] = keep_objective(regions, lesson.clusters[rows].to(device, torch.float32))
     return out
 
 
 def train_head(
-    head: SumClip, lesson: Lesson, params: Train, temperature: float, clusters: int, seed: int, progress: Path, title: str
+    head: SumClip,
+    lesson: Lesson,
+    params: Train,
+    temperature: float,
+    seed: int,
+    progress: Path,
+    title: str,
 ) -> History:
     """Train `head` in place; returns the value of each objective at each step.
 
@@ -95,7 +99,7 @@ def train_head(
             for group in optimizer.param_groups:
                 group["lr"] = params.learning_rate * schedule(step, params.steps, params.warmup)
             rows = draw_batch(lesson.labelled, params.batch_size, seed, step)
-            parts = losses(head, lesson, rows, params, temperature, clusters)
+            parts = losses(head, lesson, rows, params, temperature)
             total = torch.stack([weights[name] * value for name, value in parts.items()]).sum()
             optimizer.zero_grad(set_to_none=True)
             total.backward()  # type: ignore[no-untyped-call]

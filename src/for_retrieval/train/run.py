@@ -13,7 +13,8 @@ from for_retrieval.data.fractions import load_fraction
 from for_retrieval.data.records import Records
 from for_retrieval.errors import UsageError, nearest
 from for_retrieval.files import write_json
-from for_retrieval.model.encode import load_split
+from for_retrieval.model.encode import chunks, load_split
+from for_retrieval.model.representations import cluster_clip
 from for_retrieval.model.sum_clip import SumClip
 from for_retrieval.model.tower import Tower, prompted
 from for_retrieval.params import Params
@@ -51,6 +52,12 @@ def make_lesson(records: Records, tower: Tower, params: Params, run: str, data: 
         labelled=torch.tensor([image_id in allowed for image_id in ids]),
         vocabulary=texts.to(base_texts.device),
         pseudo=pseudo_labels(teacher, positive, pseudo.ignore),
+        clusters=torch.cat(
+            [
+                cluster_clip(part, params.model.clusters).half().cpu()
+                for part in chunks(features, 256, base_texts.device)
+            ]
+        ),
     )
 
 
@@ -61,7 +68,14 @@ def new_head(params: Params, tower: Tower, seed: int, device: torch.device) -> S
 
 
 def train_run(
-    records: Records, tower: Tower, params: Params, run: str, data: Path, cache: Path, out: Path, device: torch.device
+    records: Records,
+    tower: Tower,
+    params: Params,
+    run: str,
+    data: Path,
+    cache: Path,
+    out: Path,
+    device: torch.device,
 ) -> None:
     """Train every seed of `run`; writes ``out/<run>/seed<seed>.safetensors`` and history.json.
 
@@ -75,13 +89,23 @@ def train_run(
     settings = params.train.runs[run]
     history = {}
     for seed in settings.seeds:
-        key = repr((tower.id, records.info.digest, run, seed, settings, params.seed, params.head, params.train, params.model))
+        key = repr(
+            (
+                tower.id,
+                records.info.digest,
+                run,
+                seed,
+                settings,
+                params.seed,
+                params.head,
+                params.train,
+                params.model,
+            )
+        )
         progress = cache / "progress" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.pt"
         head = new_head(params, tower, seed, device)
         title = f"{run}, seed {seed}"
-        history[str(seed)] = train_head(
-            head, lesson, params.train, params.head.temperature, params.model.clusters, seed, progress, title
-        )
+        history[str(seed)] = train_head(head, lesson, params.train, params.head.temperature, seed, progress, title)
         save_head(head_path(out, run, seed), head)
         progress.unlink(missing_ok=True)
     write_json(out / run / "history.json", history)

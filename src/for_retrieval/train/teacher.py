@@ -57,7 +57,8 @@ def teach(records: Records, tower: Tower, params: Params, mode: str, root: Path,
     write_json(out / "vocabulary.json", [[p.text, p.kind] for p in phrases])
     with atomic(out / "scores.safetensors") as temporary:
         save_file(
-            {"texts": texts.cpu(), "scores": teacher[params.train.pseudo.teacher].half().cpu()}, str(temporary)
+            {"texts": texts.cpu(), "scores": teacher[params.train.pseudo.teacher].half().cpu()},
+            str(temporary),
         )
     return len(phrases)
 

@@ -96,7 +96,9 @@ def paint(layout: Layout, size: int, rng: random.Random) -> Image.Image:
 def _sky(image: Image.Image, draw: ImageDraw.ImageDraw, s: int, horizon: int, rng: random.Random) -> None:
     top, bottom = rng.choice(SKIES)
     gradient = Image.linear_gradient("L").resize((s, horizon + 1))
-    image.paste(Image.composite(Image.new("RGB", gradient.size, bottom), Image.new("RGB", gradient.size, top), gradient))
+    image.paste(
+        Image.composite(Image.new("RGB", gradient.size, bottom), Image.new("RGB", gradient.size, top), gradient)
+    )
     if rng.random() < 0.3:
         x, r = rng.uniform(0.1, 0.9) * s, s * rng.uniform(0.025, 0.04)
         y = rng.uniform(0.15, 0.6) * horizon

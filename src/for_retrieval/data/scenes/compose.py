@@ -87,9 +87,7 @@ def _place(kind: Kind, layout: Layout, size: int, rng: random.Random, style: Sty
     return _sprite(kind, height, y * size, size, rng, ground=band.place != "water")
 
 
-def _sprite(
-    kind: Kind, height: float, foot: float, size: int, rng: random.Random, *, ground: bool
-) -> _Placed:
+def _sprite(kind: Kind, height: float, foot: float, size: int, rng: random.Random, *, ground: bool) -> _Placed:
     colour = rng.choice(kind.colours or tuple(COLOURS))
     aspect = rng.uniform(*kind.aspect)
     pixels = max(6, min(round(height), size))

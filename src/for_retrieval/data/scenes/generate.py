@@ -20,6 +20,7 @@ from for_retrieval.data.scenes.catalog import KINDS
 from for_retrieval.data.scenes.compose import SceneObject, compose
 from for_retrieval.data.scenes.pen import COLOURS
 from for_retrieval.data.scenes.streets import RANKING, draw_kinds
+from for_retrieval.data.workers import end_with_parent
 from for_retrieval.errors import UsageError, nearest
 from for_retrieval.files import file_hash
 from for_retrieval.params import Scenes
@@ -68,7 +69,7 @@ def generate(params: Scenes, seed: int, folder: Path, processes: int) -> Records
     images.mkdir(parents=True, exist_ok=True)
     tasks = [(split, n) for split in ("train", "val", "test") for n in range(getattr(params, split))]
     draw = partial(draw_scene, folder=images, size=params.size, seed=seed)
-    with ProcessPoolExecutor(processes) as pool:
+    with ProcessPoolExecutor(processes, initializer=end_with_parent) as pool:
         drawn: Iterable[Scene] = pool.map(draw, tasks, chunksize=16)
         scenes = list(track(drawn, "drawing scenes", len(tasks), console=Console(stderr=True)))
     (folder / "captions.json").write_text(
@@ -80,7 +81,16 @@ def generate(params: Scenes, seed: int, folder: Path, processes: int) -> Records
 def _records(scenes: list[Scene], params: Scenes, images: Path) -> Records:
     rows = [(s.image_id, s.file, params.size, params.size, s.hash, s.split) for s in scenes]
     objects = [
-        (s.image_id, o.x, o.y, o.w, o.h, o.category, json.dumps({"colour": o.colour} if o.colour else {}), False)
+        (
+            s.image_id,
+            o.x,
+            o.y,
+            o.w,
+            o.h,
+            o.category,
+            json.dumps({"colour": o.colour} if o.colour else {}),
+            False,
+        )
         for s in scenes
         for o in s.objects
     ]

@@ -39,9 +39,7 @@ def eye(pen: Pen, x: float, y: float, r: float = 3.5, fill: RGB = DARK) -> None:
     pen.circle(x * pen.w / 100, y, r, fill)
 
 
-def legs(
-    pen: Pen, xs: Sequence[float], top: float, width: float, coat: RGB, hoof: RGB, step: float = 0
-) -> None:
+def legs(pen: Pen, xs: Sequence[float], top: float, width: float, coat: RGB, hoof: RGB, step: float = 0) -> None:
     """Legs at `xs`, far and near by turns (the far ones darker), feet apart by `step`, with hooves."""
     for i, x in sorted(enumerate(xs), key=lambda pair: pair[0] % 2):
         near = i % 2 == 1

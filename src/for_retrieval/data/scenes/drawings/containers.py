@@ -66,8 +66,10 @@ def barrel(pen: Pen, colour: RGB, rng: random.Random) -> None:
     rows = [(8, 0.39), (20, 0.44), (35, 0.485), (52, 0.5), (69, 0.485), (84, 0.44), (94, 0.39)]
     pen.ellipse(cx - w * 0.39, 86, cx + w * 0.39, 100, colour)
     pen.poly([*((cx - k * w, y) for y, k in rows), *((cx + k * w, y) for y, k in reversed(rows))], colour)
-    pen.poly([*((cx + 0.5 * k * w, y) for y, k in rows), *((cx + k * w, y) for y, k in reversed(rows))],
-             shade(colour, 0.75))
+    pen.poly(
+        [*((cx + 0.5 * k * w, y) for y, k in rows), *((cx + k * w, y) for y, k in reversed(rows))],
+        shade(colour, 0.75),
+    )
     for stave in (-0.55, -0.2, 0.16):
         pen.line([(cx + stave * k * w, y) for y, k in rows], shade(colour, 0.6), 2)
     pen.ellipse(cx - w * 0.39, 0, cx + w * 0.39, 16, shade(colour, 1.3))

@@ -90,9 +90,7 @@ def bicycle(pen: Pen, colour: RGB, rng: random.Random) -> None:
     crank = (0.5 * w, 74.0)
     seat, head = (0.6 * w, 30.0), (0.345 * w, 28.0)
     bars = (head[0] - 2, 8.0 if style != "racing" else 14.0)
-    top = (
-        [(0.4 * w, 48.0), (0.5 * w, 66.0), (0.58 * w, 42.0)] if style == "city" else [head, (0.585 * w, 34.0)]
-    )
+    top = [(0.4 * w, 48.0), (0.5 * w, 66.0), (0.58 * w, 42.0)] if style == "city" else [head, (0.585 * w, 34.0)]
     for path in (
         [front, head],
         [back, crank, seat],
@@ -123,9 +121,7 @@ def scooter(pen: Pen, colour: RGB, rng: random.Random) -> None:
     w = pen.w
     for x in (0.17 * w, 0.79 * w):
         wheel(pen, x, 85, 15)
-    pen.poly(
-        [(0.2 * w, 24), (0.3 * w, 22), (0.38 * w, 78), (0.3 * w, 84), (0.1 * w, 76), (0.14 * w, 62)], colour
-    )
+    pen.poly([(0.2 * w, 24), (0.3 * w, 22), (0.38 * w, 78), (0.3 * w, 84), (0.1 * w, 76), (0.14 * w, 62)], colour)
     pen.pie(0.17 * w, 84, 20, 180, 330, colour)
     pen.rect(0.3 * w, 74, 0.66 * w, 86, shade(colour, 0.7), radius=4)
     pen.ellipse(0.5 * w, 42, w - 1, 92, colour)

@@ -56,9 +56,7 @@ def window(pen: Pen, x0: float, y0: float, x1: float, y1: float, frame: RGB) -> 
     pen.rect(x0, cy - 0.9, x1, cy + 0.9, frame)
 
 
-def slanted(
-    x0: float, x1: float, y0: float, y1: float, start: float, width: float, lean: float
-) -> list[Point]:
+def slanted(x0: float, x1: float, y0: float, y1: float, start: float, width: float, lean: float) -> list[Point]:
     """The corners of a leaning stripe, held between x0 and x1."""
     xs = (start, start + lean, start + lean + width, start + width)
     ys = (y1, y0, y0, y1)

@@ -27,7 +27,7 @@ def tree(pen: Pen, colour: RGB, rng: random.Random) -> None:
     if style == "clouds":
         pen.line([(cx, 74), (w * 0.28, 52)], WOOD, 6)
         pen.line([(cx, 78), (w * 0.72, 54)], WOOD, 6)
-        blobs = ((0.5, 24, 0.32), (0.26, 42, 0.26), (0.74, 42, 0.26), (0.5, 48, 0.26))
+        blobs = ((0.5, 24.0, 0.32), (0.26, 42.0, 0.26), (0.74, 42.0, 0.26), (0.5, 48.0, 0.26))
         for x, y, r in blobs:
             pen.circle(x * w, max(y, r * w), r * w, shade(colour, 0.8))
         for x, y, r in blobs[:3]:

@@ -160,8 +160,10 @@ def drum(pen: Pen, colour: RGB, rng: random.Random) -> None:
     pen.ellipse(2, 70, w - 2, 100, hoop)
     pen.rect(4, 36, w - 4, 82, colour)
     pen.ellipse(4, 66, w - 4, 92, colour)
-    zig = [(4 + (w - 8) * i / (2 * n), 44 + (40 if i % 2 else 0) + 6 * math.sin(math.pi * i / (2 * n)))
-           for i in range(2 * n + 1)]
+    zig = [
+        (4 + (w - 8) * i / (2 * n), 44 + (40 if i % 2 else 0) + 6 * math.sin(math.pi * i / (2 * n)))
+        for i in range(2 * n + 1)
+    ]
     pen.line(zig, PALE if hoop[0] < 200 or sum(colour) < 500 else (90, 60, 40), 4)
     pen.ellipse(0, 18, w, 54, hoop)
     pen.ellipse(4, 18, w - 4, 47, (252, 250, 242))

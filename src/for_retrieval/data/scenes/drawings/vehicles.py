@@ -67,9 +67,7 @@ def _lorry_load(pen: Pen, style: str, colour: RGB) -> None:
         pen.rect(left + 8, 58, w - 9, 70, shade(colour, 0.72), radius=6)
         pen.rect(0.58 * w, 10, 0.72 * w, 22, STEEL, radius=3)
     else:
-        pen.poly(
-            [(0.4 * w, 38), (0.55 * w, 12), (0.7 * w, 20), (0.8 * w, 10), (0.93 * w, 38)], (134, 100, 66)
-        )
+        pen.poly([(0.4 * w, 38), (0.55 * w, 12), (0.7 * w, 20), (0.8 * w, 10), (0.93 * w, 38)], (134, 100, 66))
         pen.poly([(left, 28), (w - 1, 28), (0.93 * w, 76), (left, 76)], colour)
         pen.rect(left, 28, w - 1, 36, shade(colour, 0.72))
         for x in (0.47, 0.63, 0.79):
@@ -103,9 +101,7 @@ def van_body(pen: Pen, colour: RGB, skirt: RGB) -> None:
     """The shell of a van with its windscreen, front side window, lamps and wheels."""
     w = pen.w
     pen.rect(0.3 * w, 2, w - 1, 84, colour, radius=9)
-    pen.poly(
-        [(1, 56), (0.14 * w, 44), (0.3 * w, 5), (0.36 * w, 2), (0.5 * w, 2), (0.5 * w, 84), (1, 84)], colour
-    )
+    pen.poly([(1, 56), (0.14 * w, 44), (0.3 * w, 5), (0.36 * w, 2), (0.5 * w, 2), (0.5 * w, 84), (1, 84)], colour)
     pen.rect(1, 74, w - 1, 85, skirt, radius=4)
     pen.poly([(0.17 * w, 44), (0.305 * w, 12), (0.44 * w, 12), (0.44 * w, 44)], GLASS)
     pen.line([(0.3 * w, 13), (0.3 * w, 44)], shade(colour, 0.7), 4)

@@ -1,0 +1,116 @@
+"""kill -9 in the middle of a stage: the same command then ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from for_retrieval.files import file_hash
+
+Command = Callable[..., Any]
+Copy = Callable[..., Path]
+
+
+def hashes(folder: Path, *parts: str) -> dict[str, str]:
+    """The content of every file below parts of a project, temporary ones included."""
+    paths = [path for part in parts for path in (folder / part).rglob("*")]
+    paths += [folder / part for part in parts if (folder / part).is_file()]
+    return {path.relative_to(folder).as_posix(): file_hash(path) for path in paths if path.is_file()}
+
+
+@pytest.fixture
+def kill(environment: dict[str, str]) -> Callable[..., None]:
+    """Start `for-cli` and kill it as soon as `count` files that match `sign` are there.
+
+    A run that was faster than that is taken back (`made` is removed) and tried again.
+    """
+
+    def kill_once(folder: Path, sign: str, count: int, arguments: tuple[str, ...]) -> bool:
+        child = subprocess.Popen(
+            ["for-cli", *arguments],
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        end = time.monotonic() + 120
+        while child.poll() is None and len(list(folder.glob(sign))) < count and time.monotonic() < end:
+            time.sleep(0.001)
+        child.kill()
+        killed = child.wait() == -signal.SIGKILL
+        wait_for_workers(child.pid)
+        return killed
+
+    def kill(folder: Path, made: str, sign: str, count: int, *arguments: str) -> None:
+        for _ in range(5):
+            if kill_once(folder, sign, count, arguments):
+                return
+            shutil.rmtree(folder / made)
+        pytest.fail("it always ended before it could be killed")
+
+    return kill
+
+
+def alive(group: int) -> list[str]:
+    """The processes of a group that are not zombies."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, leader = path.read_text().rpartition(")")[2].split()[:3]
+            if int(leader) == group and state != "Z":
+                found.append(path.parent.name)
+    return found
+
+
+def wait_for_workers(group: int) -> None:
+    """The workers of a killed command must end by themselves."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        if not alive(group):
+            return
+        time.sleep(0.05)
+    os.killpg(group, signal.SIGKILL)
+    pytest.fail("workers outlived the command that started them")
+
+
+def test_prepare(project: Path, copy: Copy, cli: Command, kill: Callable[..., None]) -> None:
+    folder = copy()
+    kill(folder, "data/prepared", "data/prepared/images/*.jpg", 20, "prepare")
+    assert not (folder / "data" / "prepared" / "dataset.json").exists()
+    done = cli("prepare", cwd=folder)
+    assert done.code == 0, done.err
+    assert hashes(folder, "data/prepared") == hashes(project, "data/prepared")
+
+
+def test_features(project: Path, copy: Copy, cli: Command, kill: Callable[..., None]) -> None:
+    """Killed while the shard is written: half a file must never be taken for a whole one."""
+    folder = copy("data/prepared")
+    kill(folder, "data/cache", "data/cache/features/*/.*.safetensors", 1, "features")
+    done = cli("features", cwd=folder)
+    assert done.code == 0, done.err
+    assert hashes(folder, "data/features.json") == hashes(project, "data/features.json")
+    shards, expected = hashes(folder, "data/cache/features"), hashes(project, "data/cache/features")
+    assert {name: value for name, value in shards.items() if "/." not in name} == expected
+
+
+def test_train(project: Path, copy: Copy, cli: Command, kill: Callable[..., None]) -> None:
+    """Killed at the first checkpoint."""
+    parts = ("data/prepared", "data/fractions", "data/features.json", "data/pseudo", "data/cache")
+    folder = copy(*parts)
+    shutil.rmtree(folder / "data" / "cache" / "progress", ignore_errors=True)
+    kill(folder, "models", "data/cache/progress/[!.]*.pt", 1, "train", "in-10")
+    assert not (folder / "models").exists()
+    done = cli("train", "in-10", cwd=folder)
+    assert done.code == 0, done.err
+    assert hashes(folder, "models/heads/in-10") == hashes(project, "models/heads/in-10")
+    assert not list((folder / "data" / "cache" / "progress").glob("*.pt"))

@@ -1,0 +1,125 @@
+"""One `dvc repro` in a small project, through the real command: what it leaves, and only once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from for_retrieval.data.records import load_records
+from for_retrieval.files import file_hash, read_json
+from for_retrieval.index.generations import verify_index
+
+Command = Callable[..., Any]
+Copy = Callable[..., Path]
+
+OUTPUTS = (
+    "data/prepared/images.parquet",
+    "data/prepared/objects.parquet",
+    "data/prepared/dataset.json",
+    "data/prepared/captions.json",
+    "data/fractions/10.json",
+    "data/fractions/100.json",
+    "data/features.json",
+    "data/pseudo/in/vocabulary.json",
+    "data/pseudo/in/scores.safetensors",
+    "data/pseudo/held_out/vocabulary.json",
+    "models/heads/in-10/seed0.safetensors",
+    "models/heads/in-10/history.json",
+    "models/heads/held-out-100/seed0.safetensors",
+    "data/evaluation/test.json",
+    "reports/compare.json",
+    "reports/compare.md",
+    "reports/compare.png",
+    "models/bundle/bundle.json",
+    "models/bundle/text.onnx",
+    "models/bundle/tokenizer.json",
+    "models/bundle/head.safetensors",
+    "data/index.json",
+    "data/index/CURRENT",
+    "dvc.lock",
+)
+
+
+def test_every_output_is_there(project: Path) -> None:
+    assert [name for name in OUTPUTS if not (project / name).is_file()] == []
+    assert [name for name in OUTPUTS if (project / name).stat().st_size == 0] == []
+
+
+def test_the_records_are_what_was_asked_for(project: Path) -> None:
+    records = load_records(project / "data" / "prepared")
+    assert records.images["split"].value_counts().to_dict() == {"train": 60, "val": 10, "test": 40}
+    assert records.info.novel == ["dog", "bus"]
+    assert all(path.is_file() for path in records.paths(project))
+    ten, hundred = (set(read_json(project / "data" / "fractions" / f"{p}.json")["images"]) for p in (10, 100))
+    assert ten < hundred
+    assert len(hundred) == 60
+
+
+def test_the_held_out_run_was_taught_no_novel_word(project: Path) -> None:
+    inside, outside = (
+        {text for text, _ in read_json(project / "data" / "pseudo" / mode / "vocabulary.json")}
+        for mode in ("in", "held_out")
+    )
+    assert {"dog", "bus"} <= inside
+    assert not [text for text in outside if {"dog", "bus"} & set(text.split())]
+
+
+def test_the_comparison_holds_every_method_and_run(project: Path) -> None:
+    rows = read_json(project / "reports" / "compare.json")["rows"]
+    found = {(row["method"], row["label_fraction"], row["vocabulary"]) for row in rows}
+    training_free = {(name, 0, "none") for name in ("clip", "dense-clip", "cluster-clip", "ensemble")}
+    assert found == training_free | {("for", 10, "in"), ("for", 100, "held_out")}
+    assert {row["query_set"] for row in rows} == {"names", "attributes", "synonyms"}
+    assert {row["subset"] for row in rows} >= {"base", "novel", "all"}
+    assert {row["benchmark"] for row in rows} == {"tiny-streets"}
+    text = (project / "reports" / "compare.md").read_text(encoding="utf-8")
+    assert "| FOR, 10 % of the labels, novel names in the pseudo vocabulary | 1 |" in text
+    assert "| FOR, 100 % of the labels, novel names held out of it | 1 |" in text
+    with Image.open(project / "reports" / "compare.png") as picture:
+        picture.load()
+
+
+def test_the_index_is_whole_and_of_the_exported_model(project: Path) -> None:
+    manifest = verify_index(project / "data" / "index")
+    assert (manifest.n_images, manifest.splits) == (40, ["test"])
+    assert manifest.model == read_json(project / "models" / "bundle" / "bundle.json")["model"]
+    summary = read_json(project / "data" / "index.json")
+    assert summary["images"] == 40
+    assert summary["points"] == manifest.n_points
+    assert summary["digest"] == manifest.digest
+
+
+def test_the_bundle_serves_the_head_that_params_name(project: Path) -> None:
+    heads = project / "models" / "heads"
+    assert file_hash(project / "models" / "bundle" / "head.safetensors") == file_hash(
+        heads / "in-10" / "seed0.safetensors"
+    )
+
+
+def test_a_second_repro_has_nothing_to_do(project: Path, run: Command) -> None:
+    before = {
+        path: path.stat().st_mtime_ns for path in project.rglob("*") if path.is_file() and ".dvc" not in path.parts
+    }
+    done = run(sys.executable, "-m", "dvc", "repro", cwd=project)
+    assert done.code == 0, done.err
+    assert "Running stage" not in done.out
+    assert "Data and pipelines are up to date." in done.out
+    after = {path: path.stat().st_mtime_ns for path in before}
+    assert after == before
+
+
+def test_indexing_again_changes_no_file(project: Path, copy: Copy, cli: Command) -> None:
+    folder = copy("data/prepared", "data/cache", "data/features.json", "data/index.json", "data/index", "models")
+    files = [path for path in (folder / "data" / "index").rglob("*") if path.is_file()]
+    before = {path: (path.stat().st_mtime_ns, file_hash(path)) for path in files}
+    summary = file_hash(folder / "data" / "index.json")
+    done = cli("index", cwd=folder)
+    assert (done.code, done.err.splitlines()[-1]) == (0, "40 images, 640 regions")
+    after = {path: (path.stat().st_mtime_ns, file_hash(path)) for path in files}
+    assert after == before
+    assert file_hash(folder / "data" / "index.json") == summary
+    assert not list((folder / "data" / "index").glob(".building-*"))

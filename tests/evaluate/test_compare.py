@@ -1,0 +1,135 @@
+"""The comparison as files: what each row is, for people and programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from for_retrieval.evaluate.compare import compare, describe, summarise
+from for_retrieval.files import read_json
+
+
+def rows(
+    method: str,
+    base: float,
+    novel: float | None,
+    fraction: float = 0,
+    vocabulary: str = "none",
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """The rows of one method on one query set."""
+    values = {"base": base, "novel": novel}
+    return [
+        {
+            "benchmark": "toy",
+            "query_set": "names",
+            "method": method,
+            "label_fraction": fraction,
+            "seed": seed,
+            "subset": subset,
+            "vocabulary": vocabulary,
+            "n_categories": 7,
+            "map50": value,
+            "map50_r40": value / 2,
+        }
+        for subset, value in values.items()
+        if value is not None
+    ]
+
+
+ROWS = [
+    *rows("clip", 20, 10),
+    *rows("dense-clip", 30, 15),
+    *rows("cluster-clip", 40, 20),
+    *rows("ensemble", 44, 22),
+    *rows("for", 61, 25, 1, "in"),
+    *rows("for", 80, 30, 100, "in", seed=0),
+    *rows("for", 90, 34, 100, "in", seed=1),
+    *rows("for", 82, 26, 100, "held_out"),
+]
+
+
+def lines(folder: Path) -> list[str]:
+    return (folder / "compare.md").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_table_says_what_each_row_is(tmp_path: Path) -> None:
+    compare(ROWS, tmp_path)
+    text = lines(tmp_path)
+    assert text[0] == "# Comparison on toy"
+    assert "Each cell: mAP@50 / mAP@50 r40 (40 relevant images kept per query)" in text[2]
+    assert text[4:] == [
+        "## Queries: names",
+        "",
+        "| method | seeds | base (7) | novel (7) |",
+        "| --- | --- | --- | --- |",
+        "| CLIP (global), no training | 1 | 20.0 / 10.0 | 10.0 / 5.0 |",
+        "| Dense-CLIP, no training | 1 | 30.0 / 15.0 | 15.0 / 7.5 |",
+        "| Cluster-CLIP, no training | 1 | 40.0 / 20.0 | 20.0 / 10.0 |",
+        "| ensemble of global, cluster and pooled dense, no training | 1 | 44.0 / 22.0 | 22.0 / 11.0 |",
+        "| FOR, 1 % of the labels, novel names in the pseudo vocabulary | 1 | 61.0 / 30.5 | 25.0 / 12.5 |",
+        "| FOR, 100 % of the labels, novel names in the pseudo vocabulary | 2 | 85.0 / 42.5 | 32.0 / 16.0 |",
+        "| FOR, 100 % of the labels, novel names held out of it | 1 | 82.0 / 41.0 | 26.0 / 13.0 |",
+    ]
+
+
+def test_json_keeps_every_row_and_the_picture_opens(tmp_path: Path) -> None:
+    compare(ROWS, tmp_path)
+    assert read_json(tmp_path / "compare.json") == {"rows": ROWS}
+    with Image.open(tmp_path / "compare.png") as picture:
+        picture.load()
+        assert picture.format == "PNG"
+        assert min(picture.size) > 300
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["compare.json", "compare.md", "compare.png"]
+
+
+def test_query_sets_get_a_table_each(tmp_path: Path) -> None:
+    other = [{**row, "query_set": "synonyms"} for row in ROWS]
+    compare(ROWS + other, tmp_path)
+    assert [line for line in lines(tmp_path) if line.startswith("##")] == [
+        "## Queries: names",
+        "## Queries: synonyms",
+    ]
+    with Image.open(tmp_path / "compare.png") as two:
+        assert two.width > 800
+
+
+def test_a_set_without_novel_categories_has_no_such_column(tmp_path: Path) -> None:
+    compare(rows("clip", 20, None) + rows("for", 30, None, 100, "in"), tmp_path)
+    assert "| method | seeds | base (7) |" in lines(tmp_path)
+    assert (tmp_path / "compare.png").stat().st_size > 0
+
+
+def test_nothing_to_compare_is_said_and_leaves_all_three_files(tmp_path: Path) -> None:
+    compare([], tmp_path)
+    assert lines(tmp_path)[0] == "# Nothing to compare"
+    assert read_json(tmp_path / "compare.json") == {"rows": []}
+    with Image.open(tmp_path / "compare.png") as picture:
+        picture.load()
+
+
+def test_equal_rows_give_equal_files(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        compare(ROWS, tmp_path / name)
+    for name in ("compare.json", "compare.md", "compare.png"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_seeds_are_averaged_and_counted() -> None:
+    table = summarise(ROWS).set_index(["method", "label_fraction", "vocabulary", "subset"])
+    cell = table.loc[("for", 100, "in", "base")]
+    assert (cell.map50, cell.map50_r40, cell.seeds) == (85, 42.5, 2)
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        (("clip", 0.0, "none"), "CLIP (global), no training"),
+        (("for", 2.5, "held_out"), "FOR, 2.5 % of the labels, novel names held out of it"),
+    ],
+)
+def test_a_method_in_words(key: tuple[str, float, str], said: str) -> None:
+    assert describe(*key) == said

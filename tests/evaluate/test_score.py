@@ -1,0 +1,126 @@
+"""Rows of the comparison: keys, subsets, methods and heads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from for_retrieval.data.records import Records
+from for_retrieval.errors import ForError
+from for_retrieval.evaluate.queries import QuerySet
+from for_retrieval.evaluate.score import METHODS, evaluate, rows_of
+from for_retrieval.params import Params, load_params
+from for_retrieval.train.checkpoints import head_path, save_head
+from for_retrieval.train.run import new_head
+from toy import CPU, ToyTower, store_features, toy_records
+
+WriteParams = Callable[..., Path]
+KEYS = [
+    "benchmark",
+    "query_set",
+    "method",
+    "label_fraction",
+    "seed",
+    "subset",
+    "vocabulary",
+    "n_categories",
+    "map50",
+    "map50_r40",
+]
+TOWER = ToyTower()
+
+
+@pytest.fixture
+def params(write_params: WriteParams, tmp_path: Path) -> Params:
+    runs = {
+        "in-10": {"fraction": 10, "vocabulary": "in", "seeds": [0, 1]},
+        "held-out-10": {"fraction": 10, "vocabulary": "held_out", "seeds": [0]},
+    }
+    head = {"queries": 4, "width": 16, "layers": 1, "heads": 2, "feed_forward": 16, "temperature": 0.03}
+    changes = {
+        "seed": 0,
+        "fractions.percent": [10],
+        "train.runs": runs,
+        "index.run": "in-10",
+        "head": head,
+        "evaluate": {"k": 50, "rare": 40, "draws": 5, "small": 0.01},
+    }
+    return load_params(write_params(tmp_path, changes))
+
+
+@pytest.fixture
+def heads(params: Params, tmp_path: Path) -> Path:
+    """Untrained heads of both runs."""
+    for run, settings in params.train.runs.items():
+        for seed in settings.seeds:
+            save_head(head_path(tmp_path / "heads", run, seed), new_head(params, TOWER, seed, CPU))
+    return tmp_path / "heads"
+
+
+def test_a_row_has_exactly_the_keys_of_the_report(params: Params) -> None:
+    relevant = np.array([[True, False], [False, True], [False, True]])
+    subsets = {
+        "base": np.array([0]),
+        "novel": np.array([1]),
+        "all": np.array([0, 1]),
+        "small": np.array([], int),
+    }
+    sets = [QuerySet("names", ["car", "dog"], relevant, subsets)]
+    table = torch.tensor([[0.9, 0.9], [0.1, 0.5], [0.2, 0.4]])
+    rows = [asdict(row) for row in rows_of(table, sets, params, "toy", "for", 10, 3, "in")]
+    assert [list(row) for row in rows] == [KEYS] * 3
+    assert [(row["subset"], row["n_categories"]) for row in rows] == [("base", 1), ("novel", 1), ("all", 2)]
+    novel = round(100 * (1 / 2 + 2 / 3) / 2, 2)
+    assert [row["map50"] for row in rows] == [100.0, novel, pytest.approx((100 + novel) / 2, abs=0.01)]
+    assert [row["map50_r40"] for row in rows] == [row["map50"] for row in rows]
+    one = {key: rows[0][key] for key in [*KEYS[:5], "vocabulary"]}
+    assert list(one.values()) == ["toy", "names", "for", 10, 3, "in"]
+
+
+def test_columns_of_the_table_are_the_sets_side_by_side(params: Params) -> None:
+    def query_set(name: str, *relevant: int) -> QuerySet:
+        column = np.array([[row in relevant] for row in range(3)])
+        return QuerySet(name, [name], column, {"all": np.array([0])})
+
+    table = torch.tensor([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
+    sets = [query_set("first", 0), query_set("second", 0)]
+    rows = rows_of(table, sets, params, "toy", "clip", 0, 0, "none")
+    assert [(row.query_set, row.map50) for row in rows] == [("first", 100.0), ("second", 33.33)]
+
+
+def test_every_method_and_every_head_is_measured(params: Params, heads: Path, tmp_path: Path) -> None:
+    records = toy_records()
+    store_features(records, TOWER, tmp_path / "cache")
+    rows = evaluate(records, TOWER, params, heads, tmp_path / "cache", CPU, "test")
+    assert [list(row) for row in rows] == [KEYS] * len(rows)
+    found = {(row["method"], row["label_fraction"], row["seed"], row["vocabulary"]) for row in rows}
+    trained = {("for", 10, 0, "in"), ("for", 10, 1, "in"), ("for", 10, 0, "held_out")}
+    assert found == {(method, 0, 0, "none") for method in METHODS if method != "for"} | trained
+    assert {row["query_set"] for row in rows} == {"names", "attributes", "synonyms"}
+    assert {row["subset"] for row in rows} == {"base", "novel", "all"}
+    assert {row["benchmark"] for row in rows} == {"toy"}
+    assert all(0 <= row["map50"] <= 100 and 0 <= row["map50_r40"] <= 100 for row in rows)
+    best = [row["map50"] for row in rows if row["method"] == "dense-clip" and row["query_set"] == "names"]
+    assert min(best) > 90  # the toy's features hold what is asked for
+    assert rows == evaluate(records, TOWER, params, heads, tmp_path / "cache", CPU, "test")
+
+
+def test_a_missing_head_names_its_stage(params: Params, heads: Path, tmp_path: Path) -> None:
+    records = toy_records()
+    store_features(records, TOWER, tmp_path / "cache")
+    head_path(heads, "in-10", 1).unlink()
+    with pytest.raises(ForError, match=r"in-10/seed1\.safetensors does not exist; run `dvc repro train`"):
+        evaluate(records, TOWER, params, heads, tmp_path / "cache", CPU, "test")
+
+
+@pytest.mark.parametrize("images", [0, 6])
+def test_without_objects_there_are_no_rows(params: Params, heads: Path, tmp_path: Path, images: int) -> None:
+    toy = toy_records(6, images)
+    records = Records(toy.images, toy.objects.iloc[:0], toy.info)
+    store_features(records, TOWER, tmp_path / "cache")
+    assert evaluate(records, TOWER, params, heads, tmp_path / "cache", CPU, "test") == []
