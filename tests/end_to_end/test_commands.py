@@ -121,7 +121,7 @@ def test_before_anything_is_indexed(project: Path, copy: Copy, cli: Command) -> 
     folder = copy("models/bundle")
     done = cli("query", "red car", "--json", cwd=folder)
     assert (done.code, done.out) == (1, "")
-    said = f"error: there is no index yet in {folder}/data/index; run `dvc repro` to train, export and index\n"
+    said = f"error: there is no index yet in {folder}/data/index; run `dvc repro`, or `for-cli index` if it was deleted\n"
     assert done.err == said
 
 
@@ -133,7 +133,7 @@ def test_an_index_of_another_model(project: Path, copy: Copy, cli: Command) -> N
     done = cli("query", "red car", "--json", cwd=folder)
     assert (done.code, done.out) == (1, "")
     assert f"was built by model {bundle['model']!r}, but the bundle holds model 'for-other'" in done.err
-    assert done.err.endswith("; run `dvc repro index`\n")
+    assert done.err.endswith("; run `for-cli index`\n")
 
 
 def test_debug_shows_the_traceback_and_its_absence_hides_it(cli: Command, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_refuses_what_would_be_lost(engine, images, change, message):
 
 def test_refuses_queries_that_do_not_fit(engine, images):
     engine.upsert(images)
-    with pytest.raises(ForError, match="has dimension 5, the index 8; run `dvc repro index`"):
+    with pytest.raises(ForError, match="has dimension 5, the index 8; run `for-cli index`"):
         engine.search(np.ones(5, dtype=np.float32), 3)
     with pytest.raises(ForError, match="NaN"):
         engine.search(np.full(8, np.nan, dtype=np.float32), 3)
@@ -88,7 +88,7 @@ def test_equal_content_is_equal_bytes(tmp_path, images):
 
 def test_garbage_is_named(tmp_path):
     (tmp_path / "edge_config.json").write_text("{")
-    with pytest.raises(ForError, match=r"cannot be opened by qdrant-edge .*; run `dvc repro index`$"):
+    with pytest.raises(ForError, match=r"cannot be opened by qdrant-edge .*; run `for-cli index`$"):
         EdgeEngine.open(tmp_path, 8)
     with pytest.raises(ForError, match="does not exist"):
         EdgeEngine.open(Path("/nowhere"), 8)

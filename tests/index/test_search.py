@@ -97,7 +97,7 @@ def test_other_model(tmp_path, build, images):
     build(tmp_path, images, model="model-a")
     with pytest.raises(
         ForError,
-        match="built by model 'model-a', but the bundle holds model 'model-b'; run `dvc repro index`",
+        match="built by model 'model-a', but the bundle holds model 'model-b'; run `for-cli index`",
     ):
         open_index(tmp_path, expected_model="model-b")
     open_index(tmp_path, expected_model="model-a").close()
@@ -110,7 +110,7 @@ def test_truncated_and_missing_files(tmp_path, build, images):
     content = largest.read_bytes()
     largest.write_bytes(content[:-1])
     with pytest.raises(
-        ForError, match=f"has {len(content) - 1} bytes instead of {len(content)}; run `dvc repro index`"
+        ForError, match=f"has {len(content) - 1} bytes instead of {len(content)}; run `for-cli index`"
     ):
         open_index(tmp_path)
     largest.unlink()
@@ -135,7 +135,7 @@ def test_a_damaged_payload_is_an_error_not_a_crash(tmp_path, build, images):
     path.write_bytes(path.read_bytes().replace(b"image_id", b"xxxxx_id"))
     with (
         open_index(tmp_path) as index,
-        pytest.raises(ForError, match=r"cannot be searched .*`dvc repro index`"),
+        pytest.raises(ForError, match=r"cannot be searched .*`for-cli index`"),
     ):
         index.search(images[0].embeddings[0], 20)
     with pytest.raises(ForError, match=r"page_0.dat has changed"):

@@ -55,7 +55,7 @@ class EdgeEngine:
                 writing even where it only reads).
         """
         if not folder.is_dir():  # the engine would answer with an exception that does not name the folder
-            raise ForError(f"{folder} does not exist; run `dvc repro index`")
+            raise ForError(f"{folder} does not exist; run `for-cli index`")
         shard = _attempt(folder, "be opened", lambda: qdrant.EdgeShard.load(str(folder)))
         return cls(shard, folder, dim, writable=False)
 
@@ -142,4 +142,4 @@ def _attempt(folder: Path, what: str, call: Callable[[], T]) -> T:
         return call()
     except Exception as error:
         reason = " ".join(str(error).split())
-        raise ForError(f"{folder} cannot {what} by {NAME} ({reason}); run `dvc repro index`") from error
+        raise ForError(f"{folder} cannot {what} by {NAME} ({reason}); run `for-cli index`") from error

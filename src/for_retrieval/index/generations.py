@@ -54,7 +54,7 @@ def current(folder: Path) -> Generation:
         ForError: nothing is indexed yet, or the pointer or the manifest is damaged.
     """
     if not (folder / CURRENT).exists():
-        raise ForError(f"there is no index yet in {folder}; run `dvc repro` to train, export and index")
+        raise ForError(f"there is no index yet in {folder}; run `dvc repro`, or `for-cli index` if it was deleted")
     pointer = _pointer(folder)
     path = folder / pointer.generation / NAME
     try:

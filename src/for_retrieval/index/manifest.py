@@ -16,7 +16,7 @@ from for_retrieval.index.regions import ImageRegions
 
 NAME = "manifest.json"
 FORMAT = 1
-REMEDY = "run `dvc repro index` to rebuild it"
+REMEDY = "run `for-cli index` to rebuild it"
 
 # The engine writes these anew, with the same meaning, when it opens a folder; a newer engine may add keys.
 ENGINE_OWNED = ("edge_config.json", "segment.json")

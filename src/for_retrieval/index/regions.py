@@ -66,7 +66,7 @@ def check_vector(vector: Floats, dim: int) -> None:
     """
     if vector.shape != (dim,):
         have = "x".join(map(str, vector.shape))
-        raise ForError(f"the query embedding has dimension {have}, the index {dim}; run `dvc repro index`")
+        raise ForError(f"the query embedding has dimension {have}, the index {dim}; run `for-cli index`")
     if not np.isfinite(vector).all():
         raise ForError("the query embedding holds NaN or infinity; run `dvc repro export`")
 

@@ -85,7 +85,7 @@ def open_index(folder: Path, expected_model: str | None = None) -> Index:
     if expected_model is not None and manifest.model != expected_model:
         raise ForError(
             f"the index in {folder} was built by model {manifest.model!r}, "
-            f"but the bundle holds model {expected_model!r}; run `dvc repro index`"
+            f"but the bundle holds model {expected_model!r}; run `for-cli index`"
         )
     check_files(generation.folder, manifest, thorough=False)
     engine = EdgeEngine.open(generation.folder, manifest.dim)

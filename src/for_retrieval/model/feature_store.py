@@ -69,7 +69,7 @@ class FeatureStore:
             ForError: an image has not been encoded.
         """
         if missing := self.missing(hashes):
-            raise ForError(f"{len(missing)} images have no features in {self._folder}; run `dvc repro -f features`")
+            raise ForError(f"{len(missing)} images have no features in {self._folder}; run `for-cli features`")
         if not hashes:  # an empty split; nothing tells the sizes
             return Features(torch.empty(0, 0, 0), torch.empty(0, 0, 0), torch.empty(0, 0))
         rows_by_shard: dict[Path, list[tuple[int, int]]] = {}
