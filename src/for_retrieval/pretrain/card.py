@@ -42,7 +42,7 @@ def features_of(model: MiniClip, stems: Stems) -> Features:
     """Dense and pooled features of stem maps, as the tower gives them."""
     dense, pooled = [], []
     for start in range(0, len(stems.objects), 128):
-        maps = torch.from_numpy(stems.maps[start : start + 128]).to(torch.bfloat16)
+        maps = torch.from_numpy(stems.maps[start : start + 128].copy()).to(torch.bfloat16)
         with torch.autocast("cpu", torch.bfloat16):
             cells = model.cells(maps.contiguous(memory_format=torch.channels_last))
         cells = cells.float()
