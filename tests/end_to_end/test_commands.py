@@ -121,7 +121,9 @@ def test_before_anything_is_indexed(project: Path, copy: Copy, cli: Command) -> 
     folder = copy("models/bundle")
     done = cli("query", "red car", "--json", cwd=folder)
     assert (done.code, done.out) == (1, "")
-    said = f"error: there is no index yet in {folder}/data/index; run `dvc repro`, or `for-cli index` if it was deleted\n"
+    said = (
+        f"error: there is no index yet in {folder}/data/index; run `dvc repro`, or `for-cli index` if it was deleted\n"
+    )
     assert done.err == said
 
 

@@ -109,9 +109,7 @@ def test_truncated_and_missing_files(tmp_path, build, images):
     largest = generation / max(manifest.files, key=lambda file: file.size).path
     content = largest.read_bytes()
     largest.write_bytes(content[:-1])
-    with pytest.raises(
-        ForError, match=f"has {len(content) - 1} bytes instead of {len(content)}; run `for-cli index`"
-    ):
+    with pytest.raises(ForError, match=f"has {len(content) - 1} bytes instead of {len(content)}; run `for-cli index`"):
         open_index(tmp_path)
     largest.unlink()
     with pytest.raises(ForError, match=f"{largest.name} is missing"):

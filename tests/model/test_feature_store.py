@@ -30,7 +30,7 @@ def test_missing_names_each_once(tmp_path: Path, random_features: Random) -> Non
     store = FeatureStore(tmp_path)
     store.add(["a"], random_features(1, 4))
     assert store.missing(["b", "a", "c", "b"]) == ["b", "c"]
-    with pytest.raises(ForError, match=r"2 images have no features in .*; run `dvc repro"):
+    with pytest.raises(ForError, match=r"2 images have no features in .*; run `for-cli features`"):
         store.load(["a", "b", "c"])
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from for_retrieval.model.representations import cluster_clip
 from for_retrieval.model.sum_clip import SumClip
 from for_retrieval.model.tower import Features
 from for_retrieval.params import Head, Train
@@ -53,13 +54,16 @@ def lesson() -> Lesson:
     labels = torch.rand(IMAGES, 5, generator=generator) < 0.25
     shown = labels.float() @ texts[:5]
     dense = rows(IMAGES, GRID[0] * GRID[1], DIM) * 0.6 + shown[:, None]
+    patches = rows(IMAGES, GRID[0] * GRID[1], PATCH_DIM)
+    features = Features(patches, dense, normalize(dense.mean(1), dim=-1))
     return Lesson(
-        features=Features(rows(IMAGES, GRID[0] * GRID[1], PATCH_DIM), dense, normalize(dense.mean(1), dim=-1)),
+        features=features,
         base_texts=texts[:5],
         labels=labels,
         labelled=torch.arange(IMAGES) < 16,
         vocabulary=texts[5:],
         pseudo=pseudo_labels(dense.mean(1) @ texts[5:].T, torch.full((9,), 0.1), 3.0),
+        clusters=cluster_clip(features, 4),
     )
 
 

@@ -22,7 +22,7 @@ MakeTrain = Callable[..., Train]
 
 
 def train(head: SumClip, lesson: Lesson, params: Train, progress: Path, seed: int = 0) -> loop.History:
-    return train_head(head, lesson, params, 0.03, 4, seed, progress, "toy")
+    return train_head(head, lesson, params, 0.03, seed, progress, "toy")
 
 
 def same(one: nn.Module, other: nn.Module) -> bool:
@@ -78,9 +78,9 @@ def test_training_lowers_each_objective(
     head, weights = make_head(), {key: float(key == name) for key in ("base", "pseudo", "keep")}
     params = make_train(**weights, steps=60)
     everything = torch.arange(len(lesson.labelled))
-    before = losses(head, lesson, everything, params, 0.03, 4)
+    before = losses(head, lesson, everything, params, 0.03)
     history = train(head, lesson, params, tmp_path / "p.pt")
-    after = losses(head, lesson, everything, params, 0.03, 4)
+    after = losses(head, lesson, everything, params, 0.03)
     assert list(before) == list(after) == [name]
     assert after[name].item() < before[name].item() * 0.9
     assert len(history) == 60

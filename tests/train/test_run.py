@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -17,6 +19,7 @@ from for_retrieval.errors import ForError, UsageError
 from for_retrieval.files import file_hash, read_json
 from for_retrieval.model.tower import prompted
 from for_retrieval.params import Params, load_params
+from for_retrieval.train import loop
 from for_retrieval.train.run import label_matrix, make_lesson, new_head, train_run
 from for_retrieval.train.teacher import load_teacher, teach
 from toy import CPU, DIM, SHOWN, ToyTower, store_features, toy_records
@@ -126,6 +129,28 @@ def test_a_run_gives_the_same_bytes_again(records: Records, params: Params, tmp_
         run(records, params, "held-out-100", tmp_path, out)
     files = [tmp_path / out / "held-out-100" / "seed0.safetensors" for out in ("one", "two")]
     assert file_hash(files[0]) == file_hash(files[1])
+
+
+def test_unfinished_work_is_not_taken_up_with_other_labels(
+    records: Records, params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = loop.save_progress
+
+    def save_and_stop(*arguments: Any) -> None:
+        save(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "save_progress", save_and_stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(records, params, "in-10", tmp_path)
+    train = records.images.loc[records.images["split"] == "train", "image_id"].tolist()
+    save_fraction(tmp_path / "fractions", 10, train[8:12])
+    run(records, params, "in-10", tmp_path, "after")
+    shutil.rmtree(tmp_path / "cache" / "progress")
+    run(records, params, "in-10", tmp_path, "fresh")
+    after, fresh = (tmp_path / name / "in-10" / "seed0.safetensors" for name in ("after", "fresh"))
+    assert file_hash(after) == file_hash(fresh)
 
 
 def test_an_unknown_run_is_told_the_nearest(records: Records, params: Params, tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from for_retrieval.data.fractions import load_fraction
+from for_retrieval.data.fractions import fraction_path, load_fraction
 from for_retrieval.data.records import Records
 from for_retrieval.errors import UsageError, nearest
-from for_retrieval.files import write_json
+from for_retrieval.files import file_hash, write_json
 from for_retrieval.model.encode import chunks, load_split
 from for_retrieval.model.representations import cluster_clip
 from for_retrieval.model.sum_clip import SumClip
@@ -87,6 +87,8 @@ def train_run(
         raise UsageError(f"train.runs has no run {run!r}; {nearest(run, params.train.runs)}")
     lesson = make_lesson(records, tower, params, run, data, cache)
     settings = params.train.runs[run]
+    fraction, teacher = fraction_path(data / "fractions", settings.fraction), data / "pseudo" / settings.vocabulary
+    inputs = [file_hash(path) for path in (fraction, *sorted(teacher.iterdir()))]
     history = {}
     for seed in settings.seeds:
         key = repr(
@@ -100,6 +102,7 @@ def train_run(
                 params.head,
                 params.train,
                 params.model,
+                *inputs,
             )
         )
         progress = cache / "progress" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.pt"
