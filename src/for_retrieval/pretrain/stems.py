@@ -21,6 +21,7 @@ from torch import Tensor
 from for_retrieval.data.scenes.catalog import KINDS
 from for_retrieval.data.scenes.compose import SceneObject, Style, compose
 from for_retrieval.data.scenes.streets import RANKING, draw_kinds
+from for_retrieval.data.workers import end_with_parent
 from for_retrieval.model.mini_clip import MiniClip
 
 SIZE = 160  # px, as the drawn streets
@@ -103,7 +104,7 @@ def make_stems(
     side = INPUT // 16
     maps = np.lib.format.open_memmap(folder / "maps.npy", "w+", np.float16, (count, 112, side, side))
     objects: list[list[dict[str, object]]] = []
-    with ProcessPoolExecutor(processes) as pool:
+    with ProcessPoolExecutor(processes, initializer=end_with_parent) as pool:
         drawn = pool.map(partial(draw, seed=seed, kinds=kinds), range(count), chunksize=16)
         for rows in track(list(_chunks(count, 64)), folder.name, console=Console(stderr=True)):
             batch = [next(drawn) for _ in rows]
