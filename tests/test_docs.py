@@ -24,6 +24,19 @@ SOURCES = re.compile(r"(?:src|tests|benchmarks|docs|\.ci)/[\w./-]*\w")
 FILES = {"json", "md", "parquet", "png", "py", "txt", "yaml"}  # `index.json` is a file, not a parameter
 
 
+def table_rows(text: str) -> list[str]:
+    """The rows of the tables in a document."""
+    return [line for line in text.splitlines() if line.startswith("| ")]
+
+
+def test_the_results_in_the_readme_are_those_of_the_report() -> None:
+    report = (ROOT / "reports" / "compare.md").read_text(encoding="utf-8")
+    names = report.partition("## Queries: names")[2].partition("## ")[0]
+    readme = table_rows((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(table_rows(names)) == 11
+    assert [row for row in table_rows(names) if row not in readme] == []
+
+
 def prose(text: str) -> str:
     """A document without its fenced blocks."""
     return FENCE.sub("", text)

@@ -81,6 +81,10 @@ def test_the_seed_chooses_the_colour_phrases_only() -> None:
     assert [p for p in one if p.kind != "attribute"] == [p for p in other if p.kind != "attribute"]
 
 
+def test_both_vocabularies_have_the_same_size() -> None:
+    assert [len(build_vocabulary(SET, params(), mode, 0, HERE)) for mode in ("in", "held_out")] == [600, 600]
+
+
 def test_held_out_lacks_the_novel_names_and_their_synonyms() -> None:
     inside, outside = (texts(build_vocabulary(SET, params(5000), mode, 0, HERE)) for mode in ("in", "held_out"))
     gone = set(inside) - set(outside)

@@ -55,11 +55,15 @@ def rare_average_precisions(
         hits = np.flatnonzero(relevant[:, q])
         if len(hits) == 0:
             continue
-        order = rank(scores[:, q])
+        place = np.empty(len(scores), np.intp)
+        place[rank(scores[:, q])] = np.arange(len(scores))
+        before = place[hits] - place[hits].argsort().argsort()  # irrelevant images ranked before each hit
         values = []
         for draw in range(draws if len(hits) > rare else 1):
-            keep = ~relevant[:, q]
-            keep[np.random.default_rng([seed, q, draw]).permutation(hits)[:rare]] = True
-            values.append(average_precision(relevant[order[keep[order]], q], k))
+            kept = np.random.default_rng([seed, q, draw]).permutation(len(hits))[:rare]
+            # The j-th kept hit stands behind its irrelevant images and the j - 1 kept hits before it.
+            found = np.arange(1, len(kept) + 1)
+            ranks = np.sort(before[kept]) + found
+            values.append((found / ranks)[ranks <= k].sum() / min(len(kept), k))
         out[q] = np.mean(values)
     return out

@@ -42,10 +42,10 @@ def query_sets(records: Records, image_ids: list[str], small: float) -> list[Que
             for word in words if category in names else ():
                 if word not in names and category not in synonyms.setdefault(word, []):
                     synonyms[word].append(category)
-    tables: dict[str, list[tuple[str, str, str | None, list[str]]]] = {
-        "names": [(text, text, None, meant) for text, meant in names.items()],
-        "attributes": [(f"{colour} {name}", name, colour, [name]) for name in names for colour in info.colours],
-        "synonyms": [(text, text, None, meant) for text, meant in sorted(synonyms.items())],
+    tables: dict[str, list[tuple[str, str | None, list[str]]]] = {
+        "names": [(text, None, meant) for text, meant in names.items()],
+        "attributes": [(f"{colour} {name}", colour, [name]) for name in names for colour in info.colours],
+        "synonyms": [(text, None, meant) for text, meant in sorted(synonyms.items())],
     }
     built = (_build(name, rows, objects, len(image_ids), info, small) for name, rows in tables.items())
     return [query_set for query_set in built if query_set.texts]
@@ -65,7 +65,7 @@ def _objects(records: Records, image_ids: list[str]) -> pd.DataFrame:
 
 def _build(
     name: str,
-    rows: list[tuple[str, str, str | None, list[str]]],
+    rows: list[tuple[str, str | None, list[str]]],
     objects: pd.DataFrame,
     count: int,
     info: DatasetInfo,
@@ -73,7 +73,7 @@ def _build(
 ) -> QuerySet:
     by_category = dict(tuple(objects.groupby("category")))
     texts, columns, members = [], [], {subset: [] for subset in SUBSETS}  # type: ignore[var-annotated]
-    for text, _, colour, meant in rows:
+    for text, colour, meant in rows:
         found = pd.concat([by_category[c] for c in meant if c in by_category] or [objects.iloc[:0]])
         if colour is not None:
             found = found[found["colour"] == colour]

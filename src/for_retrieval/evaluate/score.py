@@ -13,22 +13,15 @@ from for_retrieval.data.records import Records
 from for_retrieval.evaluate.metric import average_precisions, rare_average_precisions
 from for_retrieval.evaluate.queries import QuerySet, query_sets
 from for_retrieval.model.encode import chunks, load_split
-from for_retrieval.model.representations import (
-    clip,
-    cluster_clip,
-    dense_clip,
-    ensemble_scores,
-    pooled_dense,
-    scores,
-)
-from for_retrieval.model.sum_clip import SumClip
+from for_retrieval.model.representations import scores
+from for_retrieval.model.sum_clip import SumClip, summarise
 from for_retrieval.model.tower import Features, Tower, prompted
+from for_retrieval.model.training_free import BATCH, training_free_scores
 from for_retrieval.params import Params
 from for_retrieval.train.checkpoints import head_path, load_head
 from for_retrieval.train.run import new_head
 
-BATCH = 256
-METHODS = ("clip", "dense-clip", "cluster-clip", "ensemble", "for")
+BASELINES = ("clip", "dense-clip", "cluster-clip", "ensemble")
 
 
 @dataclass(frozen=True)
@@ -48,24 +41,9 @@ class Row:
 
 
 @torch.inference_mode()
-def baseline_scores(features: Features, texts: Tensor, tower: Tower, params: Params) -> dict[str, Tensor]:
-    """Scores [n, T] of the methods that are not trained."""
-    rows: dict[str, list[Tensor]] = {name: [] for name in (*METHODS[:3], "pooled")}
-    for part in chunks(features, BATCH, texts.device):
-        rows["clip"].append(scores(clip(part), texts))
-        rows["dense-clip"].append(scores(dense_clip(part), texts))
-        rows["cluster-clip"].append(scores(cluster_clip(part, params.model.clusters), texts))
-        rows["pooled"].append(scores(pooled_dense(part, tower.grid, params.model.pool), texts))
-    out = {name: torch.cat(parts) for name, parts in rows.items()}
-    windows = out.pop("pooled")
-    out["ensemble"] = ensemble_scores(out["clip"], out["cluster-clip"], windows)
-    return out
-
-
-@torch.inference_mode()
 def head_scores(head: SumClip, features: Features, texts: Tensor) -> Tensor:
     """Scores [n, T] of a SUM-CLIP head."""
-    return torch.cat([scores(head(part).regions, texts) for part in chunks(features, BATCH, texts.device)])
+    return torch.cat([scores(summarise(head, part).regions, texts) for part in chunks(features, BATCH, texts.device)])
 
 
 def rows_of(
@@ -123,8 +101,9 @@ def evaluate(
     texts = prompted(tower, [t for s in sets for t in s.texts], params.model.prompts).to(device)
     name = records.info.name
     rows: list[Row] = []
-    for method, table in baseline_scores(features, texts, tower, params).items():
-        rows += rows_of(table, sets, params, name, method, 0, params.seed, "none")
+    untrained = training_free_scores(features, texts, tower.grid, params.model.clusters, params.model.pool)
+    for method in BASELINES:
+        rows += rows_of(untrained[method], sets, params, name, method, 0, params.seed, "none")
     for run, settings in params.train.runs.items():
         for seed in settings.seeds:
             head = load_head(head_path(heads, run, seed), new_head(params, tower, seed, device))

@@ -12,7 +12,7 @@ from for_retrieval.errors import ForError
 from for_retrieval.index.regions import ImageRegions
 from for_retrieval.model.boxes import attention_boxes
 from for_retrieval.model.encode import store_for
-from for_retrieval.model.sum_clip import SumClip
+from for_retrieval.model.sum_clip import SumClip, summarise
 from for_retrieval.model.tower import Tower
 
 BATCH = 256
@@ -36,7 +36,7 @@ def gallery_regions(
     store = store_for(tower, cache)
     for start in range(0, len(images), BATCH):
         rows = images.iloc[start : start + BATCH]
-        summary = head(store.load(rows["hash"].tolist()).to(device))
+        summary = summarise(head, store.load(rows["hash"].tolist()).to(device))
         regions, attention = summary.regions.cpu().numpy(), summary.attention.cpu().numpy()
         for k, image in enumerate(rows.itertuples(index=False)):
             yield ImageRegions(

@@ -85,9 +85,18 @@ class SumClip(nn.Module):
             queries = layer(queries, cells)
         queries = self.query_norm(queries)
         logits = self.to_query(queries) @ self.to_key(cells).transpose(1, 2) / math.sqrt(cells.shape[-1])
-        attention = (logits + self.windows).softmax(-1)  # [B, K, N]
-        regions = attention @ (dense + self.values(z)) + self.outward(queries)
+        attention = (logits.float() + self.windows).softmax(-1)  # [B, K, N]
+        values, own = dense + self.values(z).float(), self.outward(queries).float()
+        with torch.autocast(z.device.type, enabled=False):  # what is stored and compared keeps full precision
+            regions = attention @ values + own
         return Summary(normalize(regions, dim=-1), attention)
+
+
+def summarise(head: SumClip, features: Features) -> Summary:
+    """Run the head with its linear layers in bfloat16: the one way for training, evaluation and the index."""
+    with torch.autocast(features.dense.device.type, torch.bfloat16):
+        summary: Summary = head(features)
+    return summary
 
 
 def window_logits(queries: int, grid: tuple[int, int]) -> Tensor:

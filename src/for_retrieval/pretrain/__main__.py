@@ -54,7 +54,7 @@ def stems() -> None:
     params, model = _params(), load_mini_clip(START)
     drawing, processes = params["draw"], cores()
     for name, kinds in (("train", ALL_KINDS), ("val", FLAT_KINDS), ("streets", None)):
-        make_stems(model, STEMS / name, drawing[name], f"{drawing['seed']}-{name}", kinds, processes)
+        make_stems(model, STEMS / name, drawing[name], drawing["seeds"][name], kinds, processes)
     photos = np.empty((0, 112, 14, 14), np.float16)
     if params["photos"]:
         crops = load_crops(Path(params["photos"]), "train").pictures

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -16,15 +16,8 @@ from for_retrieval.evaluate.metric import average_precisions, rare_average_preci
 from for_retrieval.files import file_hash, write_json, write_text
 from for_retrieval.model.mini_clip import MiniClip
 from for_retrieval.model.minilm import WEIGHTS_SHA256, MiniLM, embed
-from for_retrieval.model.representations import (
-    clip,
-    cluster_clip,
-    dense_clip,
-    ensemble_scores,
-    pooled_dense,
-    scores,
-)
 from for_retrieval.model.tower import Features
+from for_retrieval.model.training_free import training_free_scores
 from for_retrieval.pretrain.photos import load_crops, top_k
 from for_retrieval.pretrain.phrases import held_out_synonym
 from for_retrieval.pretrain.stems import ALL_KINDS, FLAT_KINDS, Stems, load_stems
@@ -34,6 +27,7 @@ NOVEL = ("truck", "motorcycle", "dog", "umbrella", "boat", "kite", "mailbox", "a
 STUDY = {"dense-clip map50": 90.4, "cluster-clip map50": 89.6, "pooled map50": 93.0,
          "dense-clip r40 base": 44.0, "dense-clip r40 novel": 39.0,
          "dense-clip colour r40 base": 51.0, "dense-clip colour r40 novel": 49.0}  # fmt: skip
+CLUSTERS, POOL = 10, 4  # as in the study
 Query = tuple[str, str, str | None]  # text, kind, colour
 
 
@@ -72,19 +66,6 @@ def hypernym_queries(kinds: tuple[str, ...]) -> list[tuple[str, set[str]]]:
     return sorted(table.items())
 
 
-def all_scores(features: Features, texts: Tensor) -> dict[str, NDArray[np.float32]]:
-    """Image scores [n, T] of every training-free method."""
-    side = int(features.dense.shape[1] ** 0.5)
-    out = {
-        "clip": scores(clip(features), texts),
-        "dense-clip": scores(dense_clip(features), texts),
-        "cluster-clip": scores(cluster_clip(features, 10), texts),
-        "pooled": scores(pooled_dense(features, (side, side), 4), texts),
-    }
-    out["ensemble"] = ensemble_scores(out["clip"], out["cluster-clip"], out["pooled"])
-    return {name: value.numpy() for name, value in out.items()}
-
-
 def _texts(model: MiniClip, text: MiniLM, phrases: list[str]) -> Tensor:
     flat = model.text(embed(text, [t for p in phrases for t in (p, f"a photo of a {p}")]))
     return normalize(normalize(flat, dim=-1).view(len(phrases), 2, -1).mean(1), dim=-1)
@@ -92,6 +73,7 @@ def _texts(model: MiniClip, text: MiniLM, phrases: list[str]) -> Tensor:
 
 def _drawn(model: MiniClip, text: MiniLM, stems: Stems, kinds: tuple[str, ...]) -> list[dict[str, Any]]:
     features, rows = features_of(model, stems), []
+    side = math.isqrt(features.dense.shape[1])
     sets: dict[str, list[tuple[str, set[str], str | None]]] = {
         name: [(phrase, {kind}, colour) for phrase, kind, colour in found] for name, found in queries(kinds).items()
     }
@@ -104,11 +86,13 @@ def _drawn(model: MiniClip, text: MiniLM, stems: Stems, kinds: tuple[str, ...]) 
             ]
         )
         kept = np.flatnonzero(relevant.any(0))
-        table = all_scores(features, _texts(model, text, [found[q][0] for q in kept]))
+        texts = _texts(model, text, [found[q][0] for q in kept])
+        table = training_free_scores(features, texts, (side, side), CLUSTERS, POOL)
         novel = np.asarray([found[q][1] <= set(NOVEL) for q in kept])
         for method, values in table.items():
-            plain = 100 * average_precisions(values, relevant[:, kept], 50)
-            rare = 100 * rare_average_precisions(values, relevant[:, kept], 50, 40, 3, 0)
+            array = values.numpy()
+            plain = 100 * average_precisions(array, relevant[:, kept], 50)
+            rare = 100 * rare_average_precisions(array, relevant[:, kept], 50, 40, 3, 0)
             row = {
                 "queries": name,
                 "method": method,

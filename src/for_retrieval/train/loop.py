@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor, nn
 
-from for_retrieval.model.sum_clip import SumClip
+from for_retrieval.model.sum_clip import SumClip, summarise
 from for_retrieval.model.tower import Features
 from for_retrieval.params import Train
 from for_retrieval.train.base import base_objective
@@ -61,8 +61,7 @@ def losses(head: SumClip, lesson: Lesson, rows: Tensor, params: Train, temperatu
     """Every objective with a weight, on one batch."""
     device = lesson.base_texts.device
     part = lesson.features.rows(rows).to(device)
-    with torch.autocast(device.type, torch.bfloat16):
-        regions = head(part).regions.float()
+    regions = summarise(head, part).regions
     out: dict[str, Tensor] = {}
     if params.base.weight:
         base_scores = smooth_scores(regions, lesson.base_texts, temperature)

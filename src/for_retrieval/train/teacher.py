@@ -4,39 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from for_retrieval.data.records import Records
 from for_retrieval.errors import ForError
 from for_retrieval.files import atomic, read_json, write_json
-from for_retrieval.model.encode import chunks, load_split
-from for_retrieval.model.representations import (
-    clip,
-    cluster_clip,
-    ensemble_scores,
-    pooled_dense,
-    scores,
-)
-from for_retrieval.model.tower import Features, Tower, prompted
-from for_retrieval.params import Model, Params
+from for_retrieval.model.encode import load_split
+from for_retrieval.model.tower import Tower, prompted
+from for_retrieval.model.training_free import training_free_scores
+from for_retrieval.params import Params
 from for_retrieval.train.vocabulary import Phrase, build_vocabulary
-
-BATCH = 256
-
-
-def training_free_scores(
-    features: Features, texts: Tensor, grid: tuple[int, int], params: Model, device: torch.device
-) -> dict[str, Tensor]:
-    """Scores [n, T] of Cluster-CLIP and of the ensemble, each under its name."""
-    rows: dict[str, list[Tensor]] = {"clip": [], "cluster-clip": [], "pooled": []}
-    for part in chunks(features, BATCH, device):
-        rows["clip"].append(scores(clip(part), texts))
-        rows["cluster-clip"].append(scores(cluster_clip(part, params.clusters), texts))
-        rows["pooled"].append(scores(pooled_dense(part, grid, params.pool), texts))
-    whole, clustered, windows = (torch.cat(part) for part in rows.values())
-    return {"cluster-clip": clustered, "ensemble": ensemble_scores(whole, clustered, windows)}
 
 
 def teach(records: Records, tower: Tower, params: Params, mode: str, root: Path, cache: Path, out: Path) -> int:
@@ -52,7 +30,7 @@ def teach(records: Records, tower: Tower, params: Params, mode: str, root: Path,
         raise ForError(f"{records.info.name} has no images in its train split; see data.splits in params.yaml")
     phrases = build_vocabulary(records.info, params.train.vocabulary, mode, params.seed, root)
     texts = prompted(tower, [p.text for p in phrases], params.model.prompts)
-    teacher = training_free_scores(features, texts, tower.grid, params.model, texts.device)
+    teacher = training_free_scores(features, texts, tower.grid, params.model.clusters, params.model.pool)
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "vocabulary.json", [[p.text, p.kind] for p in phrases])
     with atomic(out / "scores.safetensors") as temporary:

@@ -50,22 +50,26 @@ def build_vocabulary(info: DatasetInfo, params: Vocabulary, mode: str, seed: int
     known = set(names)
     phrases = [Phrase(name, "category") for name in names]
     phrases += [Phrase(noun, "other") for noun in dict.fromkeys(nouns) if noun not in known]
-    if params.attributes:
-        colours = info.colours or list(COLOURS)
-        tinted = [Phrase(f"{colour} {phrase.text}", "attribute") for phrase in phrases for colour in colours]
-        # Names first: half of the colour phrases are about what the set is known to show.
-        rng = random.Random(seed)
-        about_names = tinted[: len(names) * len(colours)]
-        room = max(0, params.max_phrases - len(phrases))
-        share = (room + 1) // 2 if len(tinted) > len(about_names) else room
-        first = rng.sample(about_names, min(len(about_names), share))
-        chosen = set(first)
-        rest = [p for p in tinted if p not in chosen]
-        phrases += first + rng.sample(rest, min(len(rest), room - len(first)))
-    if mode == "held_out":
+    if mode == "held_out":  # before anything is drawn, so that both vocabularies have the same size
         mention = mentions([word for name in info.novel for word in (name, *info.synonyms.get(name, ()))])
         phrases = [phrase for phrase in phrases if not mention.search(phrase.text)]
+    if params.attributes:
+        room = max(0, params.max_phrases - len(phrases))
+        phrases += _tinted(phrases, info.colours or list(COLOURS), room, random.Random(seed))
     return phrases[: params.max_phrases]
+
+
+def _tinted(phrases: list[Phrase], colours: list[str], room: int, rng: random.Random) -> list[Phrase]:
+    """At most `room` colour phrases, half of them about category names: what the set is known to show."""
+    about_names, others = (
+        [Phrase(f"{colour} {p.text}", "attribute") for p in phrases if p.kind == kind for colour in colours]
+        for kind in ("category", "other")
+    )
+    share = (room + 1) // 2 if others else room
+    first = rng.sample(about_names, min(len(about_names), share))
+    chosen = set(first)
+    rest = [p for p in about_names + others if p not in chosen]
+    return first + rng.sample(rest, min(len(rest), room - len(first)))
 
 
 def mentions(names: Sequence[str]) -> re.Pattern[str]:
