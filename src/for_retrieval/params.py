@@ -79,6 +79,7 @@ class Model(Section):
     name: str
     pretrained: str
     input_size: Annotated[int, Field(ge=32, le=2048)]
+    teacher_size: Annotated[int, Field(ge=32, le=2048)]
     prompts: list[Annotated[str, Field(pattern=r"\{\}")]]
     batch_size: Count
     clusters: Count

@@ -54,18 +54,25 @@ def fractions(project: Project, percent: float) -> str:
 def features(project: Project) -> str:
     """Encode every image that has no features yet."""
     from for_retrieval.model.encode import encode, write_summary
+    from for_retrieval.model.tower import load_teacher_tower
 
-    records, tower, _ = _opened(project)
-    count = encode(records, tower, project.params, project.root, project.cache, project.settings.processes)
-    write_summary(project.data / "features.json", records, tower)
-    return f"{count} of {len(records.images)} images encoded, the rest were known"
+    records, tower, device = _opened(project)
+    params, processes = project.params, project.settings.processes
+    teacher = load_teacher_tower(params.model, device, project.root)
+    count = encode(records, tower, params, project.root, project.cache, processes)
+    closer = encode(records, teacher, params, project.root, project.cache, processes, splits=("train",))
+    write_summary(project.data / "features.json", records, tower, teacher)
+    return f"{count} images encoded, {closer} for the teacher, the rest were known"
 
 
 def pseudo(project: Project, vocabulary: str) -> str:
     """Score the training images against the open vocabulary with the teacher."""
+    from for_retrieval.data.records import load_records
+    from for_retrieval.model.tower import find_device, load_teacher_tower
     from for_retrieval.train.teacher import teach
 
-    records, tower, _ = _opened(project)
+    records = load_records(project.prepared)
+    tower = load_teacher_tower(project.params.model, find_device(project.settings.device), project.root)
     out = project.data / "pseudo" / vocabulary
     count = teach(records, tower, project.params, vocabulary, project.root, project.cache, out)
     return f"{count} phrases scored by the {project.params.train.pseudo.teacher} teacher"

@@ -21,6 +21,7 @@ from tiny_models import CPU
 from torch.testing import assert_close
 
 from for_retrieval.errors import ForError, UsageError
+from for_retrieval.model import open_clip_tower
 from for_retrieval.model.minilm import minilm_folder
 from for_retrieval.model.open_clip_tower import OpenClipTower
 from for_retrieval.model.tower import find_device, load_tower, prompted
@@ -142,7 +143,9 @@ def test_normalisation_of_a_local_file(checkpoint: Tiny, model_params: Any, tmp_
     assert after.id != before.id
 
 
-def test_tokenizer_of_a_hub(checkpoint: Tiny, model_params: Any, hub: Path, tmp_path: Path) -> None:
+def test_tokenizer_of_a_hub(
+    checkpoint: Tiny, model_params: Any, hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copyfile(checkpoint("tiny-hosted"), tmp_path / "mine.safetensors")
     params = model_params(name="tiny-hosted", pretrained="mine.safetensors")
     with pytest.raises(ForError, match=r"the tokenizer nobody/tokenizer of tiny-hosted needs a model hub"):
@@ -151,7 +154,10 @@ def test_tokenizer_of_a_hub(checkpoint: Tiny, model_params: Any, hub: Path, tmp_
         shutil.copyfile(minilm_folder() / name, tmp_path / name)
     it = OpenClipTower(params, CPU, tmp_path)
     assert_close(it.text(["a car"]).norm(dim=-1), torch.ones(1))
-    assert it.export_text(tmp_path) == {"text": None}
+    assert it.export_text(tmp_path) == {"text": "text.onnx", "tokenizer": "tokenizer.json", "max_tokens": 77}
+    monkeypatch.setattr(open_clip_tower, "load_tokenizer", lambda *_: open_clip.SimpleTokenizer(clean="canonicalize"))
+    with pytest.raises(UsageError, match=r"model\.name 'tiny-hosted' is not supported: queries run without torch"):
+        OpenClipTower(params, CPU, tmp_path)
 
 
 class _Code:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from for_retrieval.pretrain.losses import both_ways, contrast, keep_photographs, smooth_max
+from for_retrieval.pretrain.losses import both_ways, contrast, keep_photographs
 
 
 def naive_rows(logits: Tensor, positive: Tensor) -> list[float]:
@@ -33,15 +33,6 @@ def test_contrast_is_its_formula_both_ways(n: int, m: int, seed: int) -> None:
     assert contrast(logits, positive).item() == pytest.approx(sum(rows) / len(rows), rel=1e-6, abs=1e-9)
     total = sum(rows) / len(rows) + sum(columns) / len(columns)
     assert both_ways(logits, positive).item() == pytest.approx(total, rel=1e-6, abs=1e-9)
-
-
-def test_the_soft_maximum_does_not_grow_with_the_number_of_cells() -> None:
-    cosines = torch.rand(2, 9, 4)
-    doubled = torch.cat([cosines, cosines], dim=1)
-    assert torch.allclose(smooth_max(cosines, 0.05), smooth_max(doubled, 0.05), atol=1e-6)
-    assert torch.allclose(smooth_max(torch.full((1, 9, 1), 0.3), 0.05), torch.tensor([[0.3]]))
-    assert (smooth_max(cosines, 0.05) <= cosines.amax(1) + 1e-6).all()
-    assert (smooth_max(cosines, 0.05) >= cosines.mean(1) - 1e-6).all()
 
 
 def test_photographs_cost_nothing_where_nothing_has_changed() -> None:

@@ -1,37 +1,50 @@
-"""How much of a box lies in each cell."""
+"""What the tower learns from: whole pictures and crops of them, and what each is said to show."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
-import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from for_retrieval.data.scenes.compose import SceneObject
-from for_retrieval.pretrain.stems import SIZE, cell_shares
+from for_retrieval.pretrain.stems import ALL_KINDS, CROP, CROPS, INPUT, SIZE, crops, share_inside, whole
 
 
 def box(x: int, y: int, w: int, h: int) -> SceneObject:
     return SceneObject("car", "red", x, y, w, h)
 
 
-def test_cell_shares_by_hand() -> None:
-    """2 x 2 cells of 80 px: across the upper two, in one, over all, and three quarters to one side."""
-    boxes = [[box(40, 0, 80, 80), box(100, 100, 20, 20)], [], [box(0, 0, 160, 160), box(60, 120, 80, 20)]]
-    owner, shares = cell_shares(boxes, 2)
-    assert owner.tolist() == [0, 0, 2, 2]
-    expected = [[0.5, 0.5, 0, 0], [0, 0, 0, 1], [0.25] * 4, [0, 0, 0.25, 0.75]]
-    assert torch.allclose(shares, torch.tensor(expected))
+def test_share_inside_by_hand() -> None:
+    """Wholly inside, half, a quarter, beside."""
+    places = [box(10, 10, 20, 20), box(40, 10, 20, 20), box(40, 40, 20, 20), box(60, 60, 20, 20)]
+    assert [share_inside(o, (0, 0, 50, 50)) for o in places] == [1, 0.5, 0.25, 0]
 
 
-@given(st.integers(0, SIZE - 1), st.integers(0, SIZE - 1), st.data(), st.integers(1, 9))
-def test_shares_sum_to_one_and_lie_under_the_box(x: int, y: int, data: st.DataObject, side: int) -> None:
-    w, h = data.draw(st.integers(1, SIZE - x)), data.draw(st.integers(1, SIZE - y))
-    _, shares = cell_shares([[box(x, y, w, h)]], side)
-    assert shares.sum().item() == pytest.approx(1, abs=1e-4)
-    cell = SIZE / side
-    for number, share in enumerate(shares[0].tolist()):
-        top, left = number // side * cell, number % side * cell
-        touched = left < x + w and left + cell > x and top < y + h and top + cell > y
-        assert share >= 0
-        assert share < 1e-4 or touched
+@given(st.integers(0, SIZE - 1), st.integers(0, SIZE - 1), st.data())
+def test_a_box_lies_wholly_in_the_picture_and_its_halves_add_up(x: int, y: int, data: st.DataObject) -> None:
+    o = box(x, y, data.draw(st.integers(1, SIZE - x)), data.draw(st.integers(1, SIZE - y)))
+    assert share_inside(o, (0, 0, SIZE, SIZE)) == pytest.approx(1)
+    halves = share_inside(o, (0, 0, SIZE / 2, SIZE)), share_inside(o, (SIZE / 2, 0, SIZE, SIZE))
+    assert sum(halves) == pytest.approx(1)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_pictures_are_a_function_of_seed_and_number(number: int) -> None:
+    for draw, side, count in ((whole, INPUT, 1), (crops, CROP, CROPS)):
+        first, again = (draw(number, seed="s", kinds=ALL_KINDS) for _ in range(2))
+        assert len(first) == count
+        for (picture, objects), (same, same_objects) in zip(first, again, strict=True):
+            assert picture.shape == (side, side, 3)
+            assert objects
+            assert objects == same_objects
+            assert np.array_equal(picture, same)
+    assert not np.array_equal(whole(number, seed="s", kinds=None)[0][0], whole(number, seed="t", kinds=None)[0][0])
+
+
+def test_crops_are_tight_enough_to_separate_objects() -> None:
+    found = [objects for number in range(40) for _, objects in crops(number, seed="s", kinds=("car",))]
+    alone = [objects for objects in found if len(objects) == 1]
+    assert len(alone) >= 10
+    assert {o.category for objects in found for o in objects} == {"car"}

@@ -61,7 +61,7 @@ def test_long_text_is_cut(bundle):
     [
         ({"dim": 9}, "text.onnx does not give embeddings of dimension 9; run `dvc repro export`"),
         ({"dim": "x"}, "bundle.json is damaged .*; run `dvc repro export`"),
-        ({"text": None}, "this tower's text side cannot be exported for queries; choose in model.name"),
+        ({"text": None}, "bundle.json is damaged .*; run `dvc repro export`"),
         ({"text": "gone.onnx"}, "gone.onnx is missing from the bundle; run `dvc repro export`"),
         (
             {"text": "tokenizer.json"},

@@ -38,18 +38,31 @@ def store_for(tower: Tower, cache: Path) -> FeatureStore:
     return FeatureStore(cache / "features" / tower.id)
 
 
-def encode(records: Records, tower: Tower, params: Params, project: Path, cache: Path, workers: int) -> int:
-    """Encode what has no features yet; returns how many images that were.
+def encode(
+    records: Records,
+    tower: Tower,
+    params: Params,
+    project: Path,
+    cache: Path,
+    workers: int,
+    splits: tuple[str, ...] = ("train", "val", "test"),
+) -> int:
+    """Encode the images of `splits` that have no features yet; returns how many that were.
 
     Raises:
         ForError: an image that `prepare` accepted can no longer be read.
     """
     store = store_for(tower, cache)
     paths = dict(zip(records.images["hash"], records.paths(project), strict=True))
-    todo = store.missing(records.images["hash"].tolist())
+    todo = store.missing(records.images.loc[records.images["split"].isin(splits), "hash"].tolist())
     pictures = _Pictures([paths[h] for h in todo], tower, params.data.max_pixels, params.data.min_side)
     loader = DataLoader(pictures, batch_size=params.model.batch_size, num_workers=workers if len(todo) > SHARD else 0)
-    columns = (TextColumn("encoding images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn(f"encoding images at {tower.input_size} px"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), disable=not todo) as progress:
         bar = progress.add_task("", total=len(todo))
         done, pending = 0, 0
@@ -86,12 +99,13 @@ def chunks(features: Features, size: int, device: torch.device) -> Iterator[Feat
         yield features.rows(slice(start, start + size)).to(device)
 
 
-def write_summary(path: Path, records: Records, tower: Tower) -> None:
+def write_summary(path: Path, records: Records, tower: Tower, teacher: Tower) -> None:
     """What was encoded, and by what: the stage's tracked output (the features themselves are a cache)."""
     write_json(
         path,
         {
             "tower": tower.id,
+            "teacher": teacher.id,
             "images": len(records.images),
             "dataset": records.info.digest,
             "grid": list(tower.grid),

@@ -9,11 +9,13 @@ A residual MLP, trained on captioned scenes, adds what ImageNet does not know (p
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import timm
 from safetensors.torch import load_file
+from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from for_retrieval.errors import ForError
 
@@ -83,3 +85,21 @@ def load_mini_clip(path: Path = WEIGHTS) -> MiniClip:
     except RuntimeError as error:
         raise ForError(f"{path} does not hold mini CLIP's weights: {str(error).splitlines()[-1].strip()}") from None
     return model.requires_grad_(False).eval()
+
+
+def fold_batch_norm(model: MiniClip) -> MiniClip:
+    """Put the frozen batch norms of `model` into the convolutions before them; half as fast again on a CPU.
+
+    In the trunk every batch norm (with its activation) follows a convolution that is registered just before it.
+    """
+    for parent in list(model.trunk.modules()):
+        before: nn.Module | None = None
+        for name, child in list(parent.named_children()):
+            if isinstance(child, BatchNormAct2d) and isinstance(before, nn.Conv2d):
+                mean, variance = cast(Tensor, child.running_mean), cast(Tensor, child.running_var)
+                before.weight, before.bias = fuse_conv_bn_weights(
+                    before.weight, before.bias, mean, variance, child.eps, child.weight, child.bias
+                )
+                setattr(parent, name, child.act)
+            before = child
+    return model.requires_grad_(False)

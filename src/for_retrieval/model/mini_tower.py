@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 
 from for_retrieval.errors import UsageError
 from for_retrieval.files import file_hash
-from for_retrieval.model.mini_clip import DIM, PATCH_DIM, WEIGHTS, MiniClip, load_mini_clip
+from for_retrieval.model.mini_clip import DIM, PATCH_DIM, WEIGHTS, MiniClip, fold_batch_norm, load_mini_clip
 from for_retrieval.model.minilm import MAX_TOKENS, WEIGHTS_SHA256, MiniLM, embed, minilm_folder, minilm_tokens
 from for_retrieval.model.text_graph import save_text_graph
 from for_retrieval.model.tower import Features, tower_id
@@ -35,11 +35,12 @@ class MiniTower:
         self.input_size = params.input_size
         side = params.input_size // MiniClip.stride
         self.grid = (side, side)
-        self._model = load_mini_clip().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = fold_batch_norm(load_mini_clip())
+        self._model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._text: MiniLM | None = None
         self._device = device
         self.id = tower_id(
-            {"image": file_hash(WEIGHTS), "text": WEIGHTS_SHA256, "input_size": params.input_size, "dense": 1}
+            {"image": file_hash(WEIGHTS), "text": WEIGHTS_SHA256, "input_size": params.input_size, "dense": 2}
         )
 
     @torch.inference_mode()

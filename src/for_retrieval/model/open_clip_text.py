@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import string
 from pathlib import Path
 from typing import Any
 
 import torch
 from open_clip import SimpleTokenizer
-from open_clip.tokenizer import get_clean_fn
+from open_clip.tokenizer import HFTokenizer, get_clean_fn
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor, nn
 
@@ -18,8 +20,21 @@ START, END = "<start_of_text>", "<end_of_text>"
 PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
 
+# How open_clip cleans a text, by the name of its cleaning: the repair of wrongly decoded text and of HTML
+# entities is left out, which typed queries do not have.
+SPACE = [normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()]
+PUNCTUATION = [normalizers.Replace("_", " "), normalizers.Replace(Regex(f"[{re.escape(string.punctuation)}]"), "")]
+CLEANING: dict[str, list[normalizers.Normalizer]] = {
+    "whitespace": [normalizers.NFC(), *SPACE],
+    "lower": [normalizers.NFC(), *SPACE, normalizers.Lowercase()],
+    "canonicalize": [normalizers.NFC(), *PUNCTUATION, normalizers.Lowercase(), *SPACE],
+}
+
+
 def exportable(tokenizer: Any) -> bool:
-    """Whether `rust_tokenizer` says what `tokenizer` says: open_clip's own, with its default cleaning."""
+    """Whether `rust_tokenizer` says what `tokenizer` says: open_clip's own, or a fast one of Hugging Face."""
+    if isinstance(tokenizer, HFTokenizer):
+        return tokenizer.tokenizer.is_fast and not tokenizer.strip_sep_token and not tokenizer.tokenizer_mode
     return (
         isinstance(tokenizer, SimpleTokenizer)
         and tokenizer.clean_fn is get_clean_fn("lower")
@@ -27,13 +42,14 @@ def exportable(tokenizer: Any) -> bool:
     )
 
 
-def export_text(model: Any, tokenizer: SimpleTokenizer, folder: Path) -> dict[str, object]:
+def export_text(model: Any, tokenizer: SimpleTokenizer | HFTokenizer, folder: Path) -> dict[str, object]:
     """Write text.onnx and tokenizer.json into `folder`; returns their entries of bundle.json."""
     length = int(tokenizer.context_length)
-    ids = torch.tensor([[tokenizer.sot_token_id, tokenizer.eot_token_id]] * 2)
+    padding = tokenizer.tokenizer.pad_token_id if isinstance(tokenizer, HFTokenizer) else 0
+    ids = tokenizer(["a car", "a dog"])[:, :2]
     device = next(model.parameters()).device
     try:
-        text = save_text_graph(_TextGraph(model.cpu(), length), ids, torch.ones_like(ids), folder)
+        text = save_text_graph(_TextGraph(model.cpu(), length, padding), ids, torch.ones_like(ids), folder)
     finally:
         model.to(device)
     rust_tokenizer(tokenizer).save(str(folder / "tokenizer.json"))
@@ -43,22 +59,28 @@ def export_text(model: Any, tokenizer: SimpleTokenizer, folder: Path) -> dict[st
 class _TextGraph(nn.Module):
     """Ids and mask [B, T] of any T -> embeddings [B, D]; inside, ids are padded to the context's length."""
 
-    def __init__(self, model: Any, length: int) -> None:
+    def __init__(self, model: Any, length: int, padding: int) -> None:
         super().__init__()
-        self.model, self.length = model, length
+        self.model, self.length, self.padding = model, length, padding
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        ids = input_ids * attention_mask  # SimpleTokenizer pads with 0
-        padding = torch.zeros_like(ids[:, :1]).expand(-1, self.length)
-        ids = torch.cat([ids, padding], dim=1)[:, : self.length]
+        ids = input_ids * attention_mask + self.padding * (1 - attention_mask)
+        rest = torch.full_like(ids[:, :1], self.padding).expand(-1, self.length)
+        ids = torch.cat([ids, rest], dim=1)[:, : self.length]
         return self.model.encode_text(ids, normalize=True)  # type: ignore[no-any-return]
 
 
-def rust_tokenizer(tokenizer: SimpleTokenizer) -> Tokenizer:
-    """The same byte-pair encoding in the Rust library; truncation and padding are the reader's.
+def rust_tokenizer(tokenizer: SimpleTokenizer | HFTokenizer) -> Tokenizer:
+    """The same tokens from the Rust library alone; truncation and padding are the reader's."""
+    if isinstance(tokenizer, SimpleTokenizer):
+        return _byte_pairs(tokenizer)
+    rust = Tokenizer.from_str(tokenizer.tokenizer.backend_tokenizer.to_str())
+    cleaning = next(steps for name, steps in CLEANING.items() if tokenizer.clean_fn is get_clean_fn(name))
+    rust.normalizer = normalizers.Sequence([*cleaning, *([rust.normalizer] if rust.normalizer else [])])
+    return rust
 
-    It leaves out the repair of wrongly decoded text and of HTML entities, which typed queries do not have.
-    """
+
+def _byte_pairs(tokenizer: SimpleTokenizer) -> Tokenizer:
     rust = Tokenizer(
         models.BPE(
             vocab=tokenizer.encoder,
@@ -67,8 +89,7 @@ def rust_tokenizer(tokenizer: SimpleTokenizer) -> Tokenizer:
             continuing_subword_prefix="",
         )
     )
-    space = normalizers.Replace(Regex(r"\s+"), " ")
-    rust.normalizer = normalizers.Sequence([normalizers.NFC(), space, normalizers.Lowercase()])
+    rust.normalizer = normalizers.Sequence(CLEANING["lower"])
     split = pre_tokenizers.Split(Regex(PATTERN), behavior="removed", invert=True)
     to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     rust.pre_tokenizer = pre_tokenizers.Sequence([split, to_bytes])

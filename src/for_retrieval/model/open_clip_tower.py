@@ -33,6 +33,11 @@ class OpenClipTower:
         checkpoint = find_checkpoint(params.name, params.pretrained, root)
         self._model = load_model(params.name, checkpoint, params.input_size).to(device)
         self._tokenizer = load_tokenizer(params.name, checkpoint.path)
+        if not exportable(self._tokenizer):  # said now, not after hours of encoding and training
+            raise UsageError(
+                f"model.name {params.name!r} is not supported: queries run without torch, and its tokenizer needs it; "
+                "choose a tower with CLIP's or SigLIP's tokenizer, such as ViT-B-16, RN50 or ViT-B-16-SigLIP"
+            )
         self._kind = kind_of(self._model.visual, params.name)
         self._device, self._batch_size = device, params.batch_size
         self.input_size = params.input_size
@@ -66,11 +71,8 @@ class OpenClipTower:
         )
 
     def export_text(self, folder: Path) -> dict[str, object]:
-        """text.onnx and tokenizer.json, where the tokenizer is open_clip's own."""
-        if exportable(self._tokenizer):
-            return export_text(self._model, self._tokenizer, folder)
-        # Other tokenizers clean the text in Python before the Rust part; queries then need the torch tower.
-        return {"text": None}
+        """text.onnx and tokenizer.json."""
+        return export_text(self._model, self._tokenizer, folder)
 
 
 def load_model(name: str, checkpoint: Checkpoint, input_size: int) -> Any:

@@ -103,6 +103,19 @@ def find_device(name: str) -> torch.device:
     return device
 
 
+def load_teacher_tower(params: Model, device: torch.device, root: Path) -> Tower:
+    """The same tower at `model.teacher_size`: on more pixels of the same images it sees smaller things.
+
+    Raises:
+        UsageError: the tower cannot take that size.
+        ForError: as `load_tower`.
+    """
+    try:
+        return load_tower(params.model_copy(update={"input_size": params.teacher_size}), device, root)
+    except UsageError as error:
+        raise UsageError(str(error).replace("model.input_size", "model.teacher_size")) from None
+
+
 def load_tower(params: Model, device: torch.device, root: Path) -> Tower:
     """The tower that params.yaml names.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from for_retrieval.pretrain.patches import set_patch_features
 from for_retrieval.pretrain.photos import load_crops
 from for_retrieval.pretrain.phrases import PhraseBank
 from for_retrieval.pretrain.start import starting_model
-from for_retrieval.pretrain.stems import ALL_KINDS, FLAT_KINDS, load_stems, make_stems, stem_maps
+from for_retrieval.pretrain.stems import ALL_KINDS, FLAT_KINDS, crops, load_stems, make_stems, stem_maps, whole
 from for_retrieval.pretrain.train import Recipe, train
 from for_retrieval.settings import cores
 
@@ -53,12 +54,18 @@ def stems() -> None:
     """Draw the pictures and run the frozen part of the trunk over them, and over the photographs."""
     params, model = _params(), load_mini_clip(START)
     drawing, processes = params["draw"], cores()
-    for name, kinds in (("train", ALL_KINDS), ("val", FLAT_KINDS), ("streets", None)):
-        make_stems(model, STEMS / name, drawing[name], drawing["seeds"][name], kinds, processes)
+    for name, pictures, kinds in (
+        ("whole", whole, ALL_KINDS),
+        ("crops", crops, ALL_KINDS),
+        ("val", partial(whole, close=0.5), FLAT_KINDS),
+        ("streets", whole, None),
+    ):
+        draw = partial(pictures, seed=f"{drawing['seed']}-{name}", kinds=kinds)
+        make_stems(model, STEMS / name, drawing[name], draw, processes)
     photos = np.empty((0, 112, 14, 14), np.float16)
     if params["photos"]:
-        crops = load_crops(Path(params["photos"]), "train").pictures
-        photos = np.concatenate([stem_maps(model, crops[i : i + 64]) for i in range(0, len(crops), 64)])
+        found = load_crops(Path(params["photos"]), "train").pictures
+        photos = np.concatenate([stem_maps(model, found[i : i + 64]) for i in range(0, len(found), 64)])
     np.save(STEMS / "photos.npy", photos)
 
 
@@ -68,11 +75,12 @@ def train_tower() -> None:
     reference = load_mini_clip(START).to(memory_format=torch.channels_last)
     bank = PhraseBank(MiniLM())
     bank.embed(reference)
-    scenes, photos = load_stems(STEMS / "train"), torch.from_numpy(np.load(STEMS / "photos.npy"))
+    scenes, pieces = load_stems(STEMS / "whole"), load_stems(STEMS / "crops")
+    photos = torch.from_numpy(np.load(STEMS / "photos.npy"))
     recipe = Recipe(**_params()["train"])
     unfinished = Path("work/unfinished.safetensors")
     model = train(
-        copy.deepcopy(reference), reference, bank, scenes, photos, recipe,
+        copy.deepcopy(reference), reference, bank, scenes, pieces, photos, recipe,
         lambda state: _save(state, unfinished, torch.float32),
     )  # fmt: skip
     set_patch_features(model, scenes)

@@ -20,7 +20,7 @@ from for_retrieval.model.tower import Features
 from for_retrieval.model.training_free import training_free_scores
 from for_retrieval.pretrain.photos import load_crops, top_k
 from for_retrieval.pretrain.phrases import held_out_synonym
-from for_retrieval.pretrain.stems import ALL_KINDS, FLAT_KINDS, Stems, load_stems
+from for_retrieval.pretrain.stems import ALL_KINDS, CROPS, FLAT_KINDS, Stems, load_stems
 
 NOVEL = ("truck", "motorcycle", "dog", "umbrella", "boat", "kite", "mailbox", "airplane")
 # The combined tower of the feasibility study, on its own drawn test of 27 equally common categories.
@@ -169,7 +169,8 @@ def write_card(figures: dict[str, Any], params: dict[str, Any], times: dict[str,
         minutes=round(times.get("train_seconds", 0) / 60),
         cores=times.get("cores", "?"),
         steps=params["train"]["steps"],
-        pictures=params["draw"]["train"],
+        whole=params["draw"]["whole"],
+        crops=CROPS * params["draw"]["crops"],
         study="\n".join(study),
         drawn="\n".join(_table(figures["drawn"])),
         streets="\n".join(_table(figures["streets"])),

@@ -24,12 +24,6 @@ def both_ways(logits: Tensor, positive: Tensor) -> Tensor:
     return contrast(logits, positive) + contrast(logits.T, positive.T)
 
 
-def smooth_max(cosines: Tensor, temperature: float) -> Tensor:
-    """Soft maximum over the cells: [B, N, T] -> [B, T]; the mean's scale, so that N does not matter."""
-    n = cosines.shape[1]
-    return temperature * (torch.logsumexp(cosines / temperature, dim=1) - torch.log(torch.tensor(float(n))))
-
-
 def keep_photographs(student: Tensor, teacher: Tensor, logits: Tensor, teacher_logits: Tensor) -> Tensor:
     """Hold the tower to plain ConSE on photographs: same direction in the joint space, same classes.
 

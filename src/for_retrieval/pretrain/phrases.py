@@ -78,11 +78,11 @@ class PhraseBank:
         return torch.stack([row[rng.randrange(len(row))] for row in rows])
 
     def draw(self, obj: SceneObject, rng: random.Random) -> tuple[int, int]:
-        """A key for one object: its name half of the time, its colour two times out of three."""
+        """A key for one object: its name half of the time, its colour four times out of five."""
         options = self.of_kind[self.kind_index[obj.category]]
         name = self.words.index(obj.category)
         word = name if rng.random() < 0.5 else rng.choice(options)
-        colour = self.colours.index(obj.colour) + 1 if obj.colour and rng.random() < 0.66 else 0
+        colour = self.colours.index(obj.colour) + 1 if obj.colour and rng.random() < 0.8 else 0
         return word, colour
 
     def matches(self, objects: Sequence[SceneObject], keys: Sequence[tuple[int, int]]) -> Tensor:

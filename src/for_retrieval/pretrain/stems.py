@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,10 @@ from for_retrieval.data.workers import end_with_parent
 from for_retrieval.model.mini_clip import MiniClip
 
 SIZE = 160  # px, as the drawn streets
-INPUT = 256  # px, as the tower sees them
+INPUT = 256  # px, as the tower sees whole pictures
+CROP = 96  # px, as it sees crops
+MIN_CROP = 48  # px of the drawn picture: enlarged about as much as whole pictures are
+CROPS = 2  # of each drawn picture
 ALL_KINDS = tuple(RANKING)
 # As many, and mostly the same, as in the feasibility study: its figures can be compared with.
 FLAT_KINDS = (
@@ -61,24 +64,62 @@ FLAT_KINDS = (
 
 @dataclass(frozen=True)
 class Stems:
-    """Stem maps [n, 112, 16, 16] in float16, on disk, and what each picture shows (boxes in 0..1)."""
+    """Stem maps [n, 112, side, side] in float16, on disk, and what each picture shows."""
 
     maps: NDArray[np.float16]
     objects: list[list[SceneObject]]
 
 
-def draw(number: int, *, seed: str, kinds: tuple[str, ...] | None) -> tuple[NDArray[np.uint8], list[SceneObject]]:
-    """One picture: of the drawn streets (`kinds` None), or of 1 to 6 of `kinds`, all equally often."""
-    rng = random.Random(f"{seed}/{number}")
-    objects: list[SceneObject] = []
-    while not objects:
+Shown = tuple[NDArray[np.uint8], list[SceneObject]]
+
+
+def _scene(rng: random.Random, kinds: tuple[str, ...] | None, close: float) -> tuple[Image.Image, list[SceneObject]]:
+    """One picture with at least one object: see `whole`."""
+    while True:
         if kinds is None:
             image, objects = compose(draw_kinds(rng), SIZE, rng)
         else:
             chosen = [KINDS[rng.choice(kinds)] for _ in range(rng.randint(1, 6))]
-            style = Style() if rng.random() < 0.5 else Style(far=0.12, near=rng.uniform(0.3, 0.7), sky=(0.12, 0.35))
+            style = Style() if rng.random() >= close else Style(far=0.12, near=rng.uniform(0.3, 0.7), sky=(0.12, 0.35))
             image, objects = compose(chosen, SIZE, rng, style)
-    return np.asarray(image.resize((INPUT, INPUT), Image.Resampling.BICUBIC)), objects
+        if objects:
+            return image, objects
+
+
+def whole(number: int, *, seed: str, kinds: tuple[str, ...] | None, close: float = 1.0) -> list[Shown]:
+    """One picture: of the drawn streets (`kinds` None), or of 1 to 6 of `kinds`, all equally often.
+
+    Args:
+        close: the share of pictures that show things near, as pictures with captions mostly do; the others are streets.
+    """
+    image, objects = _scene(random.Random(f"{seed}/{number}"), kinds, close)
+    return [(np.asarray(image.resize((INPUT, INPUT), Image.Resampling.BICUBIC)), objects)]
+
+
+def crops(number: int, *, seed: str, kinds: tuple[str, ...] | None) -> list[Shown]:
+    """`CROPS` square crops of one near picture, each around one of its objects, 1.1 to 2.5 times as long.
+
+    A crop shows the objects of which at least half lies inside it.
+    """
+    rng = random.Random(f"{seed}/{number}")
+    image, objects = _scene(rng, kinds, 1.0)
+    out = []
+    for _ in range(CROPS):
+        o = rng.choice(objects)
+        side = min(SIZE, max(MIN_CROP, rng.uniform(1.1, 2.5) * max(o.w, o.h)))
+        left = min(max(0.0, o.x + o.w / 2 - side * rng.uniform(0.4, 0.6)), SIZE - side)
+        top = min(max(0.0, o.y + o.h / 2 - side * rng.uniform(0.4, 0.6)), SIZE - side)
+        box = (left, top, left + side, top + side)
+        shown = [other for other in objects if other is o or share_inside(other, box) >= 0.5]
+        out.append((np.asarray(image.resize((CROP, CROP), Image.Resampling.BICUBIC, box=box)), shown))
+    return out
+
+
+def share_inside(o: SceneObject, box: tuple[float, float, float, float]) -> float:
+    """The part of an object's box that lies in `box` (left, top, right, bottom)."""
+    width = max(0.0, min(o.x + o.w, box[2]) - max(o.x, box[0]))
+    height = max(0.0, min(o.y + o.h, box[3]) - max(o.y, box[1]))
+    return width * height / (o.w * o.h)
 
 
 def to_input(pictures: NDArray[np.uint8]) -> Tensor:
@@ -96,17 +137,19 @@ def stem_maps(model: MiniClip, pictures: NDArray[np.uint8]) -> NDArray[np.float1
     return out
 
 
-def make_stems(
-    model: MiniClip, folder: Path, count: int, seed: str, kinds: tuple[str, ...] | None, processes: int
-) -> None:
-    """Draw `count` pictures and write `folder`/maps.npy and objects.json."""
+def make_stems(model: MiniClip, folder: Path, count: int, draw: Callable[[int], list[Shown]], processes: int) -> None:
+    """Draw picture 0 to `count` - 1 and write `folder`/maps.npy and objects.json.
+
+    Args:
+        draw: the same number of pictures, of the same size, for every number; picklable.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    side = INPUT // 16
-    maps = np.lib.format.open_memmap(folder / "maps.npy", "w+", np.float16, (count, 112, side, side))
+    side, each = len(draw(0)[0][0]) // 16, len(draw(0))
+    maps = np.lib.format.open_memmap(folder / "maps.npy", "w+", np.float16, (count * each, 112, side, side))
     objects: list[list[dict[str, object]]] = []
     with ProcessPoolExecutor(processes, initializer=end_with_parent) as pool:
-        drawn = pool.map(partial(draw, seed=seed, kinds=kinds), range(count), chunksize=16)
-        for rows in track(list(_chunks(count, 64)), folder.name, console=Console(stderr=True)):
+        drawn = chain.from_iterable(pool.map(draw, range(count), chunksize=16))
+        for rows in track(list(_chunks(count * each, 64)), folder.name, console=Console(stderr=True)):
             batch = [next(drawn) for _ in rows]
             maps[rows.start : rows.stop] = stem_maps(model, np.stack([picture for picture, _ in batch]))
             objects += [[asdict(o) for o in found] for _, found in batch]
@@ -124,21 +167,3 @@ def load_stems(folder: Path) -> Stems:
 def _chunks(count: int, size: int) -> Iterator[range]:
     for start in range(0, count, size):
         yield range(start, min(start + size, count))
-
-
-def cell_shares(objects: list[list[SceneObject]], side: int) -> tuple[Tensor, Tensor]:
-    """How much of each object's box lies in each cell.
-
-    Returns:
-        The picture of each object [O], and the shares [O, side * side], which sum to 1.
-    """
-    owner, shares = [], []
-    edges = torch.arange(side + 1) / side
-    for i, row in enumerate(objects):
-        for o in row:
-            x = (torch.clamp(edges[1:], max=(o.x + o.w) / SIZE) - torch.clamp(edges[:-1], min=o.x / SIZE)).clamp(min=0)
-            y = (torch.clamp(edges[1:], max=(o.y + o.h) / SIZE) - torch.clamp(edges[:-1], min=o.y / SIZE)).clamp(min=0)
-            cover = torch.outer(y, x).flatten()
-            owner.append(i)
-            shares.append(cover / cover.sum())
-    return torch.tensor(owner), torch.stack(shares)

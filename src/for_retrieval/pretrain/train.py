@@ -1,4 +1,7 @@
-"""Train the last blocks of the trunk and the residual on captioned scenes; photographs hold them to ConSE."""
+"""Train the last blocks of the trunk and the residual on captioned pictures; photographs hold them to ConSE.
+
+As CLIP's own training, this sees pictures with words and no boxes: whole scenes, and crops of them.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,9 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from for_retrieval.model.mini_clip import MiniClip
-from for_retrieval.pretrain.losses import both_ways, keep_photographs, smooth_max
+from for_retrieval.pretrain.losses import both_ways, keep_photographs
 from for_retrieval.pretrain.phrases import PhraseBank
-from for_retrieval.pretrain.stems import Stems, cell_shares
+from for_retrieval.pretrain.stems import Stems
 
 SAVE_EVERY = 200
 
@@ -31,7 +34,8 @@ class Recipe:
     seed: int
     steps: int
     warmup: int
-    batch_size: int
+    whole_batch: int
+    crop_batch: int
     photo_batch: int
     trunk_rate: float
     head_rate: float
@@ -39,9 +43,8 @@ class Recipe:
     clip: float
     phrases: int
     average: float
-    region: float
-    image: float
     whole: float
+    crops: float
     photographs: float
 
 
@@ -100,37 +103,22 @@ def optimizer_for(model: MiniClip, scale: nn.Parameter, recipe: Recipe) -> torch
     )
 
 
-def scene_losses(
-    model: MiniClip,
-    bank: PhraseBank,
-    stems: Stems,
-    rows: list[int],
-    scale: Tensor,
-    recipe: Recipe,
-    rng: random.Random,
-) -> dict[str, Tensor]:
-    """Region-phrase, image-phrase and whole-image contrast on one batch of pictures."""
+def caption_loss(
+    model: MiniClip, bank: PhraseBank, stems: Stems, rows: list[int], scale: Tensor, phrases: int, rng: random.Random
+) -> Tensor:
+    """Pictures, each pooled to one embedding as CLIP does, against phrases of what they show; no box is used."""
     maps = torch.from_numpy(stems.maps[rows])
     with torch.autocast("cpu", torch.bfloat16):
         cells = model.cells(maps.to(torch.bfloat16).contiguous(memory_format=torch.channels_last))
-        joint = model.project(cells).float()
-        whole = normalize(model.project(cells.mean(1)).float(), dim=-1)
+        pooled = normalize(model.project(cells.mean(1)).float(), dim=-1)
     objects = [stems.objects[r] for r in rows]
     flat = [o for row in objects for o in row]
+    owner = torch.tensor([i for i, row in enumerate(objects) for _ in row])
     keys = sorted({bank.draw(o, rng) for o in flat})
-    keys = rng.sample(keys, min(len(keys), recipe.phrases))
-    texts = bank.lookup(keys, rng)
-    true_of_object = bank.matches(flat, keys)
-    owner, shares = cell_shares(objects, math.isqrt(cells.shape[1]))
-    true_of_image = torch.zeros(len(rows), len(keys), dtype=torch.bool)
-    true_of_image.index_put_((owner,), true_of_object, accumulate=True)
-    regions = normalize(torch.einsum("on,ond->od", shares, joint[owner]), dim=-1)
-    cosines = normalize(joint, dim=-1) @ texts.T
-    return {
-        "region": both_ways(scale * regions @ texts.T, true_of_object),
-        "image": both_ways(scale * smooth_max(cosines, 0.05), true_of_image),
-        "whole": both_ways(scale * whole @ texts.T, true_of_image),
-    }
+    keys = rng.sample(keys, min(len(keys), phrases))
+    true = torch.zeros(len(rows), len(keys), dtype=torch.bool)
+    true.index_put_((owner,), bank.matches(flat, keys), accumulate=True)
+    return both_ways(scale * pooled @ bank.lookup(keys, rng).T, true)
 
 
 def photo_loss(model: MiniClip, start: MiniClip, maps: Tensor) -> Tensor:
@@ -160,7 +148,8 @@ def train(
     model: MiniClip,
     start: MiniClip,
     bank: PhraseBank,
-    stems: Stems,
+    whole: Stems,
+    crops: Stems,
     photos: Tensor,
     recipe: Recipe,
     save: Callable[[MiniClip], None],
@@ -182,7 +171,8 @@ def train(
     )
     averaged = cast(MiniClip, average.module)
     rates = [group["lr"] for group in optimizer.param_groups]
-    scenes = batches(len(stems.objects), recipe.batch_size, recipe.seed)
+    pictures = batches(len(whole.objects), recipe.whole_batch, recipe.seed)
+    pieces = batches(len(crops.objects), recipe.crop_batch, recipe.seed)
     photographs = batches(len(photos), recipe.photo_batch, recipe.seed) if len(photos) else None
     log, console, began = Log(), Console(stderr=True), time.monotonic()
     with Progress(console=console) as progress:
@@ -193,7 +183,10 @@ def train(
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * warm * decay
             factor = scale.clamp(max=math.log(60.0)).exp()
-            losses = scene_losses(model, bank, stems, next(scenes), factor, recipe, rng)
+            losses = {
+                "whole": caption_loss(model, bank, whole, next(pictures), factor, recipe.phrases, rng),
+                "crops": caption_loss(model, bank, crops, next(pieces), factor, recipe.phrases, rng),
+            }
             if photographs is not None:
                 losses["photographs"] = photo_loss(model, start, photos[next(photographs)])
             total = torch.stack([getattr(recipe, name) * value for name, value in losses.items()]).sum()

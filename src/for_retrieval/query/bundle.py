@@ -34,11 +34,6 @@ def load_bundle(folder: Path) -> Bundle:
     """
     path = folder / "bundle.json"
     values = read_json(path, REMEDY)
-    if isinstance(values, dict) and "text" in values and values["text"] is None:
-        raise ForError(
-            f"{path}: this tower's text side cannot be exported for queries; choose in model.name of params.yaml a "
-            "tower with CLIP's own tokenizer, such as ViT-B-16 or RN50, or mini-clip"
-        )
     try:
         bundle = Bundle(
             model=str(values["model"]),

@@ -20,7 +20,8 @@ from for_retrieval.train.vocabulary import Phrase, build_vocabulary
 def teach(records: Records, tower: Tower, params: Params, mode: str, root: Path, cache: Path, out: Path) -> int:
     """Score the training images against the vocabulary; returns the number of phrases.
 
-    Writes ``out``/vocabulary.json and scores.safetensors: texts [T, D], scores [n, T].
+    `tower` is the one at the teacher's input size. Writes ``out``/vocabulary.json and scores.safetensors:
+    texts [T, D], scores [n, T].
 
     Raises:
         ForError: there are no training images.
