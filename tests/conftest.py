@@ -34,6 +34,7 @@ TINY: dict[str, Any] = {
     "fractions.percent": [10, 100],
     "model.name": "mini-clip",
     "model.pretrained": "embedded",
+    "model.teacher_size": 288,
     "train.steps": 12,
     "train.warmup": 2,
     "train.batch_size": 20,

@@ -53,7 +53,13 @@ def model_params() -> Callable[..., Model]:
     """The section model, with changes."""
 
     def make(**changes: Any) -> Model:
-        values = {"name": "mini-clip", "pretrained": "embedded", "input_size": 64, "prompts": ["{}"]}
+        values = {
+            "name": "mini-clip",
+            "pretrained": "embedded",
+            "input_size": 64,
+            "teacher_size": 64,
+            "prompts": ["{}"],
+        }
         return Model.model_validate({**values, "batch_size": 4, "clusters": 3, "pool": 2, **changes})
 
     return make

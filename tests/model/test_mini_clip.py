@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch.testing import assert_close
 
 from for_retrieval.errors import ForError
-from for_retrieval.model.mini_clip import CLASSES, DIM, WEIGHTS, WIDTH, MiniClip, load_mini_clip
+from for_retrieval.model.mini_clip import CLASSES, DIM, WEIGHTS, WIDTH, MiniClip, fold_batch_norm, load_mini_clip
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,15 @@ def test_stem_and_cells_are_the_whole_trunk(saved: tuple[MiniClip, Path]) -> Non
         cells = model.cells(stem)
         assert cells.shape == (2, 2 * 3, WIDTH)
         assert_close(cells, model.trunk.forward_features(images).flatten(2).transpose(1, 2))
+
+
+def test_folded_batch_norms_change_nothing_but_the_time() -> None:
+    """With the committed weights: their norms have statistics of their own."""
+    images, plain, folded = torch.randn(1, 3, 64, 64), load_mini_clip(), fold_batch_norm(load_mini_clip())
+    assert not [name for name, _ in folded.trunk.named_buffers() if "running" in name]
+    with torch.no_grad():
+        expected, found = plain.cells(plain.stem(images)), folded.cells(folded.stem(images))
+    assert_close(found, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_conse_is_a_convex_combination_of_the_concepts(saved: tuple[MiniClip, Path]) -> None:

@@ -18,7 +18,7 @@ from for_retrieval.model.text_graph import save_text_graph
 from for_retrieval.model.tower import Features, tower_id
 from for_retrieval.params import Model
 
-CPU_CHUNK = 16  # pictures; larger ones fall out of the processor's cache and take twice as long
+CPU_CHUNK = 8 * 256 * 256  # pixels at once; more fall out of the processor's cache and take twice as long
 
 
 class MiniTower:
@@ -46,7 +46,9 @@ class MiniTower:
     @torch.inference_mode()
     def features(self, pictures: Tensor) -> Features:
         """Pictures [B, 3, S, S] -> features, in bfloat16 arithmetic."""
-        size = CPU_CHUNK if self._device.type == "cpu" else len(pictures)
+        size = len(pictures)
+        if self._device.type == "cpu":
+            size = max(1, round(CPU_CHUNK / self.input_size**2))
         parts = [self._chunk(part) for part in torch.split(pictures, size)]
         return Features(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
