@@ -30,6 +30,7 @@ def mini() -> MiniTower:
         "name": "mini-clip",
         "pretrained": "embedded",
         "input_size": 64,
+        "teacher_size": 64,
         "prompts": ["{}"],
     }
     return MiniTower(Model.model_validate({**values, "batch_size": 4, "clusters": 3, "pool": 2}), CPU)
