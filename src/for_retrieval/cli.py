@@ -10,7 +10,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from for_retrieval.errors import ForError, UsageError, nearest
+from for_retrieval.errors import ForError, UsageError
 from for_retrieval.project import Project
 from for_retrieval.settings import find_root
 
@@ -178,10 +178,7 @@ def train(context: typer.Context, run: Annotated[str, typer.Argument(help="A run
     """Finetune the SUM-CLIP heads of one run."""
     from for_retrieval import stages
 
-    here = _project(context)
-    if run not in (runs := here.params.train.runs):
-        raise UsageError(f"train.runs has no run {run!r}; {nearest(run, runs)}")
-    _say(stages.train(here, run))
+    _say(stages.train(_project(context), run))
 
 
 @app.command(rich_help_panel=STAGE)

@@ -144,6 +144,16 @@ class Train(Section):
     vocabulary: Vocabulary
     runs: dict[str, Run]
 
+    def run(self, name: str) -> Run:
+        """The run of that name.
+
+        Raises:
+            UsageError: there is none.
+        """
+        if name not in self.runs:
+            raise UsageError(f"train.runs has no run {name!r}; {nearest(name, self.runs)}")
+        return self.runs[name]
+
 
 class Evaluate(Section):
     """The metric."""

@@ -54,11 +54,11 @@ def fractions(project: Project, percent: float) -> str:
 def features(project: Project) -> str:
     """Encode every image that has no features yet."""
     from for_retrieval.model.encode import encode, write_summary
-    from for_retrieval.model.tower import load_teacher_tower
+    from for_retrieval.model.tower import load_tower
 
     records, tower, device = _opened(project)
     params, processes = project.params, project.settings.processes
-    teacher = load_teacher_tower(params.model, device, project.root)
+    teacher = load_tower(params.model, device, project.root, "teacher_size")
     count = encode(records, tower, params, project.root, project.cache, processes)
     closer = encode(records, teacher, params, project.root, project.cache, processes, splits=("train",))
     write_summary(project.data / "features.json", records, tower, teacher)
@@ -68,11 +68,12 @@ def features(project: Project) -> str:
 def pseudo(project: Project, vocabulary: str) -> str:
     """Score the training images against the open vocabulary with the teacher."""
     from for_retrieval.data.records import load_records
-    from for_retrieval.model.tower import find_device, load_teacher_tower
+    from for_retrieval.model.tower import find_device, load_tower
     from for_retrieval.train.teacher import teach
 
     records = load_records(project.prepared)
-    tower = load_teacher_tower(project.params.model, find_device(project.settings.device), project.root)
+    device = find_device(project.settings.device)
+    tower = load_tower(project.params.model, device, project.root, "teacher_size")
     out = project.data / "pseudo" / vocabulary
     count = teach(records, tower, project.params, vocabulary, project.root, project.cache, out)
     return f"{count} phrases scored by the {project.params.train.pseudo.teacher} teacher"
@@ -82,9 +83,10 @@ def train(project: Project, run: str) -> str:
     """Train the heads of one run."""
     from for_retrieval.train.run import train_run
 
+    settings = project.params.train.run(run)  # a typo is told before anything is loaded
     records, tower, device = _opened(project)
     train_run(records, tower, project.params, run, project.data, project.cache, project.heads, device)
-    return f"{len(project.params.train.runs[run].seeds)} heads in {project.heads / run}"
+    return f"{len(settings.seeds)} heads in {project.heads / run}"
 
 
 def evaluate(project: Project, split: str) -> str:

@@ -18,7 +18,7 @@ from torch.testing import assert_close
 
 from for_retrieval.errors import UsageError
 from for_retrieval.model.mini_tower import MiniTower
-from for_retrieval.model.tower import load_tower, picture, prompted
+from for_retrieval.model.tower import load_tower, normalised, prompted, squared
 from for_retrieval.params import Model
 
 TEXTS = ["a red car", "DOG", "two people waiting at a bus stop; it rains", "Straße", ""]
@@ -71,7 +71,9 @@ def test_id_changes_with_the_input_size(mini: MiniTower, model_params: Callable[
 
 
 def test_picture_is_squashed_and_normalised(mini: MiniTower) -> None:
-    found = picture(Image.new("RGB", (200, 50), (255, 0, 127)), mini)
+    pixels = squared(Image.new("RGB", (200, 50), (255, 0, 127)), 64)
+    assert (pixels.shape, pixels.dtype) == ((64, 64, 3), torch.uint8)
+    found = normalised(pixels[None], mini)[0]
     assert found.shape == (3, 64, 64)
     for channel, value in enumerate((1.0, 0.0, 127 / 255)):
         expected = (value - mini.mean[channel]) / mini.std[channel]

@@ -24,7 +24,7 @@ from for_retrieval.errors import ForError, UsageError
 from for_retrieval.model import open_clip_tower
 from for_retrieval.model.minilm import minilm_folder
 from for_retrieval.model.open_clip_tower import OpenClipTower
-from for_retrieval.model.tower import find_device, load_teacher_tower, load_tower, prompted
+from for_retrieval.model.tower import find_device, load_tower, prompted
 
 Tiny = Callable[..., Path]
 
@@ -215,10 +215,12 @@ def test_device_that_is_not_there() -> None:
 
 def test_the_teachers_tower_is_the_same_on_more_pixels(checkpoint: Tiny, model_params: Any, tmp_path: Path) -> None:
     params = model_params(name="tiny-vit", pretrained=str(checkpoint("tiny-vit")), teacher_size=96)
-    tower, teacher = load_tower(params, CPU, tmp_path), load_teacher_tower(params, CPU, tmp_path)
+    tower, teacher = load_tower(params, CPU, tmp_path), load_tower(params, CPU, tmp_path, "teacher_size")
     assert (tower.input_size, teacher.input_size) == (64, 96)
     assert teacher.id != tower.id
     assert_close(teacher.text(["a car"]), tower.text(["a car"]))
     odd = params.model_copy(update={"teacher_size": 97})
     with pytest.raises(UsageError, match=r"model\.teacher_size must be a multiple of"):
-        load_teacher_tower(odd, CPU, tmp_path)
+        load_tower(odd, CPU, tmp_path, "teacher_size")
+    with pytest.raises(UsageError, match=r"model\.teacher_size must be a multiple of 32, not 97"):
+        load_tower(model_params(teacher_size=97), CPU, tmp_path, "teacher_size")

@@ -15,22 +15,23 @@ from for_retrieval.data.images import open_image
 from for_retrieval.data.records import Records
 from for_retrieval.files import write_json
 from for_retrieval.model.feature_store import FeatureStore
-from for_retrieval.model.tower import Features, Tower, picture
+from for_retrieval.model.tower import Features, Tower, normalised, squared
 from for_retrieval.params import Params
 
 SHARD = 512  # images a shard: what a kill can cost
 
 
 class _Pictures(Dataset[Tensor]):
-    def __init__(self, paths: list[Path], tower: Tower, max_pixels: int, min_side: int) -> None:
-        self.paths, self.max_pixels, self.min_side = paths, max_pixels, min_side
-        self.shape = tower  # read for input size and normalisation only
+    """Bytes, not floats: what worker processes send is copied, and a quarter of the size."""
+
+    def __init__(self, paths: list[Path], size: int, max_pixels: int, min_side: int) -> None:
+        self.paths, self.size, self.max_pixels, self.min_side = paths, size, max_pixels, min_side
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, i: int) -> Tensor:
-        return picture(open_image(self.paths[i], self.max_pixels, self.min_side), self.shape)
+        return squared(open_image(self.paths[i], self.max_pixels, self.min_side), self.size)
 
 
 def store_for(tower: Tower, cache: Path) -> FeatureStore:
@@ -55,7 +56,7 @@ def encode(
     store = store_for(tower, cache)
     paths = dict(zip(records.images["hash"], records.paths(project), strict=True))
     todo = store.missing(records.images.loc[records.images["split"].isin(splits), "hash"].tolist())
-    pictures = _Pictures([paths[h] for h in todo], tower, params.data.max_pixels, params.data.min_side)
+    pictures = _Pictures([paths[h] for h in todo], tower.input_size, params.data.max_pixels, params.data.min_side)
     loader = DataLoader(pictures, batch_size=params.model.batch_size, num_workers=workers if len(todo) > SHARD else 0)
     columns = (
         TextColumn(f"encoding images at {tower.input_size} px"),
@@ -68,7 +69,7 @@ def encode(
         done, pending = 0, 0
         held: list[Features] = []
         for batch in loader:
-            held.append(tower.features(batch))
+            held.append(tower.features(normalised(batch, tower)))
             pending += len(batch)
             progress.advance(bar, len(batch))
             if pending >= SHARD:

@@ -88,7 +88,7 @@ def load_mini_clip(path: Path = WEIGHTS) -> MiniClip:
 
 
 def fold_batch_norm(model: MiniClip) -> MiniClip:
-    """Put the frozen batch norms of `model` into the convolutions before them; half as fast again on a CPU.
+    """Put the frozen batch norms of `model` into the convolutions before them (benchmarks/encode.py).
 
     In the trunk every batch norm (with its activation) follows a convolution that is registered just before it.
     """

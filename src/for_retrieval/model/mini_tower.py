@@ -15,10 +15,10 @@ from for_retrieval.files import file_hash
 from for_retrieval.model.mini_clip import DIM, PATCH_DIM, WEIGHTS, MiniClip, fold_batch_norm, load_mini_clip
 from for_retrieval.model.minilm import MAX_TOKENS, WEIGHTS_SHA256, MiniLM, embed, minilm_folder, minilm_tokens
 from for_retrieval.model.text_graph import save_text_graph
-from for_retrieval.model.tower import Features, tower_id
+from for_retrieval.model.tower import Features, SizeKey, tower_id
 from for_retrieval.params import Model
 
-CPU_CHUNK = 8 * 256 * 256  # pixels at once; more fall out of the processor's cache and take twice as long
+CPU_CHUNK = 8 * 256 * 256  # pixels at once; more fall out of the processor's cache (benchmarks/encode.py)
 
 
 class MiniTower:
@@ -29,18 +29,18 @@ class MiniTower:
     mean = MiniClip.mean
     std = MiniClip.std
 
-    def __init__(self, params: Model, device: torch.device) -> None:
-        if params.input_size % MiniClip.stride:
-            raise UsageError(f"model.input_size must be a multiple of {MiniClip.stride}, not {params.input_size}")
-        self.input_size = params.input_size
-        side = params.input_size // MiniClip.stride
+    def __init__(self, params: Model, device: torch.device, size: SizeKey = "input_size") -> None:
+        self.input_size: int = getattr(params, size)
+        if self.input_size % MiniClip.stride:
+            raise UsageError(f"model.{size} must be a multiple of {MiniClip.stride}, not {self.input_size}")
+        side = self.input_size // MiniClip.stride
         self.grid = (side, side)
         model = fold_batch_norm(load_mini_clip())
         self._model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._text: MiniLM | None = None
         self._device = device
         self.id = tower_id(
-            {"image": file_hash(WEIGHTS), "text": WEIGHTS_SHA256, "input_size": params.input_size, "dense": 2}
+            {"image": file_hash(WEIGHTS), "text": WEIGHTS_SHA256, "input_size": self.input_size, "dense": 2}
         )
 
     @torch.inference_mode()

@@ -16,22 +16,23 @@ from for_retrieval.model.dense import attention_pool
 from for_retrieval.model.dense.kinds import kind_of
 from for_retrieval.model.open_clip_files import Checkpoint, find_checkpoint, load_tokenizer
 from for_retrieval.model.open_clip_text import export_text, exportable
-from for_retrieval.model.tower import Features, tower_id
+from for_retrieval.model.tower import Features, SizeKey, tower_id
 from for_retrieval.params import Model
 
 
 class OpenClipTower:
     """An open_clip model: its own embedding as pooled, its dense path by kind (model/dense)."""
 
-    def __init__(self, params: Model, device: torch.device, root: Path) -> None:
+    def __init__(self, params: Model, device: torch.device, root: Path, size: SizeKey = "input_size") -> None:
         """Load the model that `params` names; `root` is the folder that relative paths start from.
 
         Raises:
             UsageError: no such model, tag or file, a kind without dense path, or an input size between cells.
             ForError: the weights or the tokenizer are not here, or the weights are another model's.
         """
+        self.input_size: int = getattr(params, size)
         checkpoint = find_checkpoint(params.name, params.pretrained, root)
-        self._model = load_model(params.name, checkpoint, params.input_size).to(device)
+        self._model = load_model(params.name, checkpoint, self.input_size).to(device)
         self._tokenizer = load_tokenizer(params.name, checkpoint.path)
         if not exportable(self._tokenizer):  # said now, not after hours of encoding and training
             raise UsageError(
@@ -40,8 +41,7 @@ class OpenClipTower:
             )
         self._kind = kind_of(self._model.visual, params.name)
         self._device, self._batch_size = device, params.batch_size
-        self.input_size = params.input_size
-        self.grid = _grid(params.input_size, self._kind.stride(self._model.visual))
+        self.grid = _grid(size, self.input_size, self._kind.stride(self._model.visual))
         self.mean, self.std = checkpoint.mean, checkpoint.std
         probe = self.features(torch.zeros(1, 3, self.input_size, self.input_size))
         self.patch_dim, self.dim = probe.patches.shape[2], probe.dense.shape[2]
@@ -49,7 +49,7 @@ class OpenClipTower:
             {
                 "name": params.name,
                 "weights": file_hash(checkpoint.path),
-                "input_size": params.input_size,
+                "input_size": self.input_size,
                 "mean": self.mean,
                 "std": self.std,
                 "quick_gelu": checkpoint.quick_gelu,
@@ -107,8 +107,8 @@ def load_model(name: str, checkpoint: Checkpoint, input_size: int) -> Any:
     return model.requires_grad_(False).eval()
 
 
-def _grid(size: int, stride: int) -> tuple[int, int]:
+def _grid(key: SizeKey, size: int, stride: int) -> tuple[int, int]:
     if size % stride:
         fitting = max(size // stride, 1) * stride
-        raise UsageError(f"model.input_size must be a multiple of {stride}, such as {fitting}, not {size}")
+        raise UsageError(f"model.{key} must be a multiple of {stride}, such as {fitting}, not {size}")
     return size // stride, size // stride

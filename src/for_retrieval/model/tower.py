@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from for_retrieval.errors import ForError, UsageError
 from for_retrieval.params import Model
 
 EMBEDDED = "mini-clip"
+SizeKey = Literal["input_size", "teacher_size"]  # of the section model in params.yaml
 
 
 @dataclass(frozen=True)
@@ -62,16 +63,19 @@ class Tower(Protocol):
         """Write the torch-free text tower into `folder`; returns its entries of bundle.json."""
 
 
-def picture(image: Image.Image, tower: Tower) -> Tensor:
-    """An RGB image as the tower's input [3, S, S].
+def squared(image: Image.Image, size: int) -> Tensor:
+    """An RGB image as bytes [S, S, 3].
 
     The whole image is resized to a square: cropping would lose what stands at the edge, and cells map
     back to boxes by one multiplication.
     """
-    size = tower.input_size
-    pixels = np.asarray(image.resize((size, size), Image.Resampling.BICUBIC), np.float32) / 255
-    pixels = (pixels - np.asarray(tower.mean, np.float32)) / np.asarray(tower.std, np.float32)
-    return torch.from_numpy(pixels).permute(2, 0, 1)
+    return torch.from_numpy(np.array(image.resize((size, size), Image.Resampling.BICUBIC)))
+
+
+def normalised(pixels: Tensor, tower: Tower) -> Tensor:
+    """Bytes [B, S, S, 3] as the tower's input [B, 3, S, S]."""
+    mean, std = (torch.tensor(values) for values in (tower.mean, tower.std))
+    return ((pixels.float() / 255 - mean) / std).permute(0, 3, 1, 2)
 
 
 def prompted(tower: Tower, phrases: list[str], prompts: list[str]) -> Tensor:
@@ -103,21 +107,11 @@ def find_device(name: str) -> torch.device:
     return device
 
 
-def load_teacher_tower(params: Model, device: torch.device, root: Path) -> Tower:
-    """The same tower at `model.teacher_size`: on more pixels of the same images it sees smaller things.
-
-    Raises:
-        UsageError: the tower cannot take that size.
-        ForError: as `load_tower`.
-    """
-    try:
-        return load_tower(params.model_copy(update={"input_size": params.teacher_size}), device, root)
-    except UsageError as error:
-        raise UsageError(str(error).replace("model.input_size", "model.teacher_size")) from None
-
-
-def load_tower(params: Model, device: torch.device, root: Path) -> Tower:
+def load_tower(params: Model, device: torch.device, root: Path, size: SizeKey = "input_size") -> Tower:
     """The tower that params.yaml names.
+
+    Args:
+        size: where params.yaml says how many pixels it reads. The teacher's tower is the same on more pixels.
 
     Raises:
         ForError: its weights cannot be found or loaded, or its kind is not supported.
@@ -127,7 +121,7 @@ def load_tower(params: Model, device: torch.device, root: Path) -> Tower:
             raise ForError(f"model.pretrained must be 'embedded' for {EMBEDDED}, not {params.pretrained!r}")
         from for_retrieval.model.mini_tower import MiniTower
 
-        return MiniTower(params, device)
+        return MiniTower(params, device, size)
     from for_retrieval.model.open_clip_tower import OpenClipTower
 
-    return OpenClipTower(params, device, root)
+    return OpenClipTower(params, device, root, size)

@@ -135,6 +135,11 @@ def photo_loss(model: MiniClip, start: MiniClip, maps: Tensor) -> Tensor:
     return keep_photographs(student.float(), teacher.float(), logits.float(), teacher_logits.float())
 
 
+def rate_factor(step: int, recipe: Recipe) -> float:
+    """Half a cosine down to zero, with a linear warm-up on it; a factor of the learning rates."""
+    return min(1.0, (step + 1) / recipe.warmup) * 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
+
+
 def batches(count: int, size: int, seed: int) -> Iterator[list[int]]:
     """Shuffled rows, epoch after epoch; sorted inside a batch, which disks prefer."""
     rng = random.Random(seed)
@@ -170,7 +175,7 @@ def train(
         multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average),  # type: ignore[no-untyped-call]
     )
     averaged = cast(MiniClip, average.module)
-    rates = [group["lr"] for group in optimizer.param_groups]
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(rate_factor, recipe=recipe))
     pictures = batches(len(whole.objects), recipe.whole_batch, recipe.seed)
     pieces = batches(len(crops.objects), recipe.crop_batch, recipe.seed)
     photographs = batches(len(photos), recipe.photo_batch, recipe.seed) if len(photos) else None
@@ -178,10 +183,6 @@ def train(
     with Progress(console=console) as progress:
         bar = progress.add_task("training the tower", total=recipe.steps)
         for step in range(recipe.steps):
-            warm = min(1.0, (step + 1) / recipe.warmup)
-            decay = 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * warm * decay
             factor = scale.clamp(max=math.log(60.0)).exp()
             losses = {
                 "whole": caption_loss(model, bank, whole, next(pictures), factor, recipe.phrases, rng),
@@ -193,6 +194,7 @@ def train(
             total.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], recipe.clip)
             optimizer.step()
+            schedule.step()
             optimizer.zero_grad(set_to_none=True)
             average.update_parameters(model)
             log.add({name: value.detach() for name, value in losses.items()})

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from for_retrieval.data.fractions import fraction_path, load_fraction
 from for_retrieval.data.records import Records
-from for_retrieval.errors import UsageError, nearest
 from for_retrieval.files import file_hash, write_json
 from for_retrieval.model.encode import chunks, load_split
 from for_retrieval.model.representations import cluster_clip
@@ -83,10 +82,8 @@ def train_run(
         UsageError: params.yaml has no such run.
         ForError: an earlier stage is missing.
     """
-    if run not in params.train.runs:
-        raise UsageError(f"train.runs has no run {run!r}; {nearest(run, params.train.runs)}")
+    settings = params.train.run(run)
     lesson = make_lesson(records, tower, params, run, data, cache)
-    settings = params.train.runs[run]
     fraction, teacher = fraction_path(data / "fractions", settings.fraction), data / "pseudo" / settings.vocabulary
     inputs = [file_hash(path) for path in (fraction, *sorted(teacher.iterdir()))]
     history = {}
