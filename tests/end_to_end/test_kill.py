@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from for_retrieval.files import file_hash
+from for_retrieval.index.generations import verify_index
 
 Command = Callable[..., Any]
 Copy = Callable[..., Path]
+Kill = Callable[..., None]
 
 
 def hashes(folder: Path, *parts: str) -> dict[str, str]:
@@ -28,13 +30,10 @@ def hashes(folder: Path, *parts: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def kill(environment: dict[str, str]) -> Callable[..., None]:
-    """Start `for-cli` and kill it as soon as `count` files that match `sign` are there.
+def killed(environment: dict[str, str]) -> Callable[..., bool]:
+    """Start `for-cli` and kill it as soon as `ready` says so; False if it was faster than that."""
 
-    A run that was faster than that is taken back (`made` is removed) and tried again.
-    """
-
-    def kill_once(folder: Path, sign: str, count: int, arguments: tuple[str, ...]) -> bool:
+    def start_and_kill(folder: Path, ready: Callable[[], bool], arguments: tuple[str, ...]) -> bool:
         child = subprocess.Popen(
             ["for-cli", *arguments],
             cwd=folder,
@@ -44,18 +43,43 @@ def kill(environment: dict[str, str]) -> Callable[..., None]:
             stderr=subprocess.DEVNULL,
         )
         end = time.monotonic() + 120
-        while child.poll() is None and len(list(folder.glob(sign))) < count and time.monotonic() < end:
+        while child.poll() is None and not ready() and time.monotonic() < end:
             time.sleep(0.001)
         child.kill()
-        killed = child.wait() == -signal.SIGKILL
+        was_running = child.wait() == -signal.SIGKILL
         wait_for_workers(child.pid)
-        return killed
+        return was_running
+
+    return start_and_kill
+
+
+@pytest.fixture
+def kill(killed: Callable[..., bool]) -> Kill:
+    """Kill `for-cli` as soon as `count` files that match `sign` are there.
+
+    A run that was faster than that is taken back (`made` is removed) and tried again.
+    """
 
     def kill(folder: Path, made: str, sign: str, count: int, *arguments: str) -> None:
         for _ in range(5):
-            if kill_once(folder, sign, count, arguments):
+            if killed(folder, lambda: len(list(folder.glob(sign))) >= count, arguments):
                 return
             shutil.rmtree(folder / made)
+        pytest.fail("it always ended before it could be killed")
+
+    return kill
+
+
+@pytest.fixture
+def kill_after(killed: Callable[..., bool]) -> Callable[..., None]:
+    """Kill `for-cli` some seconds after its start; sooner, with `made` removed, where it ended before that."""
+
+    def kill(folder: Path, made: str, seconds: float, *arguments: str) -> None:
+        for attempt in range(5):
+            end = time.monotonic() + seconds / 2**attempt
+            if killed(folder, lambda end=end: time.monotonic() >= end, arguments):  # type: ignore[misc]
+                return
+            (folder / made).unlink()
         pytest.fail("it always ended before it could be killed")
 
     return kill
@@ -83,7 +107,63 @@ def wait_for_workers(group: int) -> None:
     pytest.fail("workers outlived the command that started them")
 
 
-def test_prepare(project: Path, copy: Copy, cli: Command, kill: Callable[..., None]) -> None:
+PREPARED = ("data/prepared", "data/features.json", "data/cache")
+TAUGHT = (*PREPARED, "data/fractions", "data/pseudo", "models")
+
+
+@pytest.mark.parametrize(
+    ("stage", "needs", "made", "sign"),
+    [
+        ("pseudo in", PREPARED, "data/pseudo/in", "vocabulary.json"),
+        ("compare", ("data/evaluation",), "reports", "compare.json"),
+        ("export", (*PREPARED, "models/heads"), "models/bundle", "text.onnx"),
+    ],
+)
+def test_between_the_files_of_a_stage(
+    stage: str, needs: tuple[str, ...], made: str, sign: str, project: Path, copy: Copy, cli: Command, kill: Kill
+) -> None:
+    folder = copy(*needs)
+    kill(folder, made, f"{made}/{sign}", 1, *stage.split())
+    done = cli(*stage.split(), cwd=folder)
+    assert done.code == 0, done.err
+    found = hashes(folder, made)
+    assert {name: value for name, value in found.items() if not Path(name).name.startswith(".")} == hashes(
+        project, made
+    )
+
+
+@pytest.mark.parametrize(
+    ("stage", "needs", "made", "seconds"),
+    [
+        ("fractions 10", ("data/prepared",), "data/fractions/10.json", 0.4),
+        ("evaluate", TAUGHT, "data/evaluation/test.json", 4.0),
+    ],
+)
+def test_before_the_only_file_of_a_stage(
+    stage: str, needs: tuple[str, ...], made: str, seconds: float, project: Path, copy: Copy, cli: Command,
+    kill_after: Callable[..., None],
+) -> None:  # fmt: skip
+    folder = copy(*needs)
+    kill_after(folder, made, seconds, *stage.split())
+    assert not (folder / made).exists()
+    done = cli(*stage.split(), cwd=folder)
+    assert done.code == 0, done.err
+    assert hashes(folder, made) == hashes(project, made)
+
+
+def test_index(project: Path, copy: Copy, cli: Command, kill: Kill) -> None:
+    """Killed while the next generation is built: no query ever sees it, and the next run clears it away."""
+    folder = copy(*PREPARED, "models")
+    kill(folder, "data/index", "data/index/.building-*", 1, "index")
+    assert not (folder / "data" / "index" / "CURRENT").exists()
+    done = cli("index", cwd=folder)
+    assert done.code == 0, done.err
+    assert verify_index(folder / "data" / "index") == verify_index(project / "data" / "index")
+    assert hashes(folder, "data/index.json") == hashes(project, "data/index.json")
+    assert not list((folder / "data" / "index").glob(".building-*"))
+
+
+def test_prepare(project: Path, copy: Copy, cli: Command, kill: Kill) -> None:
     folder = copy()
     kill(folder, "data/prepared", "data/prepared/images/*.jpg", 20, "prepare")
     assert not (folder / "data" / "prepared" / "dataset.json").exists()
@@ -92,7 +172,7 @@ def test_prepare(project: Path, copy: Copy, cli: Command, kill: Callable[..., No
     assert hashes(folder, "data/prepared") == hashes(project, "data/prepared")
 
 
-def test_features(project: Path, copy: Copy, cli: Command, kill: Callable[..., None]) -> None:
+def test_features(project: Path, copy: Copy, cli: Command, kill: Kill) -> None:
     """Killed while the shard is written: half a file must never be taken for a whole one."""
     folder = copy("data/prepared")
     kill(folder, "data/cache", "data/cache/features/*/.*.safetensors", 1, "features")
@@ -103,7 +183,7 @@ def test_features(project: Path, copy: Copy, cli: Command, kill: Callable[..., N
     assert {name: value for name, value in shards.items() if "/." not in name} == expected
 
 
-def test_train(project: Path, copy: Copy, cli: Command, kill: Callable[..., None]) -> None:
+def test_train(project: Path, copy: Copy, cli: Command, kill: Kill) -> None:
     """Killed at the first checkpoint."""
     parts = ("data/prepared", "data/fractions", "data/features.json", "data/pseudo", "data/cache")
     folder = copy(*parts)

@@ -101,7 +101,7 @@ def evaluate(
     texts = prompted(tower, [t for s in sets for t in s.texts], params.model.prompts).to(device)
     name = records.info.name
     rows: list[Row] = []
-    untrained = training_free_scores(features, texts, tower.grid, params.model.clusters, params.model.pool)
+    untrained = training_free_scores(features, texts, tower.grid, params.model.clusters, params.model.pool, BASELINES)
     for method in BASELINES:
         rows += rows_of(untrained[method], sets, params, name, method, 0, params.seed, "none")
     for run, settings in params.train.runs.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import torch
 from torch import Tensor
@@ -12,13 +12,20 @@ from for_retrieval.model.representations import clip, cluster_clip, dense_clip, 
 from for_retrieval.model.tower import Features
 
 BATCH = 256
+ENSEMBLE = ("clip", "cluster-clip", "pooled")  # what it is made of
+ALL = (*ENSEMBLE, "dense-clip", "ensemble")
 
 
 @torch.inference_mode()
 def training_free_scores(
-    features: Features, texts: Tensor, grid: tuple[int, int], clusters: int, pool: int
+    features: Features,
+    texts: Tensor,
+    grid: tuple[int, int],
+    clusters: int,
+    pool: int,
+    names: Collection[str] = ALL,
 ) -> dict[str, Tensor]:
-    """Scores [n, T] under ``clip``, ``dense-clip``, ``cluster-clip``, ``pooled`` and ``ensemble``.
+    """Scores [n, T] of each method in `names`.
 
     Args:
         texts: [T, D], L2-normalised; the scores are on their device.
@@ -30,10 +37,12 @@ def training_free_scores(
         "cluster-clip": lambda part: cluster_clip(part, clusters),
         "pooled": lambda part: pooled_dense(part, grid, pool),
     }
-    rows: dict[str, list[Tensor]] = {name: [] for name in methods}
+    needed = {*names, *(ENSEMBLE if "ensemble" in names else ())}
+    rows: dict[str, list[Tensor]] = {name: [] for name in methods if name in needed}
     for part in chunks(features, BATCH, texts.device):
-        for name, represent in methods.items():
-            rows[name].append(scores(represent(part), texts))
+        for name, column in rows.items():
+            column.append(scores(methods[name](part), texts))
     out = {name: torch.cat(parts) for name, parts in rows.items()}
-    out["ensemble"] = ensemble_scores(out["clip"], out["cluster-clip"], out["pooled"])
-    return out
+    if "ensemble" in names:
+        out["ensemble"] = ensemble_scores(*(out[name] for name in ENSEMBLE))
+    return {name: out[name] for name in names}

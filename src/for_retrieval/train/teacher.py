@@ -31,12 +31,13 @@ def teach(records: Records, tower: Tower, params: Params, mode: str, root: Path,
         raise ForError(f"{records.info.name} has no images in its train split; see data.splits in params.yaml")
     phrases = build_vocabulary(records.info, params.train.vocabulary, mode, params.seed, root)
     texts = prompted(tower, [p.text for p in phrases], params.model.prompts)
-    teacher = training_free_scores(features, texts, tower.grid, params.model.clusters, params.model.pool)
+    name, model = params.train.pseudo.teacher, params.model
+    teacher = training_free_scores(features, texts, tower.grid, model.clusters, model.pool, (name,))[name]
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "vocabulary.json", [[p.text, p.kind] for p in phrases])
     with atomic(out / "scores.safetensors") as temporary:
         save_file(
-            {"texts": texts.cpu(), "scores": teacher[params.train.pseudo.teacher].half().cpu()},
+            {"texts": texts.cpu(), "scores": teacher.half().cpu()},
             str(temporary),
         )
     return len(phrases)
