@@ -22,18 +22,17 @@ import yaml
 REPOSITORY = Path(__file__).parents[1]
 SOURCE = REPOSITORY / "src" / "for_retrieval"
 MOST_LINES = 220
-LONGER = {"cli.py": 260}  # one function a command, in the one file that may import typer
 
 # A file imports its own layer and those before it, never one behind it.
-LAYERS = ("base", "data", "model", "train", "evaluate", "index", "query", "stages", "cli")
+LAYERS = ("base", "data", "model", "train", "evaluate", "index", "query", "tracking", "registry", "stages", "cli")
 BASE = ("errors", "files", "invalid", "params", "project", "settings")
 BESIDE = {"pretrain": {"pretrain", "base", "data", "model", "train", "evaluate"}}  # makes the shipped weights
 
 # Library -> where it may be imported: a folder, or a file.
 HOMES = {
-    "typer": ["cli.py"],
-    "pydantic": ["params.py", "invalid.py"],
-    "yaml": ["params.py", "pretrain/"],
+    "typer": ["cli/"],
+    "pydantic": ["params/", "invalid.py"],
+    "yaml": ["params/", "pretrain/"],
     "ruamel": ["data/importer.py"],
     "pyarrow": ["data/records.py"],
     "open_clip": ["model/"],
@@ -139,7 +138,7 @@ def test_onnx_is_written_in_model_and_read_in_query() -> None:
 @pytest.mark.parametrize("path", files(), ids=name_of)
 def test_files_are_short_and_say_what_they_are(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= LONGER.get(name_of(path), MOST_LINES)
+    assert len(text.splitlines()) <= MOST_LINES
     assert not text.strip() or ast.get_docstring(ast.parse(text)), "a file begins with a docstring"
 
 

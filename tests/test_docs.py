@@ -13,7 +13,7 @@ import typer
 import yaml
 
 from for_retrieval.cli import app
-from for_retrieval.settings import Settings
+from for_retrieval.settings import Settings, variable
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = ("*.md", "docs/**/*.md", "data/*.md", "pretrain/*.md")
@@ -200,8 +200,8 @@ def test_make_targets_and_stages_exist(document: Path) -> None:
 
 def test_environment_variables_and_files_exist(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
-    known = {f"FOR_{field.name.upper()}" for field in fields(Settings)}
-    assert set(re.findall(r"\bFOR_[A-Z]+\b", text)) <= known
+    known = {variable(field.name) for field in fields(Settings)}
+    assert set(re.findall(r"\bFOR_[A-Z_]+\b", text)) <= known
     assert missing_files(text) == []
 
 
@@ -255,5 +255,5 @@ def test_other_mistakes_are_found(tmp_path: Path) -> None:
     assert unknown_parameters(keys) == ["data.scenes.x", "train.step"]
     assert named("`make tests` and\n```bash\nmake test   # all\n```\n", "make") == {"tests", "test"}
     assert unknown_stages("`dvc repro -f indx`, `dvc repro train@in-1`, `dvc repro`") == ["indx"]
-    files = "`src/for_retrieval/cli.py` `python benchmarks/gone.py --n 3`"
+    files = "`src/for_retrieval/cli/query.py` `python benchmarks/gone.py --n 3`"
     assert missing_files(files) == ["benchmarks/gone.py"]

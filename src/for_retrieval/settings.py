@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from for_retrieval.errors import UsageError, nearest
+
+# What other programs call the same thing; all others are FOR_<NAME>.
+VARIABLES = {
+    "tracking_uri": "MLFLOW_TRACKING_URI",
+    "qdrant_url": "QDRANT_URL",
+    "qdrant_api_key": "QDRANT_API_KEY",
+}
 
 
 def cores() -> int:
@@ -17,21 +25,46 @@ def cores() -> int:
 
 @dataclass(frozen=True)
 class Settings:
-    """Each field is read from ``FOR_<NAME>``, else from ``settings.toml`` in the project folder.
+    """Each field is read from its variable, else from ``settings.toml`` in the project folder.
 
     device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda`` or ``cuda:1``.
     workers: processes that draw, read and decode images; 0 means one per core.
     cache: features by content hash; safe to delete, costly to rebuild.
+    tracking_uri: MLflow's server or database; empty means SQLite in ``var/mlflow``.
+    keep_generations: index generations that stay, the live one included.
+    query_log: whether queries are written to ``var/queries.jsonl``, which the monitor reads.
+    qdrant_url: a Qdrant server; empty means the embedded engine. qdrant_timeout: seconds a request.
+    qdrant_quantization: ``none`` or ``int8``.
     """
 
     device: str = "auto"
     workers: int = 0
     cache: str = "data/cache"
+    tracking_uri: str = ""
+    keep_generations: int = 3
+    query_log: bool = True
+    qdrant_url: str = ""
+    qdrant_api_key: str = field(default="", repr=False)
+    qdrant_timeout: int = 10
+    qdrant_retries: int = 3
+    qdrant_shards: int = 1
+    qdrant_replicas: int = 1
+    qdrant_quantization: str = "none"
+    qdrant_on_disk: bool = False
 
     @property
     def processes(self) -> int:
         """How many worker processes to start."""
         return self.workers or cores()
+
+
+LEAST = {"workers": 0, "keep_generations": 2, "qdrant_timeout": 1, "qdrant_retries": 0}  # all other numbers: 1
+CHOICES = {"qdrant_quantization": ("none", "int8")}
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return VARIABLES.get(name, f"FOR_{name.upper()}")
 
 
 def load_settings(root: Path) -> Settings:
@@ -41,34 +74,50 @@ def load_settings(root: Path) -> Settings:
         UsageError: an unknown key, or a value of the wrong type.
     """
     path = root / "settings.toml"
-    known = {field.name: field.type for field in fields(Settings)}
-    values: dict[str, object] = {}
-    if path.exists():
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UsageError(f"{path} cannot be read ({error.strerror})") from None
-        except ValueError as error:  # not TOML, or not UTF-8
-            raise UsageError(f"{path} is not valid TOML: {error}") from None
-    for name in list(values):
+    known = {entry.name: entry for entry in fields(Settings)}
+    given = _file(path)
+    for name in given:
         if name not in known:
             raise UsageError(f"{path}: unknown key {name!r}; {nearest(name, known)}")
-        if name != "workers" and not isinstance(values[name], str):
-            raise UsageError(f"{path}: {name} must be text in quotes, not {values[name]!r}")
+    values = {name: _typed(known[name], value, str(path)) for name, value in given.items()}
     for name in known:
-        if text := os.environ.get(f"FOR_{name.upper()}"):
-            values[name] = text
+        if text := os.environ.get(variable(name)):
+            values[name] = _typed(known[name], _parsed(known[name], text), variable(name))
+    return Settings(**values)
+
+
+def _file(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
     try:
-        workers = int(str(values.get("workers", 0)))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror})") from None
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise UsageError(f"{path} is not valid TOML: {error}") from None
+
+
+def _parsed(entry: Field[Any], text: str) -> Any:
+    """An environment variable's text as the value that it spells; as it is where it spells none."""
+    if entry.type == "bool":
+        return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
+    try:
+        return int(text) if entry.type == "int" else text
     except ValueError:
-        raise UsageError(f"workers must be a whole number, not {values['workers']!r} (FOR_WORKERS)") from None
-    if workers < 0:
-        raise UsageError(f"workers must be 0 or more, not {workers} (FOR_WORKERS)")
-    return Settings(
-        device=str(values.get("device", Settings.device)),
-        workers=workers,
-        cache=str(values.get("cache", Settings.cache)),
-    )
+        return text
+
+
+def _typed(entry: Field[Any], value: Any, place: str) -> Any:
+    name, kind = entry.name, {"str": str, "int": int, "bool": bool}[str(entry.type)]
+    shown = "what it is" if "key" in name else repr(value)
+    if type(value) is not kind:
+        wanted = {str: "text in quotes", int: "a whole number", bool: "true or false"}[kind]
+        raise UsageError(f"{place}: {name} must be {wanted}, not {shown}")
+    if kind is int and value < (least := LEAST.get(name, 1)):
+        raise UsageError(f"{place}: {name} must be {least} or more, not {value}")
+    if name in CHOICES and value not in CHOICES[name]:
+        raise UsageError(f"{place}: {name} must be one of {', '.join(CHOICES[name])}, not {shown}")
+    return value
 
 
 def find_root(start: Path | None = None) -> Path:

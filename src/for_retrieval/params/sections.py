@@ -1,27 +1,13 @@
-"""params.yaml as typed, checked values: every knob that changes a result, and nothing else."""
+"""The sections that shape data, model, training and measurement."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from for_retrieval.errors import UsageError, nearest
-from for_retrieval.invalid import sentences
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Weight = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0)]  # NumPy takes no negative ones
-
-
-class Section(BaseModel):
-    """A block of params.yaml. Unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from for_retrieval.params.section import Count, Positive, Section, Seed, Share, Weight
 
 
 class Scenes(Section):
@@ -169,49 +155,3 @@ class Index(Section):
 
     run: str
     gallery: list[Literal["train", "val", "test"]]
-
-
-class Params(Section):
-    """The whole of params.yaml."""
-
-    seed: Seed
-    data: Data
-    fractions: Fractions
-    model: Model
-    head: Head
-    train: Train
-    evaluate: Evaluate
-    index: Index
-
-    @model_validator(mode="after")
-    def _runs_exist(self) -> Params:
-        for name, run in self.train.runs.items():
-            if run.fraction not in self.fractions.percent:
-                raise ValueError(f"train.runs.{name}.fraction {run.fraction:g} is not in fractions.percent")
-        if self.index.run not in self.train.runs:
-            raise ValueError(
-                f"index.run {self.index.run!r} is not in train.runs; {nearest(self.index.run, self.train.runs)}"
-            )
-        return self
-
-
-def load_params(path: Path) -> Params:
-    """Read and check params.yaml.
-
-    Raises:
-        UsageError: the file cannot be read, is no YAML, or holds an unknown, missing or wrong value.
-    """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"{path} does not exist; run this inside the project") from None
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(values, dict):
-        raise UsageError(f"{path} must hold sections such as 'data:' and 'model:'")
-    try:
-        return Params.model_validate(values)
-    except ValidationError as error:
-        raise UsageError(sentences(path, Params, error)) from None

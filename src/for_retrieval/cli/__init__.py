@@ -1,0 +1,66 @@
+"""The command line; every command imports what it needs when it runs, so that `--help` is instant."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from for_retrieval.cli import stages
+from for_retrieval.cli.data import data
+from for_retrieval.cli.index import index
+from for_retrieval.cli.query import query
+from for_retrieval.errors import ForError
+from for_retrieval.project import Project
+from for_retrieval.settings import find_root
+
+STAGE = "Stages (run by `dvc repro`)"
+
+app = typer.Typer(
+    name="for-cli",
+    help="Find every image that contains some small thing, by words.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(query)
+app.add_typer(data, name="data")
+for stage in stages.ALL:
+    app.command(rich_help_panel=STAGE)(stage)
+app.add_typer(index, name="index", rich_help_panel=STAGE)
+
+
+@app.callback()
+def find_project(
+    context: typer.Context,
+    folder: Annotated[Optional[Path], typer.Option("--project", help="The project folder.")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Find the project before any command."""
+    context.obj = lambda: Project(find_root(folder))
+
+
+def main() -> None:
+    """Run, and turn errors into one sentence and an exit code."""
+    try:
+        app()
+    except ForError as error:
+        if "--debug" in sys.argv:
+            raise
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command goes on where it stopped", err=True)
+        sys.exit(130)
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        first = str(error).strip().splitlines()
+        typer.echo(
+            f"error: {type(error).__name__}: {first[0] if first else 'no message'} "
+            "(for the whole story: for-cli --debug ...)",
+            err=True,
+        )
+        sys.exit(1)

@@ -1,0 +1,59 @@
+"""`for-cli data`: look at data and bring in your own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from for_retrieval.cli.context import AsJson, project, say
+
+data = typer.Typer(help="Look at data, check it, and bring in your own.", no_args_is_help=True)
+
+
+@data.command("import")
+def data_import(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="The folder with your images, and annotations if you have them.")],
+    kind: Annotated[Optional[str], typer.Option(help="coco or folder; guessed if not given.")] = None,
+    images: Annotated[Optional[str], typer.Option(help="The image folder, below FOLDER.")] = None,
+    annotations: Annotated[Optional[str], typer.Option(help="The COCO file, below FOLDER.")] = None,
+    splits: Annotated[Optional[str], typer.Option(help="A JSON file of image ids a split, below FOLDER.")] = None,
+    categories: Annotated[Optional[str], typer.Option(help="A JSON file {base, novel}, below FOLDER.")] = None,
+    novel: Annotated[str, typer.Option(help="Novel categories, separated by commas.")] = "",
+    name: Annotated[Optional[str], typer.Option(help="What reports call the set.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Point params.yaml at your own images and print what was found."""
+    from for_retrieval.data.importer import import_data
+    from for_retrieval.data.summary import print_found
+
+    here = project(context)
+    found = import_data(
+        here.root,
+        folder,
+        kind=kind,
+        images=images,
+        annotations=annotations,
+        splits=splits,
+        categories=categories,
+        novel=[word.strip() for word in novel.split(",") if word.strip()],
+        name=name,
+        processes=here.settings.processes,
+    )
+    print_found(found, as_json)
+
+
+@data.command("sheet")
+def data_sheet(
+    context: typer.Context,
+    out: Annotated[Path, typer.Argument(help="The picture to write (PNG).")],
+    count: Annotated[int, typer.Option(help="How many images.", min=1, max=200)] = 18,
+    boxes: Annotated[bool, typer.Option(help="Draw the annotated boxes.")] = False,
+) -> None:
+    """Show a sample of the prepared images as one picture."""
+    from for_retrieval.data.sheet import write_sheet
+
+    write_sheet(project(context), out, count, boxes)
+    say(f"picture: {out}")

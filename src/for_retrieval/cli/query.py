@@ -1,0 +1,53 @@
+"""`for-cli query`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from for_retrieval.cli.context import AsJson, project, say
+
+
+def query(
+    context: typer.Context,
+    text: Annotated[str, typer.Argument(help='What to look for: "red car".')],
+    top_k: Annotated[int, typer.Option("--top-k", "-k", help="How many images.")] = 10,
+    as_json: AsJson = False,
+    gallery: Annotated[Optional[Path], typer.Option(help="Write the results as one HTML page.")] = None,
+    sheet: Annotated[Optional[Path], typer.Option(help="Write the results as one picture (PNG).")] = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Find the images that show something."""
+    from for_retrieval.query.answer import answer
+
+    # One query has no use for a thread pool, and starting one costs more than the query.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    found = answer(project(context).root, text, top_k)
+    for warning in found.warnings:
+        say(f"note: {warning}")
+    if as_json:
+        typer.echo(found.to_json())
+    else:
+        from rich.console import Console
+
+        from for_retrieval.query.table import table
+
+        Console().print(table(found))
+    if sheet:
+        from for_retrieval.query.contact_sheet import contact_sheet
+
+        contact_sheet(found, sheet)
+        say(f"picture: {sheet}")
+    if gallery or open_page:
+        from for_retrieval.query.gallery import write_gallery
+
+        page = gallery or project(context).root / "var" / "gallery.html"
+        write_gallery(found, page)
+        say(f"gallery: {page}")
+        if open_page:
+            import webbrowser
+
+            webbrowser.open(page.resolve().as_uri())
