@@ -1,21 +1,17 @@
-"""What a finished index says about itself, and whether its files still agree."""
+"""What a finished generation says about itself, and whether its files still agree."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from for_retrieval.errors import ForError
 from for_retrieval.files import file_hash
-from for_retrieval.index.regions import ImageRegions
 
 NAME = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 REMEDY = "run `for-cli index` to rebuild it"
 
 # The engine writes these anew, with the same meaning, when it opens a folder; a newer engine may add keys.
@@ -26,7 +22,7 @@ BULK = 32 << 20  # bytes; vectors and payloads come in files of this size, too l
 
 @dataclass(frozen=True)
 class File:
-    """A file of the index: its path below the generation, size in bytes and sha256."""
+    """A file of the generation: its path below the folder, size in bytes and sha256."""
 
     path: str
     size: int
@@ -35,13 +31,22 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """model: id of the bundle whose embeddings these are. digest: of all inputs; names the generation."""
+    """model: id of the bundle whose embeddings these are. bundle: digest of the bundle's files.
+
+    recipe: of the code that turns features into regions. engine: where the vectors are; collection: their name
+    on a server, empty for the embedded engine. digest: of all inputs; names the generation.
+    """
 
     format: int
     model: str
+    bundle: str
+    recipe: str
+    dataset: str
     dim: int
     image_root: str
     splits: list[str]
+    engine: str
+    collection: str
     n_images: int
     n_points: int
     digest: str
@@ -51,6 +56,11 @@ class Manifest:
     def to_text(self) -> str:
         """The manifest as stored: no times and no host names, so equal builds are equal bytes."""
         return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
+
+
+def generation_name(digest: str) -> str:
+    """The folder name of the generation made of inputs with this digest."""
+    return f"gen-{digest[:12]}"
 
 
 def parse_manifest(text: str, path: Path) -> Manifest:
@@ -68,6 +78,19 @@ def parse_manifest(text: str, path: Path) -> Manifest:
         raise ForError(f"{path} is damaged ({error}); {REMEDY}") from None
 
 
+def read_manifest(generation: Path) -> Manifest:
+    """The manifest in a generation's folder.
+
+    Raises:
+        ForError: it is missing, damaged or of another format.
+    """
+    path = generation / NAME
+    try:
+        return parse_manifest(path.read_text(encoding="utf-8"), path)
+    except (OSError, UnicodeDecodeError):
+        raise ForError(f"the index is damaged: {path} is missing or unreadable; {REMEDY}") from None
+
+
 def list_files(folder: Path) -> list[File]:
     """Every file below `folder` that must never change again, with its checksum, sorted by path."""
     unchecked = (*ENGINE_OWNED, NAME)
@@ -75,8 +98,8 @@ def list_files(folder: Path) -> list[File]:
     return [File(path.relative_to(folder).as_posix(), path.stat().st_size, file_hash(path)) for path in paths]
 
 
-def check_files(folder: Path, manifest: Manifest, *, thorough: bool) -> None:
-    """Compare all sizes with the manifest, and the checksums of all files or of all smaller than BULK.
+def check_files(folder: Path, manifest: Manifest, *, hash_below: int | None = BULK) -> None:
+    """Compare all sizes with the manifest, and the checksums of files smaller than `hash_below` (None: all).
 
     The small ones take milliseconds and matter on every open: one wrong byte in the table of ids makes the
     engine allocate without end, or write damage into its other files.
@@ -92,29 +115,5 @@ def check_files(folder: Path, manifest: Manifest, *, thorough: bool) -> None:
             raise ForError(f"the index is damaged: {path} is missing; {REMEDY}") from None
         if size != file.size:
             raise ForError(f"the index is damaged: {path} has {size} bytes instead of {file.size}; {REMEDY}")
-        if (thorough or size < BULK) and file_hash(path) != file.sha256:
+        if (hash_below is None or size < hash_below) and file_hash(path) != file.sha256:
             raise ForError(f"the index is damaged: the content of {path} has changed; {REMEDY}")
-
-
-class Digest:
-    """A sha256 over everything that goes into an index, in order."""
-
-    def __init__(self, **settings: str | int) -> None:
-        self._hash = hashlib.sha256()
-        self._add([FORMAT, settings])
-
-    def add(self, image: ImageRegions) -> None:
-        """Take in one image."""
-        embeddings = np.ascontiguousarray(image.embeddings, dtype="<f4")
-        boxes = np.ascontiguousarray(image.boxes, dtype="<f4")
-        names = [image.image_id, image.path, image.hash, image.split]
-        self._add([names, image.width, image.height, embeddings.shape])
-        self._hash.update(embeddings.data)
-        self._hash.update(boxes.data)
-
-    def hexdigest(self) -> str:
-        """The digest of all that was added so far."""
-        return self._hash.hexdigest()
-
-    def _add(self, value: Any) -> None:
-        self._hash.update(json.dumps(value, sort_keys=True).encode() + b"\n")

@@ -1,0 +1,206 @@
+"""What queries are answered from: one pointer, moved in one step.
+
+data/index/CURRENT          the live generation and the ones before it
+data/index/CANDIDATE        what the stage `index` built last
+data/index/gen-<12 hex>/    manifest.json, images.jsonl, engine/ and bundle/: complete, and never changed again
+data/index/.building-*/     a build under way, or the rest of a killed one
+
+A generation brings its own copy of the bundle, so one pointer is one pair of model and index. Readers take no
+lock. Nothing here loads numpy: a rollback takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from for_retrieval.errors import ForError
+from for_retrieval.files import read_json, write_json
+from for_retrieval.index.locks import pointer_lock
+from for_retrieval.index.manifest import NAME, Manifest, check_files, read_manifest
+from for_retrieval.index.pruning import prune
+
+CURRENT = "CURRENT"
+CANDIDATE = "CANDIDATE"
+BUNDLE = "bundle"
+REMEDY = "run `for-cli index`"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A generation that serves or served.
+
+    manifest: sha256 of its manifest.json. version: of the model in MLflow; None: never promoted.
+    since: when it went live, or (as candidate) was built; UTC, ISO 8601.
+    """
+
+    generation: str
+    manifest: str
+    model: str
+    dataset: str
+    version: int | None
+    since: str
+
+
+@dataclass(frozen=True)
+class Live:
+    """The content of CURRENT; `previous` has the newest first."""
+
+    live: Served
+    previous: list[Served]
+
+
+def read_live(folder: Path) -> Live:
+    """What the index at `folder` serves.
+
+    Raises:
+        ForError: nothing is live yet, or the pointer is damaged or of an earlier version.
+    """
+    path = folder / CURRENT
+    if not path.exists():
+        raise ForError(f"there is no index yet in {folder}; run `dvc repro`, or `for-cli index` if it was deleted")
+    value = read_json(path, REMEDY)
+    try:
+        return Live(Served(**value["live"]), [Served(**entry) for entry in value["previous"]])
+    except (TypeError, KeyError):
+        old = isinstance(value, dict) and "generation" in value
+        what = "was written by an earlier version of for-cli" if old else "is damaged"
+        raise ForError(f"{path} {what}; {REMEDY}") from None
+
+
+def is_live(folder: Path) -> Live | None:
+    """The same, but None where nothing is live or the pointer is unusable: for those who replace it."""
+    try:
+        return read_live(folder)
+    except ForError:
+        return None
+
+
+def bundle_of(folder: Path, generation: str) -> Path:
+    """The bundle of a generation."""
+    return folder / generation / BUNDLE
+
+
+def read_candidate(folder: Path) -> Served | None:
+    """What the stage `index` built last; None where it has not run here, or its generation is gone."""
+    try:
+        found = Served(**read_json(folder / CANDIDATE))
+    except (ForError, TypeError):
+        return None
+    return found if (folder / found.generation / NAME).exists() else None
+
+
+def candidate(folder: Path) -> str | None:
+    """The generation that the stage `index` built last."""
+    found = read_candidate(folder)
+    return found.generation if found else None
+
+
+def go_live(folder: Path, generation: str, version: int | None, keep: int) -> Served:
+    """Serve `generation` from now on, as model `version`, and prune all but `keep` generations.
+
+    Also kept: the newest one of an earlier champion, and the candidate.
+
+    Raises:
+        ForError: the generation is missing or damaged, or its Qdrant server does not answer. The old one stays.
+    """
+    with pointer_lock(folder):
+        return switch(folder, generation, version, keep)
+
+
+def switch(folder: Path, generation: str, version: int | None, keep: int) -> Served:
+    """`go_live` for those who hold the pointer lock."""
+    if keep < 1:
+        raise ValueError(f"keep must be at least 1, not {keep}")
+    old = is_live(folder)
+    new = served(folder, generation, version)
+    if old and same_place(old.live, new):
+        prune(folder, _kept(folder, old))
+        return old.live
+    history = [old.live, *old.previous] if old else []
+    previous = [entry for entry in history if not _replaced(entry, new)]
+    live = Live(new, _worth_keeping(new, previous, keep))
+    _point_at(folder, live)
+    prune(folder, _kept(folder, live))
+    return new
+
+
+def roll_back(folder: Path, *, champion: bool) -> Served:
+    """Serve again what served before; what is live now becomes the newest previous one.
+
+    champion: go back to the newest generation of another promoted version, not just one generation.
+
+    Raises:
+        ForError: there is nothing to go back to, it is damaged, or its Qdrant server does not answer.
+    """
+    with pointer_lock(folder):
+        old = read_live(folder)
+        fitting = [e for e in old.previous if not champion or e.version not in (None, old.live.version)]
+        if not fitting:
+            what = "champion" if champion else "generation"
+            raise ForError(f"there is no earlier {what} in {folder} to go back to; it serves {old.live.generation}")
+        target = fitting[0]
+        new = served(folder, target.generation, target.version)
+        if new.manifest != target.manifest:
+            raise ForError(f"{folder / target.generation} is not what served before; {REMEDY}")
+        _point_at(folder, Live(new, [old.live, *(entry for entry in old.previous if entry != target)]))
+        return new
+
+
+def record_candidate(folder: Path, generation: str) -> None:
+    """Note what the stage built, for those who hold the pointer lock; unchanged where it says so already."""
+    new, old = served(folder, generation, None), read_candidate(folder)
+    if old is None or not same_place(old, new):
+        write_json(folder / CANDIDATE, asdict(new))
+
+
+def served(folder: Path, generation: str, version: int | None) -> Served:
+    """The entry of a generation that is there and whose files have the right sizes.
+
+    Raises:
+        ForError: it is missing or damaged.
+    """
+    manifest = read_manifest(folder / generation)
+    check_files(folder / generation, manifest, hash_below=0)
+    digest = hashlib.sha256((folder / generation / NAME).read_bytes()).hexdigest()
+    since = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return Served(generation, digest, manifest.model, manifest.dataset, version, since)
+
+
+def same_place(a: Served, b: Served) -> bool:
+    """Whether two entries differ in nothing but their time."""
+    return (a.generation, a.manifest, a.version) == (b.generation, b.manifest, b.version)
+
+
+def _kept(folder: Path, live: Live) -> set[str | None]:
+    return {live.live.generation, candidate(folder), *(entry.generation for entry in live.previous)}
+
+
+def _replaced(entry: Served, new: Served) -> bool:
+    """Whether an old entry says nothing that `new` does not: the same generation, under no other version."""
+    return entry.generation == new.generation and entry.version in (None, new.version)
+
+
+def _worth_keeping(live: Served, previous: list[Served], keep: int) -> list[Served]:
+    kept = previous[: keep - 1]
+    other = next((entry for entry in previous if entry.version not in (None, live.version)), None)
+    return kept if other is None or other in kept else [*kept, other]
+
+
+def _point_at(folder: Path, live: Live) -> None:
+    """Move the aliases of a server, then the pointer: if the server does not answer, nothing has changed."""
+    manifest = read_manifest(folder / live.live.generation)
+    if manifest.collection:
+        from for_retrieval.index.server import move_aliases
+
+        move_aliases(folder, manifest.collection, [_manifest(folder, entry) for entry in live.previous])
+    write_json(folder / CURRENT, {"live": asdict(live.live), "previous": [asdict(e) for e in live.previous]})
+
+
+def _manifest(folder: Path, entry: Served) -> Manifest | None:
+    try:
+        return read_manifest(folder / entry.generation)
+    except ForError:
+        return None
