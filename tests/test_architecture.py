@@ -43,6 +43,7 @@ HOMES = {
     "qdrant_edge": ["index/"],
     "onnxruntime": ["query/"],
     "matplotlib": ["evaluate/plots.py", "pretrain/"],
+    "mlflow": ["tracking/", "registry/"],
     "torch": ["model/", "train/", "evaluate/score.py", "index/gallery_regions.py", "pretrain/", "stages.py"],
     "pandas": ["data/", "train/run.py", "evaluate/"],
 }

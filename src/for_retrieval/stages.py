@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from for_retrieval.files import read_json, write_json
 from for_retrieval.project import Project
@@ -80,13 +80,36 @@ def pseudo(project: Project, vocabulary: str) -> str:
 
 
 def train(project: Project, run: str) -> str:
-    """Train the heads of one run."""
+    """Train the heads of one run, measure them on the validation split, and tell MLflow."""
+    import time
+
+    from for_retrieval.tracking import check, log_training
     from for_retrieval.train.run import train_run
 
     settings = project.params.train.run(run)  # a typo is told before anything is loaded
+    check(project)  # and so is a server that does not answer
+    started = time.time()
     records, tower, device = _opened(project)
     train_run(records, tower, project.params, run, project.data, project.cache, project.heads, device)
+    write_json(project.heads / run / "val.json", _validated(project, records, tower, device, run))
+    log_training(project, run, started)
     return f"{len(settings.seeds)} heads in {project.heads / run}"
+
+
+def _validated(project: Project, records: Records, tower: Tower, device: torch.device, run: str) -> dict[str, Any]:
+    from for_retrieval.evaluate.validation import names_of, validate_heads
+    from for_retrieval.model.encode import load_split
+    from for_retrieval.train.checkpoints import head_path, load_head
+    from for_retrieval.train.run import new_head
+
+    params = project.params
+    ids, features = load_split(records, tower, project.cache, "val")
+    heads = {
+        str(seed): load_head(head_path(project.heads, run, seed), new_head(params, tower, seed, device))
+        for seed in params.train.runs[run].seeds
+    }
+    queries = names_of(records, ids, params.evaluate.small)
+    return validate_heads(heads, features, queries, tower, params.model.prompts, params.evaluate, params.seed)
 
 
 def evaluate(project: Project, split: str) -> str:
@@ -113,10 +136,20 @@ def export(project: Project) -> str:
     from for_retrieval.model.export import export as run
     from for_retrieval.train.checkpoints import head_path
 
-    _, tower, _ = _opened(project)
+    records, tower, _ = _opened(project)
     name = project.params.index.run
-    head = head_path(project.heads, name, project.params.train.runs[name].seeds[0])
-    return f"{run(tower, head, project.params, project.bundle)} in {project.bundle}"
+    seed = project.params.train.runs[name].seeds[0]
+    scores = read_json(project.heads / name / "val.json", f"run `dvc repro train@{name}`")
+    model = run(
+        tower,
+        head_path(project.heads, name, seed),
+        project.params,
+        project.bundle,
+        dataset={"name": records.info.name, "digest": records.info.digest},
+        metrics={**{key: value for key, value in scores.items() if key != "seeds"}, **scores["seeds"][str(seed)]},
+        profile=project.data / "validation" / "profile.json",
+    )
+    return f"{model} in {project.bundle}"
 
 
 def index(project: Project) -> str:

@@ -59,3 +59,53 @@ def plot_comparison(table: pd.DataFrame, path: Path, title: str) -> None:
     with atomic(path) as temporary:
         figure.savefig(temporary, dpi=110, metadata={"Software": None})
     plt.close(figure)
+
+
+def plot_curves(history: list[dict[str, float]], path: Path, title: str) -> None:
+    """Each objective by training step, one panel each: they have different scales."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    names = list(history[0]) if history else []
+    figure, axes = plt.subplots(1, max(1, len(names)), figsize=(4 * max(1, len(names)), 3), squeeze=False)
+    for axis, name in zip(axes[0], names, strict=False):
+        axis.plot(range(1, len(history) + 1), [values[name] for values in history], color=COLOURS["for"], linewidth=1)
+        axis.set_title(name, fontsize=10)
+        axis.set_xlabel("step")
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(title)
+    figure.tight_layout()
+    with atomic(path) as temporary:
+        figure.savefig(temporary, dpi=100, metadata={"Software": None})
+    plt.close(figure)
+
+
+def plot_fractions(points: dict[tuple[str, str, float], float], path: Path, title: str) -> None:
+    """mAP@50 r40 against the percentage of labels; `points` maps (subset, vocabulary, percent) to it."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(6, 4))
+    for subset, vocabulary in sorted({key[:2] for key in points}):
+        line = sorted((key[2], value) for key, value in points.items() if key[:2] == (subset, vocabulary))
+        style = "-" if vocabulary == "in" else "--"
+        colour = COLOURS["for"] if subset == "base" else COLOURS["cluster-clip"]
+        label = subset + ("" if vocabulary == "in" else ", names held out")
+        axis.plot(*zip(*line, strict=True), style, marker="o", color=colour, label=label)
+    axis.set_xscale("log")
+    ticks = sorted({key[2] for key in points})
+    axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.minorticks_off()
+    axis.set_xlabel("percent of the labels")
+    axis.set_ylabel("mAP@50 r40")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False)
+    axis.set_title(title, fontsize=9)
+    figure.tight_layout()
+    with atomic(path) as temporary:
+        figure.savefig(temporary, dpi=100, metadata={"Software": None})
+    plt.close(figure)
