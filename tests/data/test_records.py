@@ -113,3 +113,31 @@ def test_info_of_another_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "dataset.json").write_text('{"title": "x"}')
     with pytest.raises(ForError, match="written by another version"):
         load_records(tmp_path)
+
+
+def _negatives(*rows: tuple[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["image_id", "category"])
+
+
+def test_negatives_come_back_and_count_in_the_digest(tmp_path: Path) -> None:
+    plain, judged = _records(), _records(negatives=_negatives(("b", "car"), ("a\nü", "dog")))
+    judged.save(tmp_path)
+    loaded = load_records(tmp_path)
+    assert loaded.negatives is not None
+    assert loaded.negatives.to_numpy().tolist() == [["a\nü", "dog"], ["b", "car"]]
+    assert len({plain.info.digest, judged.info.digest, _records(negatives=_negatives()).info.digest}) == 3
+
+
+def test_a_set_without_negatives_has_no_file_of_them_and_leaves_none_behind(tmp_path: Path) -> None:
+    _records(negatives=_negatives(("b", "car"))).save(tmp_path)
+    _records().save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dataset.json", "images.parquet", "objects.parquet"]
+    assert load_records(tmp_path).negatives is None
+
+
+def test_negatives_of_another_run_are_refused(tmp_path: Path) -> None:
+    _records().save(tmp_path)
+    _records(negatives=_negatives(("b", "car"))).save(tmp_path / "other")
+    (tmp_path / "other" / "negatives.parquet").replace(tmp_path / "negatives.parquet")
+    with pytest.raises(ForError, match=r"do not belong to its dataset.json"):
+        load_records(tmp_path)

@@ -8,7 +8,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from for_retrieval.evaluate.metric import average_precision, average_precisions, rank, rare_average_precisions
+from for_retrieval.evaluate.metric import (
+    average_precision,
+    average_precisions,
+    rank,
+    rare_average_precisions,
+    unjudged_last,
+)
 
 
 def ranked(*hits: int, of: int) -> np.ndarray:
@@ -151,3 +157,31 @@ def test_rare_is_the_mean_of_its_draws() -> None:
         keep[np.random.default_rng([7, 0, draw]).permutation(hits)[:10]] = True
         values.append(average_precisions(scores[keep], relevant[keep], 50)[0])
     assert rare_average_precisions(scores, relevant, 50, 10, 5, 7)[0] == pytest.approx(np.mean(values))
+
+
+def test_an_unjudged_image_does_not_count_by_hand() -> None:
+    """Best first: unjudged, hit, miss, unjudged, hit. Judged alone: hit, miss, hit = (1/1 + 2/3) / 2."""
+    scores = np.array([5, 4, 3, 2, 1], np.float32)[:, None]
+    relevant = np.array([False, True, False, False, True])[:, None]
+    judged = np.array([False, True, True, False, True])[:, None]
+    assert average_precisions(scores, relevant, 50)[0] == pytest.approx((1 / 2 + 2 / 5) / 2)
+    assert average_precisions(unjudged_last(scores, judged), relevant, 50)[0] == pytest.approx((1 + 2 / 3) / 2)
+
+
+@given(st.integers(0, 1000), st.integers(1, 60), st.integers(1, 20))
+def test_unjudged_images_are_as_if_removed(seed: int, k: int, rare: int) -> None:
+    """Both metrics give what they give on the judged rows alone, for each query with its own rows."""
+    scores, relevant = random_table(seed, images=60, queries=1)
+    judged = relevant | (np.random.default_rng(seed).random(relevant.shape) < 0.4)
+    assume(relevant.any())
+    rows = judged[:, 0]
+    masked = unjudged_last(scores, judged)
+    alone = average_precisions(scores[rows], relevant[rows], k)
+    assert average_precisions(masked, relevant, k)[0] == pytest.approx(alone[0])
+    alone = rare_average_precisions(scores[rows], relevant[rows], k, rare, 3, 0)
+    assert rare_average_precisions(masked, relevant, k, rare, 3, 0)[0] == pytest.approx(alone[0])
+
+
+def test_where_all_are_judged_the_scores_are_the_same_array() -> None:
+    scores, _ = random_table(0)
+    assert unjudged_last(scores, None) is scores

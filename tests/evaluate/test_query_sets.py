@@ -136,3 +136,32 @@ def test_a_set_without_colours_or_other_words_has_names_only(records: Records) -
 @pytest.mark.parametrize("ids", [[], ["i8"]])
 def test_nothing_to_ask_for_is_no_query_set(records: Records, ids: list[str]) -> None:
     assert query_sets(records, ids, 0.01) == []
+
+
+def test_where_all_images_are_judged_no_table_says_so(sets: dict[str, QuerySet]) -> None:
+    assert all(query_set.judged is None for query_set in sets.values())
+
+
+def test_only_relevant_images_and_listed_negatives_are_judged(records: Records) -> None:
+    """car is on 0 and 1 and listed as absent from 3 and 4; truck is on 2 and absent from 3 (twice); no other is."""
+    listed = [("i3", "car"), ("i4", "car"), ("i3", "truck"), ("i3", "truck"), ("elsewhere", "car")]
+    negatives = pd.DataFrame(listed, columns=["image_id", "category"])
+    judged = Records(records.images, records.objects, records.info, negatives)
+    sets = {query_set.name: query_set for query_set in query_sets(judged, IDS, 0.01)}
+    assert judged_images(sets["names"]) == {
+        "car": [0, 1, 3, 4],
+        "mailbox": [6],
+        "tree": [6, 7],
+        "truck": [2, 3],
+        "dog": [3, 4, 5],
+    }
+    assert judged_images(sets["attributes"])["red car"] == [0, 1, 3, 4]
+    # i4 may show a truck, which is a vehicle; only i3 is known to show neither.
+    assert judged_images(sets["synonyms"])["vehicle"] == [0, 1, 2, 3]
+    assert judged_images(sets["synonyms"])["lorry"] == [2, 3]
+
+
+def judged_images(query_set: QuerySet) -> dict[str, list[int]]:
+    assert query_set.judged is not None
+    columns = zip(query_set.texts, query_set.judged.T, strict=True)
+    return {text: column.nonzero()[0].tolist() for text, column in columns}

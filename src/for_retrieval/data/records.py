@@ -34,6 +34,8 @@ OBJECT_COLUMNS = {
     "attributes": "str",  # a JSON object such as {"colour": "red"}
     "crowd": "bool",  # the box holds many instances
 }
+NEGATIVE_COLUMNS = {"image_id": "str", "category": "str"}  # somebody looked, and the image does not show it
+_NEGATIVES = "negatives.parquet"
 _REMEDY = "run `dvc repro prepare`"
 
 
@@ -44,6 +46,10 @@ class Source:
     images: image_id, path, width, height (px as the annotations say, 0 where they say nothing).
     objects: the columns of OBJECT_COLUMNS, boxes clipped to the image.
     broken: files that are known to be unusable already, as {path, reason}.
+    parts: image_id -> train, val or test, where the format says it; None where it does not.
+    groups: names of kinds of categories, such as ``rare``, and the categories that belong to them.
+    negatives: the columns of NEGATIVE_COLUMNS where not every image was searched for every category, else None.
+    captions: image_id -> what somebody wrote about it.
     """
 
     images: pd.DataFrame
@@ -53,6 +59,10 @@ class Source:
     hypernyms: dict[str, list[str]] = field(default_factory=dict)
     broken: list[dict[str, str]] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
+    parts: dict[str, str] | None = None
+    groups: dict[str, list[str]] = field(default_factory=dict)
+    negatives: pd.DataFrame | None = None
+    captions: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,7 @@ class DatasetInfo:
     root: the image folder as written in params.yaml, usable from the project folder.
     colours: the colour words of attribute queries; empty where objects have no colour.
     broken: images left out, as {path, reason}. dropped: how many of what was left out on purpose.
-    digest: sha256 over both tables; `Records` fills it in.
+    digest: sha256 over the tables; `Records` fills it in.
     """
 
     name: str
@@ -79,17 +89,24 @@ class DatasetInfo:
 
 @dataclass(frozen=True, eq=False)
 class Records:
-    """One prepared set. However it is built, its rows are typed and sorted and its digest is right."""
+    """One prepared set. However it is built, its rows are typed and sorted and its digest is right.
+
+    negatives: None where an image without an object of a category does not show it, as in most sets. Otherwise
+    only a listed image is known not to show it, and those that are neither are not judged (LVIS).
+    """
 
     images: pd.DataFrame
     objects: pd.DataFrame
     info: DatasetInfo
+    negatives: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         images = _normalised(self.images, IMAGE_COLUMNS)
         objects = _normalised(self.objects, OBJECT_COLUMNS)
-        info = dataclasses.replace(self.info, digest=_digest(images, objects))
-        for name, value in (("images", images), ("objects", objects), ("info", info)):
+        negatives = None if self.negatives is None else _normalised(self.negatives, NEGATIVE_COLUMNS)
+        tables = [table for table in (images, objects, negatives) if table is not None]
+        info = dataclasses.replace(self.info, digest=_digest(*tables))
+        for name, value in (("images", images), ("objects", objects), ("negatives", negatives), ("info", info)):
             object.__setattr__(self, name, value)
 
     def paths(self, project: Path) -> list[Path]:
@@ -97,9 +114,16 @@ class Records:
         return [project / self.info.root / path for path in self.images["path"]]
 
     def save(self, folder: Path) -> None:
-        """Write images.parquet, objects.parquet and dataset.json; equal records give equal bytes."""
+        """Write images.parquet, objects.parquet and dataset.json; equal records give equal bytes.
+
+        A fourth file, negatives.parquet, is there only where the records have negatives.
+        """
         _write_table(self.images, folder / "images.parquet")
         _write_table(self.objects, folder / "objects.parquet")
+        if self.negatives is None:
+            (folder / _NEGATIVES).unlink(missing_ok=True)  # of the set that was prepared here before
+        else:
+            _write_table(self.negatives, folder / _NEGATIVES)
         write_json(folder / "dataset.json", dataclasses.asdict(self.info))
 
 
@@ -114,16 +138,35 @@ def load_records(folder: Path) -> Records:
     Raises:
         ForError: a file is missing or damaged, or the files do not belong together.
     """
-    content = read_json(folder / "dataset.json", _REMEDY)
-    try:
-        info = DatasetInfo(**content)
-    except TypeError:
-        raise ForError(f"{folder / 'dataset.json'} was written by another version; {_REMEDY}") from None
-    images, objects = (_read_table(folder / f"{name}.parquet") for name in ("images", "objects"))
-    records = Records(images, objects, info)
+    info = load_info(folder)
+    images, objects = read_tables(folder)
+    negatives = _read_table(folder / _NEGATIVES) if (folder / _NEGATIVES).exists() else None
+    records = Records(images, objects, info, negatives)
     if records.info.digest != info.digest:
         raise ForError(f"the tables in {folder} do not belong to its dataset.json; {_REMEDY}")
     return records
+
+
+def load_info(folder: Path) -> DatasetInfo:
+    """What a prepared set is about.
+
+    Raises:
+        ForError: dataset.json is missing or damaged.
+    """
+    content = read_json(folder / "dataset.json", _REMEDY)
+    try:
+        return DatasetInfo(**content)
+    except TypeError:
+        raise ForError(f"{folder / 'dataset.json'} was written by another version; {_REMEDY}") from None
+
+
+def read_tables(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The tables of images and objects as they are on the disk, for those who check them.
+
+    Raises:
+        ForError: a file is missing or damaged.
+    """
+    return _read_table(folder / "images.parquet"), _read_table(folder / "objects.parquet")
 
 
 def _normalised(frame: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:

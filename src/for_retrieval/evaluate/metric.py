@@ -17,6 +17,15 @@ def rank(scores: Scores) -> NDArray[np.intp]:
     return np.argsort(-np.round(scores.astype(np.float64), 6), kind="stable")
 
 
+def unjudged_last(scores: Scores, judged: Relevant | None) -> Scores:
+    """Scores [images, queries] that leave the images out which nobody judged for a query.
+
+    They go behind every judged image, where they add nothing and push nobody down: each value below is then
+    what it is with them removed. None: all are judged, and the scores stay as they are.
+    """
+    return scores if judged is None else np.where(judged, scores, np.float32(-np.inf))
+
+
 def average_precision(relevant_by_rank: Relevant, k: int) -> float:
     """AP@k of one query (method.md): ``1 / min(n, k) * sum over r <= k of precision@r * rel(r)``.
 

@@ -19,12 +19,14 @@ class QuerySet:
     """Queries with at least one relevant image.
 
     texts: T queries. relevant: [n, T] bool over the images. subsets: name -> the columns that belong to it.
+    judged: [n, T] bool, the images that are known to be right or wrong; None where all are.
     """
 
     name: str
     texts: list[str]
     relevant: NDArray[np.bool_]
     subsets: dict[str, NDArray[np.intp]]
+    judged: NDArray[np.bool_] | None = None
 
 
 def query_sets(records: Records, image_ids: list[str], small: float) -> list[QuerySet]:
@@ -34,7 +36,7 @@ def query_sets(records: Records, image_ids: list[str], small: float) -> list[Que
     largest instance in each relevant image covers less than `small` of the image on the median.
     """
     info = records.info
-    objects = _objects(records, image_ids)
+    objects, negatives = _objects(records, image_ids), _negatives(records, image_ids)
     names = {name: [name] for name in info.base + info.novel}
     synonyms: dict[str, list[str]] = {}
     for table in (info.synonyms, info.hypernyms):
@@ -47,7 +49,7 @@ def query_sets(records: Records, image_ids: list[str], small: float) -> list[Que
         "attributes": [(f"{colour} {name}", colour, [name]) for name in names for colour in info.colours],
         "synonyms": [(text, None, meant) for text, meant in sorted(synonyms.items())],
     }
-    built = (_build(name, rows, objects, len(image_ids), info, small) for name, rows in tables.items())
+    built = (_build(name, rows, objects, negatives, len(image_ids), info, small) for name, rows in tables.items())
     return [query_set for query_set in built if query_set.texts]
 
 
@@ -63,16 +65,34 @@ def _objects(records: Records, image_ids: list[str]) -> pd.DataFrame:
     return objects
 
 
+def _negatives(records: Records, image_ids: list[str]) -> dict[str, NDArray[np.intp]] | None:
+    """Category -> the rows of the images that are known not to show it; None where that needs no saying."""
+    if records.negatives is None:
+        return None
+    rows = pd.Series(pd.Index(image_ids).get_indexer(records.negatives["image_id"]))
+    return {str(name): part.to_numpy() for name, part in rows[rows >= 0].groupby(records.negatives["category"])}
+
+
+def _judged(relevant: NDArray[np.bool_], negatives: dict[str, NDArray[np.intp]], meant: list[str]) -> NDArray[np.bool_]:
+    """[n] bool: the images that show what is meant, and those that are known to show none of it."""
+    count = np.zeros(len(relevant), np.intp)
+    for category in meant:
+        count[np.unique(negatives.get(category, np.empty(0, np.intp)))] += 1
+    judged: NDArray[np.bool_] = relevant | (count == len(meant))
+    return judged
+
+
 def _build(
     name: str,
     rows: list[tuple[str, str | None, list[str]]],
     objects: pd.DataFrame,
+    negatives: dict[str, NDArray[np.intp]] | None,
     count: int,
     info: DatasetInfo,
     small: float,
 ) -> QuerySet:
     by_category = dict(tuple(objects.groupby("category")))
-    texts, columns, members = [], [], {subset: [] for subset in SUBSETS}  # type: ignore[var-annotated]
+    texts, columns, judged, members = [], [], [], {subset: [] for subset in SUBSETS}  # type: ignore[var-annotated]
     for text, colour, meant in rows:
         found = pd.concat([by_category[c] for c in meant if c in by_category] or [objects.iloc[:0]])
         if colour is not None:
@@ -84,6 +104,8 @@ def _build(
         position = len(texts)
         texts.append(text)
         columns.append(column)
+        if negatives is not None:
+            judged.append(_judged(column, negatives, meant))
         members["all"].append(position)
         for subset, categories in (("base", info.base), ("novel", info.novel)):
             if set(meant) <= set(categories):
@@ -92,4 +114,4 @@ def _build(
             members["small"].append(position)
     relevant = np.stack(columns, axis=1) if columns else np.zeros((count, 0), bool)
     subsets = {subset: np.asarray(positions, np.intp) for subset, positions in members.items()}
-    return QuerySet(name, texts, relevant, subsets)
+    return QuerySet(name, texts, relevant, subsets, np.stack(judged, axis=1) if judged else None)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from for_retrieval.data.records import Records
-from for_retrieval.evaluate.metric import average_precisions, rare_average_precisions
+from for_retrieval.evaluate.metric import average_precisions, rare_average_precisions, unjudged_last
 from for_retrieval.evaluate.queries import QuerySet, query_sets
 from for_retrieval.model.encode import chunks, load_split
 from for_retrieval.model.representations import scores
@@ -61,7 +61,7 @@ def rows_of(
     settings, rows, start = params.evaluate, [], 0
     for query_set in sets:
         stop = start + len(query_set.texts)
-        part = values[:, start:stop]
+        part = unjudged_last(values[:, start:stop], query_set.judged)
         plain = average_precisions(part, query_set.relevant, settings.k)
         rare = rare_average_precisions(part, query_set.relevant, settings.k, settings.rare, settings.draws, params.seed)
         for subset, members in query_set.subsets.items():

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from for_retrieval.data.records import Records
-from for_retrieval.evaluate.metric import average_precisions, rare_average_precisions
+from for_retrieval.evaluate.metric import average_precisions, rare_average_precisions, unjudged_last
 from for_retrieval.evaluate.queries import QuerySet, query_sets
 from for_retrieval.evaluate.score import head_scores
 from for_retrieval.model.sum_clip import SumClip
@@ -68,7 +68,8 @@ def by_category(
     head: SumClip, features: Features, queries: QuerySet, texts: Tensor, params: Evaluate, seed: int
 ) -> ByCategory:
     """Measure `head` on the images of `features` [n]; `texts` [T, D] are the embedded queries, on its device."""
-    values, relevant = head_scores(head, features, texts).cpu().numpy(), queries.relevant
+    values = unjudged_last(head_scores(head, features, texts).cpu().numpy(), queries.judged)
+    relevant = queries.relevant
     plain = average_precisions(values, relevant, params.k)
     rare = rare_average_precisions(values, relevant, params.k, params.rare, params.draws, seed)
     counts = [int(count) for count in relevant.sum(0)]
