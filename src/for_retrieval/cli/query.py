@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -21,13 +22,20 @@ def query(
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Find the images that show something."""
+    from for_retrieval.index.live import read_live, unpromoted
     from for_retrieval.query.answer import answer
+    from for_retrieval.query.log import log_query
 
     # One query has no use for a thread pool, and starting one costs more than the query.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    found = answer(project(context).root, text, top_k)
+    here, start = project(context), time.perf_counter()
+    found = answer(here.root, text, top_k)
+    if here.settings.query_log:
+        log_query(here.root / "var" / "queries.jsonl", found, 1000 * (time.perf_counter() - start))
     for warning in found.warnings:
         say(f"note: {warning}")
+    if unpromoted(here.index, read_live(here.index)):
+        say("note: a newer model was built but not promoted; for-cli models promote")
     if as_json:
         typer.echo(found.to_json())
     else:
@@ -44,7 +52,7 @@ def query(
     if gallery or open_page:
         from for_retrieval.query.gallery import write_gallery
 
-        page = gallery or project(context).root / "var" / "gallery.html"
+        page = gallery or here.root / "var" / "gallery.html"
         write_gallery(found, page)
         say(f"gallery: {page}")
         if open_page:

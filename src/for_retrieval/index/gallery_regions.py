@@ -1,28 +1,31 @@
-"""The gallery as regions: what the stage `index` feeds into an engine."""
+"""The gallery as regions: what is fed into an engine."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import inspect
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import torch
 
 from for_retrieval.data.records import Records
 from for_retrieval.errors import ForError
 from for_retrieval.index.regions import ImageRegions
+from for_retrieval.index.table import ImageRow
+from for_retrieval.model import boxes, sum_clip
 from for_retrieval.model.boxes import attention_boxes
 from for_retrieval.model.encode import store_for
 from for_retrieval.model.sum_clip import SumClip, summarise
 from for_retrieval.model.tower import Tower
 
 BATCH = 256
+MAKERS: tuple[ModuleType, ...] = (sum_clip, boxes)
 
 
-@torch.inference_mode()
-def gallery_regions(
-    records: Records, tower: Tower, head: SumClip, splits: list[str], cache: Path, device: torch.device
-) -> Iterator[ImageRegions]:
-    """The regions of every image in `splits`, by image id.
+def gallery_rows(records: Records, splits: Sequence[str]) -> list[ImageRow]:
+    """The images of `splits`, by image id.
 
     Raises:
         ForError: the splits hold no images.
@@ -33,19 +36,38 @@ def gallery_regions(
             f"the splits {', '.join(splits)} of {records.info.name} hold no images to search; "
             "set index.gallery in params.yaml"
         )
+    columns = list(ImageRow.__dataclass_fields__)
+    return [ImageRow(*values) for values in images[columns].itertuples(index=False, name=None)]
+
+
+def recipe() -> str:
+    """Twelve digits that change with the code that makes regions of features; the model's id does not tell that."""
+    text = "".join(inspect.getsource(module) for module in MAKERS)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@torch.inference_mode()
+def gallery_regions(
+    rows: Sequence[ImageRow], tower: Tower, head: SumClip, cache: Path, device: torch.device
+) -> Iterator[ImageRegions]:
+    """The regions of every image in `rows`, in their order.
+
+    Raises:
+        ForError: an image has no features yet.
+    """
     store = store_for(tower, cache)
-    for start in range(0, len(images), BATCH):
-        rows = images.iloc[start : start + BATCH]
-        summary = summarise(head, store.load(rows["hash"].tolist()).to(device))
+    for start in range(0, len(rows), BATCH):
+        batch = rows[start : start + BATCH]
+        summary = summarise(head, store.load([row.hash for row in batch]).to(device))
         regions, attention = summary.regions.cpu().numpy(), summary.attention.cpu().numpy()
-        for k, image in enumerate(rows.itertuples(index=False)):
+        for k, row in enumerate(batch):
             yield ImageRegions(
-                image_id=image.image_id,
-                path=image.path,
-                hash=image.hash,
-                split=image.split,
-                width=image.width,
-                height=image.height,
+                image_id=row.image_id,
+                path=row.path,
+                hash=row.hash,
+                split=row.split,
+                width=row.width,
+                height=row.height,
                 embeddings=regions[k],
-                boxes=attention_boxes(attention[k], tower.grid, image.width, image.height),
+                boxes=attention_boxes(attention[k], tower.grid, row.width, row.height),
             )

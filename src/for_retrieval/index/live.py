@@ -98,6 +98,12 @@ def candidate(folder: Path) -> str | None:
     return found.generation if found else None
 
 
+def unpromoted(folder: Path, live: Live) -> bool:
+    """Whether the stage built a model that has never served since."""
+    found = read_candidate(folder)
+    return found is not None and all(found.model != entry.model for entry in (live.live, *live.previous))
+
+
 def go_live(folder: Path, generation: str, version: int | None, keep: int) -> Served:
     """Serve `generation` from now on, as model `version`, and prune all but `keep` generations.
 

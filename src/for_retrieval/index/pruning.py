@@ -34,15 +34,20 @@ def put_aside(generation: Path) -> None:
 def clear_leftovers(folder: Path) -> None:
     """Remove what killed builds and moves left; for those who hold both locks."""
     for leftover in folder.glob(f"{TEMPORARY}*"):
-        note = leftover / COLLECTION
-        if note.exists() and not _in_use(folder, name := note.read_text(encoding="utf-8")):
-            from for_retrieval.index.server import remove_collection
-
-            remove_collection(folder, name)
-        shutil.rmtree(leftover)
+        if _note_settled(folder, leftover / COLLECTION):
+            shutil.rmtree(leftover)
     for pattern in OF_POINTERS:
         for leftover in folder.glob(pattern):
             leftover.unlink()
+
+
+def _note_settled(folder: Path, note: Path) -> bool:
+    """Whether what a killed build has on a server is gone; if not, its note stays for the next time."""
+    if not note.exists() or _in_use(folder, name := note.read_text(encoding="utf-8")):
+        return True
+    from for_retrieval.index.server import remove_collection
+
+    return remove_collection(folder, name)
 
 
 def _in_use(folder: Path, collection: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from for_retrieval.errors import ForError
 
 Floats = npt.NDArray[np.float32]
 
+NAMESPACE = uuid.UUID("6f1ad6a1-3c86-5d6d-9a4e-3f0d6f0c7b55")  # of point ids; changing it changes all of them
 NORM_TOLERANCE = 1e-3  # half-precision towers leave norms this far from 1
 
 
@@ -35,6 +37,19 @@ class ImageRegions:
     boxes: Floats
 
 
+@dataclass(frozen=True, eq=False)
+class Point:
+    """One region as an engine stores it: a vector [D], a box [x, y, w, h] in pixels, and whose it is."""
+
+    image_id: str
+    path: str
+    hash: str
+    split: str
+    number: int  # of the region within its image
+    box: list[float]
+    vector: list[float]
+
+
 @dataclass(frozen=True)
 class Region:
     """One found region: which image, where in it (x, y, w, h in pixels), and its cosine to the query."""
@@ -44,6 +59,51 @@ class Region:
     box: tuple[float, float, float, float]
     score: float
     number: int  # of the region within its image
+
+
+def points_of(image: ImageRegions) -> list[Point]:
+    """An image's regions, one by one."""
+    rows = zip(image.embeddings.tolist(), image.boxes.tolist(), strict=True)
+    return [
+        Point(image.image_id, image.path, image.hash, image.split, number, box, vector)
+        for number, (vector, box) in enumerate(rows)
+    ]
+
+
+def point_id(image_id: str, number: int) -> uuid.UUID:
+    """The id of region `number` of an image: the same in every build and on every engine."""
+    return uuid.uuid5(NAMESPACE, f"{image_id}/{number}")
+
+
+def payload_of(point: Point) -> dict[str, object]:
+    """What is stored beside the vector."""
+    return {
+        "image_id": point.image_id,
+        "path": point.path,
+        "hash": point.hash,
+        "split": point.split,
+        "region": point.number,
+        "box": point.box,
+    }
+
+
+def point_from(payload: dict[str, Any], vector: list[float]) -> Point:
+    """The inverse of `payload_of`."""
+    return Point(
+        image_id=payload["image_id"],
+        path=payload["path"],
+        hash=payload["hash"],
+        split=payload["split"],
+        number=payload["region"],
+        box=payload["box"],
+        vector=vector,
+    )
+
+
+def region_from(payload: dict[str, Any], score: float) -> Region:
+    """A found region from what is stored beside its vector."""
+    x, y, w, h = payload["box"]
+    return Region(payload["image_id"], payload["path"], (x, y, w, h), score, payload["region"])
 
 
 def check_regions(batch: Sequence[ImageRegions], dim: int) -> None:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from for_retrieval.errors import ForError
-from for_retrieval.index.edge import EdgeEngine
 from for_retrieval.index.engine import Engine
-from for_retrieval.index.generations import current
-from for_retrieval.index.manifest import REMEDY, Manifest, check_files
+from for_retrieval.index.engines import open_engine
+from for_retrieval.index.live import Served, read_live
+from for_retrieval.index.manifest import NAME as MANIFEST
+from for_retrieval.index.manifest import REMEDY, Manifest, check_files, read_manifest
 from for_retrieval.index.regions import Floats, Region
 
 DECIMALS = 6  # scores that agree to here are ties: float32 sums differ beyond
 REGIONS_PER_IMAGE = 4  # first guess of how many top regions share an image
+PATIENCE = 100  # times that the pointer may move while one query opens what it names
+
+T = TypeVar("T")
 
 
 def search_images(engine: Engine, vector: Floats, top_k: int, n_points: int) -> list[Region]:
@@ -45,11 +52,11 @@ def _best_of_each_image(regions: list[Region]) -> list[Region]:
 
 
 class Index:
-    """An open index. Use it in a `with` block."""
+    """An open generation. Use it in a `with` block."""
 
     def __init__(self, engine: Engine, manifest: Manifest) -> None:
         self.manifest = manifest
-        self._engine = engine
+        self.engine = engine
 
     def search(self, vector: Floats, top_k: int) -> list[Region]:
         """The `top_k` best images for `vector` [D], as search_images returns them.
@@ -57,11 +64,11 @@ class Index:
         Raises:
             ForError: `vector` does not fit the index.
         """
-        return search_images(self._engine, vector, top_k, self.manifest.n_points)
+        return search_images(self.engine, vector, top_k, self.manifest.n_points)
 
     def close(self) -> None:
         """Let go of the files."""
-        self._engine.close()
+        self.engine.close()
 
     def __enter__(self) -> Index:
         return self
@@ -72,25 +79,59 @@ class Index:
         self.close()
 
 
-def open_index(folder: Path, expected_model: str | None = None) -> Index:
-    """Open the live index at `folder` for search; takes no lock.
-
-    expected_model: the id of the bundle that embeds the queries; None accepts any.
+def open_generation(generation: Path) -> Index:
+    """Open a generation for search; takes no lock.
 
     Raises:
-        ForError: nothing is indexed, the index belongs to another model, or files are missing or truncated.
+        ForError: files are missing, truncated or changed, or its server does not answer.
     """
-    generation = current(folder)
-    manifest = generation.manifest
-    if expected_model is not None and manifest.model != expected_model:
-        raise ForError(
-            f"the index in {folder} was built by model {manifest.model!r}, "
-            f"but the bundle holds model {expected_model!r}; run `for-cli index`"
-        )
-    check_files(generation.folder, manifest, thorough=False)
-    engine = EdgeEngine.open(generation.folder, manifest.dim)
-    if (found := engine.count()) != manifest.n_points:
-        engine.close()
-        expected = f"{found} regions instead of {manifest.n_points}"
-        raise ForError(f"the index is damaged: {generation.folder} holds {expected}; {REMEDY}")
-    return Index(engine, manifest)
+    manifest = read_manifest(generation)
+    check_files(generation, manifest)
+    return Index(open_engine(generation, manifest), manifest)
+
+
+def open_live(folder: Path, opener: Callable[[Served], T]) -> tuple[Served, T]:
+    """What `opener` makes of the live generation.
+
+    Readers take no lock, so the generation may be pruned between reading the pointer and opening it. Then the
+    pointer says something else by now, and that is opened instead.
+
+    Raises:
+        ForError: nothing is live, or `opener` fails although the pointer still says the same.
+    """
+    live = read_live(folder).live
+    for _ in range(PATIENCE):
+        try:
+            return live, opener(live)
+        except (ForError, OSError):
+            now = read_live(folder).live
+            if now == live:
+                raise
+            live = now
+    raise ForError(f"the index in {folder} changed {PATIENCE} times while it was opened; ask again")
+
+
+def open_index(folder: Path) -> Index:
+    """Open the live index at `folder` for search; takes no lock.
+
+    Raises:
+        ForError: nothing is live, or files are missing, truncated or changed.
+    """
+    return open_live(folder, lambda live: open_served(folder, live))[1]
+
+
+def open_served(folder: Path, live: Served) -> Index:
+    """Open the generation that an entry of the pointer names.
+
+    Raises:
+        ForError: as open_generation, or its manifest is not the one that went live.
+    """
+    generation = folder / live.generation
+    path = generation / MANIFEST
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        raise ForError(f"the index is damaged: {path} is missing; {REMEDY}") from None
+    if found != live.manifest:
+        raise ForError(f"the index is damaged: {path} is not the file that was written; {REMEDY}")
+    return open_generation(generation)

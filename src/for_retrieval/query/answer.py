@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from for_retrieval.errors import UsageError
+from for_retrieval.errors import ForError, UsageError
 from for_retrieval.query.parse import language_warning, parse_query
 
 if TYPE_CHECKING:
+    from for_retrieval.index.live import Served
     from for_retrieval.index.regions import Region
 
-BUNDLE = Path("models/bundle")
 INDEX = Path("data/index")
 
 
@@ -33,47 +33,70 @@ class Result:
 
 @dataclass(frozen=True)
 class Answer:
-    """All results of a query, best first. root: the project folder, which results' paths are relative to."""
+    """All results of a query, best first, and what answered it.
+
+    model, generation: model and index, always of one pair. version: of the model in MLflow; None: never promoted.
+    root: the project folder, which results' paths are relative to.
+    """
 
     query: str
     model: str
+    generation: str
+    version: int | None
     results: list[Result]
     warnings: list[str]
     root: Path
 
     def to_json(self) -> str:
-        """The query, the model and the results as JSON text."""
-        results = [asdict(result) for result in self.results]
-        value = {"query": self.query, "model": self.model, "results": results}
+        """The query, what answered it, and the results, as JSON text."""
+        value = {
+            "query": self.query,
+            "model": self.model,
+            "generation": self.generation,
+            "version": self.version,
+            "results": [asdict(result) for result in self.results],
+        }
         return json.dumps(value, indent=1, ensure_ascii=False)
 
 
-def answer(
-    project_root: Path, query: str, top_k: int, *, bundle: Path | None = None, index: Path | None = None
-) -> Answer:
-    """Find the `top_k` images that show what `query` names.
+def answer(project_root: Path, query: str, top_k: int, *, index: Path | None = None) -> Answer:
+    """Find the `top_k` images that show what `query` names, with the model and index that are live.
 
-    bundle, index: folders other than the project's own.
+    index: a folder other than the project's own.
 
     Raises:
         UsageError: the query or `top_k` makes no sense.
-        ForError: nothing is exported or indexed, files are damaged, or bundle and index are of two models.
+        ForError: nothing is live, files are damaged, or the index is on a server that does not answer.
     """
     text = parse_query(query)
     if top_k <= 0:
         raise UsageError(f"the number of results must be at least 1, not {top_k} (--top-k)")
     # Imported only now: a query that makes no sense is answered without loading numpy and the engines.
-    from for_retrieval.index.search import open_index
-    from for_retrieval.query.text import TextTower
+    from for_retrieval.index.search import open_live
 
-    tower = TextTower(bundle or project_root / BUNDLE)
-    model = tower.bundle.model
-    with open_index(index or project_root / INDEX, expected_model=model) as opened:
-        regions = opened.search(tower.embed(text), top_k)
-        image_root = opened.manifest.image_root
+    folder = index or project_root / INDEX
+    # The search too: a generation on a server can be pruned between opening it and searching it.
+    live, (regions, image_root) = open_live(folder, lambda live: _found(folder, live, text, top_k))
     results = [_result(rank, region, image_root) for rank, region in enumerate(regions, 1)]
     warning = language_warning(text)
-    return Answer(text, model, results, [warning] if warning else [], project_root)
+    warnings = [warning] if warning else []
+    return Answer(text, live.model, live.generation, live.version, results, warnings, project_root)
+
+
+def _found(folder: Path, live: Served, text: str, top_k: int) -> tuple[list[Region], str]:
+    """The best regions of one generation, asked with its own text tower, and its image root."""
+    from for_retrieval.index.live import bundle_of
+    from for_retrieval.index.search import open_served
+    from for_retrieval.query.text import TextTower
+
+    tower = TextTower(bundle_of(folder, live.generation))
+    if tower.bundle.model != live.model:
+        raise ForError(
+            f"the index is damaged: {live.generation} is of model {live.model!r}, but its bundle holds "
+            f"{tower.bundle.model!r}; run `for-cli index` to rebuild it"
+        )
+    with open_served(folder, live) as index:
+        return index.search(tower.embed(text), top_k), index.manifest.image_root
 
 
 def _result(rank: int, region: Region, image_root: str) -> Result:

@@ -1,4 +1,4 @@
-"""The serving bundle: what `dvc repro export` leaves for queries."""
+"""The bundle of a generation: what `dvc repro export` left for queries, as it was when the index was built."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from for_retrieval.errors import ForError
 from for_retrieval.files import read_json
 
-REMEDY = "run `dvc repro export`"
+REMEDY = "run `for-cli index` to rebuild it"
 
 
 @dataclass(frozen=True)
