@@ -73,10 +73,10 @@ def connected(project: Project, dataset: str) -> Iterator[Connection]:
 
 
 @contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """Keep others on this machine from writing what must be there once; the kernel lets go when we die."""
+def only_one(folder: Path, name: str = "write") -> Iterator[None]:
+    """Keep others on this machine from doing `name` at the same time; the kernel lets go when we die."""
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = os.open(folder / f".{name}.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
