@@ -45,6 +45,8 @@ TINY: dict[str, Any] = {
         "held-out-100": {"fraction": 100, "vocabulary": "held_out", "seeds": [0]},
     },
     "index": {"run": "in-10", "gallery": ["test"]},
+    # What so few images teach: enough to tell a whole answer from none.
+    "promote.canary": {"queries": None, "top_k": 10, "precision": 0.1},
 }
 
 WriteParams = Callable[..., Path]

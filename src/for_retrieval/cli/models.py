@@ -66,7 +66,7 @@ def models_register(context: typer.Context, as_json: AsJson = False) -> None:
     reconcile(here)
     done = register(here)
     if as_json:
-        _print(asdict(done))
+        return _print(asdict(done))
     say(f"version {done.version} of {done.name} {'registered' if done.created else 'was registered already'}")
 
 
@@ -88,8 +88,9 @@ def models_promote(
     decision = promote(project(context), version, force)
     if as_json:
         _print(decision.to_json())
-    for line in verdict(decision):
-        say(line)
+    else:
+        for line in verdict(decision):
+            say(line)
     if not decision.promoted:
         raise typer.Exit(1)
 
@@ -101,7 +102,7 @@ def models_rollback(context: typer.Context, as_json: AsJson = False) -> None:
 
     served = rollback(project(context))
     if as_json:
-        _print(asdict(served))
+        return _print(asdict(served))
     say(f"version {served.version} serves again, from {served.generation}")
 
 

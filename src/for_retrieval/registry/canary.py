@@ -79,7 +79,7 @@ def ask(
 
 
 def judge(query: str, answered: list[str], label: Label | None, rules: Canary) -> Asked:
-    """Whether the images of an answer, best first, are those that the labels call right; unjudged ones are passed over."""
+    """Whether an answer, best first, is what the labels call right; images that nobody judged are passed over."""
     if label is None:
         return Asked(query, None, None, bool(answered))
     first = [image for image in answered if label.judged is None or image in label.judged][: rules.top_k]

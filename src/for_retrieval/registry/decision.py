@@ -34,7 +34,7 @@ class Decision:
         return {
             "decision": outcome,
             "decision_time": time,
-            "decision_reasons": "\n".join(self.reasons),
+            "decision_reasons": "\n".join(" ".join(reason.split()) for reason in self.reasons),
             "forced": str(self.forced).lower(),
             "generation": self.generation,
             "compared_with": str(self.champion) if self.champion is not None else "none",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -42,13 +43,20 @@ def listing(registry: Registry, serving: int | None) -> list[dict[str, Any]]:
 
 def table(rows: Iterable[dict[str, Any]], name: str) -> Table:
     """The list for people."""
-    out = Table(title=f"versions of {name}", title_justify="left", caption="base, novel: mAP@50 r40, validation")
-    for column in ("version", "alias", "model", "made", "base", "novel", "decision", "serves"):
-        out.add_column(column, justify="right" if column in ("version", "base", "novel") else "left")
+    out = Table(
+        title=f"versions of {name}; base and novel: mAP@50 r40, validation",
+        title_justify="left",
+        box=box.SIMPLE,
+        padding=(0, 1),
+        pad_edge=False,
+    )
+    for column in ("version", "alias", "model", "made (UTC)", "base", "novel", "decision"):
+        number = column in ("version", "base", "novel")
+        out.add_column(column, justify="right" if number else "left", no_wrap=True)
     for row in rows:
         scores = [f"{row['metrics'][key]:.2f}" if key in row["metrics"] else "" for key in HEADLINES.values()]
-        cells = [str(row["version"]), ", ".join(row["aliases"]), row["model"], row["created"][:16].replace("T", " ")]
-        out.add_row(*(Text(cell) for cell in (*cells, *scores, row["decision"], "yes" if row["serves"] else "")))
+        cells = [str(row["version"]), ", ".join(row["aliases"]), row["model"], row["created"][5:16].replace("T", " ")]
+        out.add_row(*(Text(cell) for cell in (*cells, *scores, row["decision"])))
     return out
 
 
@@ -70,7 +78,7 @@ def page(row: dict[str, Any], params: dict[str, str]) -> RenderableType:
     }
     for key, value in shown.items():
         facts.add_row(key, Text(value))
-    scores = Table(title="validation", title_justify="left")
+    scores = Table(title="validation", title_justify="left", box=box.SIMPLE)
     for column in ("subset", "mAP@50", "mAP@50 r40"):
         scores.add_column(column, justify="left" if column == "subset" else "right")
     for subset in dict.fromkeys(key.split("/")[1] for key in row["metrics"] if key.startswith("val/")):
@@ -96,7 +104,7 @@ def difference(registry: Registry, first: Version, second: Version) -> dict[str,
 def difference_table(found: dict[str, Any]) -> Table:
     """The same for people."""
     first, second = found["versions"]
-    out = Table(title=f"from version {first} to version {second}", title_justify="left")
+    out = Table(title=f"from version {first} to version {second}", title_justify="left", box=box.SIMPLE)
     for column in ("", "what", f"version {first}", f"version {second}", "change"):
         out.add_column(column, justify="right" if column == "change" else "left")
     for kind in ("dataset", "params", "metrics"):

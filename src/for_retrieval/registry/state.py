@@ -30,6 +30,11 @@ def release_path(project: Project) -> Path:
     return project.data / "release.json"
 
 
+def frozen_path(project: Project, dataset: str) -> Path:
+    """The list of validation images that champions of a dataset are measured on."""
+    return project.index / "validation" / f"{dataset}.json"
+
+
 def lock_of(project: Project) -> str:
     """The sha256 of dvc.lock.
 

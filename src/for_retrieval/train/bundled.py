@@ -29,8 +29,10 @@ class Bundled:
     settings: Model
 
 
-def load_bundled(folder: Path, device: torch.device, root: Path) -> Bundled:
+def load_bundled(folder: Path, device: torch.device, root: Path, like: Bundled | None = None) -> Bundled:
     """Rebuild what the bundle in `folder` was exported from; `root` is the folder of params.yaml.
+
+    like: a model whose tower is taken where it is the same one, since loading it takes seconds.
 
     Raises:
         ForError: the bundle is damaged or of an earlier version, or the tower's weights are gone or have changed.
@@ -43,7 +45,7 @@ def load_bundled(folder: Path, device: torch.device, root: Path) -> Bundled:
         sizes = Head.model_validate({k: v for k, v in values["head"].items() if k != "sha256"})
     except (KeyError, TypeError, AttributeError, ValueError):  # pydantic's is a ValueError
         raise ForError(f"{path} is damaged or was written by an earlier version of for-cli; {_REMEDY}") from None
-    tower = load_tower(settings, device, root)
+    tower = like.tower if like and like.tower.id == tower_id else load_tower(settings, device, root)
     if tower.id != tower_id:
         raise ForError(
             f"the tower of model {model} cannot be rebuilt: {settings.name} ({settings.pretrained}) is now "
