@@ -42,6 +42,7 @@ HOMES = {
     "timm": ["model/", "pretrain/"],
     "qdrant_edge": ["index/"],
     "onnxruntime": ["query/"],
+    "great_expectations": ["data/validate.py"],
     "matplotlib": ["evaluate/plots.py", "pretrain/"],
     "mlflow": ["tracking/", "registry/"],
     "torch": ["model/", "train/", "evaluate/score.py", "index/gallery_regions.py", "pretrain/", "stages.py"],

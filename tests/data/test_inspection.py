@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from for_retrieval.data import inspection
+from for_retrieval.data import workers
 from for_retrieval.data.images import BrokenImage, ImageFacts
 from for_retrieval.data.inspection import inspect_all
 
@@ -28,7 +28,7 @@ def test_processes_give_the_same_as_one(tmp_path: Path, monkeypatch: pytest.Monk
         paths.append(tmp_path / f"{number}.png")
         Image.new("RGB", (8 + number, 9), (number, 0, 0)).save(paths[-1])
     paths[7].write_bytes(b"")
-    monkeypatch.setattr(inspection, "_POOL_FROM", 2)
+    monkeypatch.setattr(workers, "_POOL_FROM", 2)
     pooled = inspect_all(paths, 2, 1000, 8)
     alone = inspect_all(paths, 1, 1000, 8)
     assert [str(result) for result in pooled] == [str(result) for result in alone]

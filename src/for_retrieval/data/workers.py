@@ -1,10 +1,63 @@
-"""Worker processes that do not outlive the one that started them."""
+"""Many small jobs in worker processes that do not outlive the one that started them."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+from rich.text import Text
+
+from for_retrieval.errors import ForError
+
+_POOL_FROM = 64  # images; for fewer, starting processes takes longer than reading
+_CHUNK = 16  # images that a process takes at a time
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.0f} images/s" if task.speed else "")
+
+
+def for_images(work: Callable[[Item], Result], items: Sequence[Item], processes: int) -> Iterator[Result]:
+    """`work` on each item, an image or what stands for one, in `processes` processes; results in their order.
+
+    A progress bar shows on stderr where that is a terminal.
+
+    Raises:
+        ForError: a process died, which mostly means that memory ran out.
+    """
+    console = Console(stderr=True)
+    columns = ("reading", BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        yield from progress.track(_results(work, items, processes), total=len(items))
+
+
+def _results(work: Callable[[Item], Result], items: Sequence[Item], processes: int) -> Iterator[Result]:
+    if processes < 2 or len(items) < _POOL_FROM:
+        yield from map(work, items)
+        return
+    # spawn: a fork of a process that runs threads (torch, rich) can hang.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=end_with_parent)
+    try:
+        yield from pool.map(work, items, chunksize=_CHUNK)
+    except BrokenProcessPool:
+        raise ForError(
+            f"a process died while reading {len(items)} images, which mostly means that memory ran out; "
+            "run again with FOR_WORKERS=1 or a lower data.max_pixels"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def end_with_parent() -> None:

@@ -22,7 +22,12 @@ class Checks(Section):
 
     min_images: Count
     min_labelled: Count
+    max_imbalance: Share
+    max_duplicates: Share
     max_near_duplicates: Share
+    max_near_leakage: Share
+    near_duplicate_bits: Annotated[int, Field(ge=0, le=16)]  # beyond it unrelated pictures meet by chance
+    box_slack: Weight
     drift: Drift
 
 

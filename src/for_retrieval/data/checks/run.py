@@ -1,0 +1,71 @@
+"""The stage `validate`: look at the files, build the tables, check them, write what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from for_retrieval.data.checks.pages import write_pages
+from for_retrieval.data.checks.suite import full_suite, stored_suite
+from for_retrieval.data.checks.tables import Tables, check_tables
+from for_retrieval.data.checks.verdict import Verdict
+from for_retrieval.data.fractions import load_fraction
+from for_retrieval.data.looks import look_at_all
+from for_retrieval.data.profile import Profile, drift, profile
+from for_retrieval.data.records import load_info, load_records, read_tables
+from for_retrieval.files import write_json
+from for_retrieval.project import Project
+
+REPORT = "validation.json"  # in reports/
+PROFILE = "profile.json"  # in data/validation/, beside the pages
+INDEX = "index.html"
+
+
+def check_data(project: Project, accepted: Profile | None) -> Verdict:
+    """Check the prepared set and its fractions, and write report, profile and pages, whatever was found.
+
+    `accepted` is the profile of the set that drift is measured against. If the stored tables do not have the
+    columns they should, only that is checked, since nothing else can be.
+
+    Raises:
+        ForError: nothing is prepared, a fraction is missing, or Great Expectations lost a check.
+    """
+    from for_retrieval.data.validate import run_suite  # seconds to import: not before the files have been read
+
+    info = load_info(project.prepared)
+    stored: Tables = dict(zip(("images.parquet", "objects.parquet"), read_tables(project.prepared), strict=True))
+    outcomes, pages = run_suite(stored, stored_suite(stored))
+    verdict = Verdict(info.name, info.digest, outcomes)
+    now: Profile | None = None
+    if not verdict.failures:
+        params, records = project.params, load_records(project.prepared)
+        fractions = {p: load_fraction(project.data / "fractions", p) for p in params.fractions.percent}
+        looks = look_at_all(
+            records.paths(project.root),
+            records.images["hash"].tolist(),
+            project.cache,
+            project.settings.processes,
+            params.data.max_pixels,
+            params.data.min_side,
+        )
+        now = profile(records, looks)
+        moved = drift(now, accepted)
+        tables = check_tables(records, looks, fractions, params.index.gallery, params.checks, moved)
+        more, more_pages = run_suite(tables, full_suite(params, records.info, tables))
+        against = str(accepted.get("digest")) if accepted and moved is not None else None
+        verdict, pages = Verdict(info.name, info.digest, outcomes + more, against), pages | more_pages
+    _write(project, verdict, now, pages)
+    return verdict
+
+
+def page_of(project: Project) -> Path:
+    """The page to begin with, relative to the project."""
+    return (project.data / "validation" / INDEX).relative_to(project.root)
+
+
+def _write(project: Project, verdict: Verdict, now: Profile | None, pages: Mapping[str, str]) -> None:
+    folder = project.data / "validation"
+    if now is not None:
+        write_json(folder / PROFILE, now)
+    write_pages(folder, verdict, now, pages)
+    write_json(project.reports / REPORT, verdict.to_json())
