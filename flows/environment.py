@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shlex
 import sys
+import tempfile
 import urllib.request
 from pathlib import Path
 
@@ -23,6 +25,7 @@ QUIET = {
 }
 PATIENCE = 3.0  # seconds that a server has to say that it is well
 HOST = "127.0.0.1"
+SPARE = 1_000_000  # bytes that a run needs at least for its states and logs
 
 
 def project_root() -> Path:
@@ -43,7 +46,7 @@ def variables(root: Path) -> dict[str, str]:
 
 
 def prepare() -> None:
-    """Set the variables, and let child processes find the programs beside this Python."""
+    """Set the variables, let child processes find the programs beside this Python, and shorten the log."""
     for name, value in variables(project_root()).items():
         os.environ.setdefault(name, value)
     with contextlib.suppress(OSError):  # told by check_server, as a sentence
@@ -52,6 +55,16 @@ def prepare() -> None:
     path = os.environ.get("PATH", "")
     if programs not in path.split(os.pathsep):
         os.environ["PATH"] = f"{programs}{os.pathsep}{path}"
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).addFilter(without_traceback)
+
+
+def without_traceback(record: logging.LogRecord) -> bool:
+    """Cut the traceback off an error that has a sentence for the user, and off a timeout; all others keep theirs."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, (ForError, TimeoutError)):
+        record.msg, record.args, record.exc_info = "%s", (str(error),), None
+    return True
 
 
 def healthy(address: str, patience: float = PATIENCE) -> bool:
@@ -71,8 +84,15 @@ def check_server() -> None:
         ForError: PREFECT_API_URL is set and nobody answers there, or PREFECT_HOME cannot be written.
     """
     home = Path(os.environ["PREFECT_HOME"])
-    if not os.access(home, os.W_OK):
-        raise ForError(f"{home} cannot be written; Prefect keeps its database there (PREFECT_HOME names another place)")
+    try:  # with a database that cannot be written, Prefect's own server would start again and again for minutes
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home) as file:
+            file.write(bytes(SPARE))
+    except OSError as error:
+        raise ForError(
+            f"{home} cannot be written ({error.strerror}); make room for Prefect's database there, "
+            "or let PREFECT_HOME name another folder"
+        ) from None
     address = os.environ.get("PREFECT_API_URL")
     if address and not healthy(f"{address.rstrip('/')}/health"):
         raise ForError(

@@ -1,0 +1,136 @@
+"""The hourly look at data and queries: ``python -m flows.monitor``. It changes nothing, and so needs no lock."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.deployments import run_deployment
+from prefect.states import Completed
+
+from flows import dvc
+from flows.command import run
+from flows.queries import Asked, read_queries
+from flows.steps import HOUR
+from for_retrieval.data.profile import drift
+from for_retrieval.files import read_json
+from for_retrieval.index.live import bundle_of, read_live
+from for_retrieval.params import Params
+from for_retrieval.project import Project
+from for_retrieval.settings import find_root
+
+DEPLOYMENT = "retrain/weekly"
+
+
+@task(name="look at the data", cache_policy=NO_CACHE, timeout_seconds=HOUR)
+def look_at_data() -> dict[str, float] | None:
+    """How far the set of the last `validate` is from the one that the live model was built from.
+
+    None where they cannot be compared: nothing was accepted, or sets of two names.
+    """
+    project = Project(find_root())
+    if "prepare" in dvc.stale(project.root):
+        get_run_logger().info("the data has changed since it was prepared; the next refresh takes it up")
+    now = read_json(project.data / "validation" / "profile.json", "run `dvc repro validate`")
+    accepted = bundle_of(project.index, read_live(project.index).live.generation) / "profile.json"
+    return drift(now, read_json(accepted)) if accepted.exists() else None
+
+
+@task(name="look at the queries", cache_policy=NO_CACHE, timeout_seconds=HOUR)
+def look_at_queries() -> Asked:
+    """What the last seven days of var/queries.jsonl say."""
+    project = Project(find_root())
+    return read_queries(project.root / "var" / "queries.jsonl", project.params.monitor.weak_score)
+
+
+@flow(name="monitor")
+def monitor() -> State[Any]:
+    """Warn when the data has drifted from what the model was trained on, or when queries find little."""
+    project = Project(find_root())
+    distances, asked = look_at_data(), look_at_queries()
+    drifted = drift_warnings(distances, project.params)
+    warnings = [*drifted, *query_warnings(asked, project.params)]
+    create_markdown_artifact(page(distances, asked, warnings, project.params), key="monitor", description="the monitor")
+    for warning in warnings:
+        get_run_logger().warning(warning)
+    sentence = "; ".join(warnings) or f"nothing to act on: no drift, {asked.count} queries in seven days"
+    if drifted and project.params.monitor.retrain:
+        sentence += f"; {start_retrain(project)}"
+    return Completed(name="Warned" if warnings else "Quiet", message=sentence, data=sentence)
+
+
+def drift_warnings(distances: dict[str, float] | None, params: Params) -> list[str]:
+    """A sentence for each distance beyond its bound in checks.drift."""
+    bounds = params.checks.drift.model_dump()
+    beyond = {name: value for name, value in (distances or {}).items() if value > bounds[name]}
+    return [
+        f"the data has drifted in {name.replace('_', ' ')}: {value:g}, more than {bounds[name]:g}"
+        for name, value in beyond.items()
+    ]
+
+
+def query_warnings(asked: Asked, params: Params) -> list[str]:
+    """At most one sentence: too many queries found nothing that fits."""
+    rules = params.monitor
+    if asked.count < rules.min_queries or asked.weak / asked.count <= rules.weak_share:
+        return []
+    return [
+        f"{asked.weak} of {asked.count} queries found nothing that fits (best score below {rules.weak_score:g}), "
+        f"more than {rules.weak_share:.0%}"
+    ]
+
+
+def start_retrain(project: Project) -> str:
+    """Ask the server for a retrain, once for each state of the data; or say what to run where there is none."""
+    # Without a deployment, or with a server that lives as long as this flow, nobody would ever run it.
+    if not os.environ.get("PREFECT_API_URL"):
+        return "run `python -m flows.retrain`"
+    digest = read_json(project.data / "validation" / "profile.json")["digest"]
+    begun = run_deployment(DEPLOYMENT, timeout=0, idempotency_key=f"drift-{digest}", as_subflow=False)
+    assert isinstance(begun, FlowRun)  # a coroutine only where a loop runs
+    return f"retrain was started ({begun.name})"
+
+
+def page(distances: dict[str, float] | None, asked: Asked, warnings: list[str], params: Params) -> str:
+    """All of it in Markdown."""
+    lines = ["# Monitor", "", *(f"- **{warning}**" for warning in warnings or ["nothing to act on"]), ""]
+    lines += ["## Data", ""]
+    if distances is None:
+        lines += ["No accepted set to compare with.", ""]
+    else:
+        bounds = params.checks.drift.model_dump()
+        lines += ["| | distance | warns above |", "| --- | --- | --- |"]
+        lines += [f"| {name.replace('_', ' ')} | {value:g} | {bounds[name]:g} |" for name, value in distances.items()]
+        lines += [""]
+    lines += ["## Queries of seven days", "", f"{asked.count} queries, {asked.weak} of them weak."]
+    if asked.count:
+        lines[-1] += f" Median {asked.median_ms:.0f} ms."
+    for title, entries in (("asked most", asked.most_asked), ("weakest", asked.weakest), ("slowest", asked.slowest)):
+        if entries:
+            lines += [
+                "",
+                f"| {title} | |",
+                "| --- | --- |",
+                *(f"| {_cell(text)} | {value} |" for text, value in entries),
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("`", "'").replace("<", "&lt;")
+
+
+def main() -> int:
+    """The command line; returns the exit code."""
+    argparse.ArgumentParser("python -m flows.monitor", description=monitor.description).parse_args()
+    return run(lambda: str(monitor()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""The last line of a release: what serves now, and why. Loads nothing heavy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from for_retrieval.index.live import is_live
+from for_retrieval.project import Project
+from for_retrieval.registry.state import needs_release, read_release
+
+if TYPE_CHECKING:
+    from for_retrieval.registry.decision import Decision
+
+
+def due(project: Project, force: bool) -> bool:
+    """Whether something was trained since the last decision, or a refused version is to be forced."""
+    last = read_release(project)
+    return needs_release(project) or (force and last is not None and not last.promoted)
+
+
+def serving(project: Project) -> str:
+    """Who answers queries: ``version 3 (gen-0123456789ab)``."""
+    live = is_live(project.index)
+    if live is None:
+        return "nothing"
+    version = f"version {live.live.version}" if live.live.version is not None else "a model that was never promoted"
+    return f"{version} ({live.live.generation})"
+
+
+def decided(project: Project, decision: Decision) -> str:
+    """The outcome of a gate in one line."""
+    if decision.promoted:
+        how = ", by --force" if decision.forced else ""
+        return f"version {decision.version} is the champion{how} ({decision.generation})"
+    why = next((reason for reason in reversed(decision.reasons) if reason.startswith("refused")), "refused")
+    return f"version {decision.version} was {why}; {serving(project)} keeps serving"
+
+
+def unchanged(project: Project) -> str:
+    """Where dvc.lock has been decided on already."""
+    return f"nothing to release: nothing was trained since the last decision; {serving(project)} serves"
