@@ -1,0 +1,150 @@
+"""kill -9 of everything at once, at named points of a retrain and of a refresh.
+
+After each kill the next query is answered by one consistent pair, and the same command goes on from there, to be
+killed at the next point; the last one ends as if nothing had ever happened.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.faults.conftest import pair_of, restored, set_params
+
+from for_retrieval.files import file_hash
+
+pytestmark = pytest.mark.faults
+Run = Callable[..., Any]
+
+STAGES = (
+    "for_retrieval.data.records:Records.save:before",
+    "for_retrieval.data.records:Records.save:after",
+    "for_retrieval.data.fractions:save_fraction:before",
+    "for_retrieval.data.validate:run_suite:before",
+    "for_retrieval.data.validate:run_suite:after",
+    "for_retrieval.model.feature_store:FeatureStore.add:before",
+    "for_retrieval.model.feature_store:FeatureStore.add:after",
+    "for_retrieval.train.teacher:teach:after",
+    "for_retrieval.train.checkpoints:save_progress:after",
+    "for_retrieval.train.checkpoints:save_head:after",
+    "for_retrieval.tracking.training:log_training:before",
+    "for_retrieval.tracking.training:log_training:after",
+    "for_retrieval.evaluate.score:evaluate:after",
+    "for_retrieval.evaluate.plots:plot_comparison:before",
+    "for_retrieval.model.export:export:before",
+    "for_retrieval.model.export:export:after",
+    "for_retrieval.index.build:_write:after",
+    "for_retrieval.index.generations:publish:before",
+    "for_retrieval.index.generations:publish:after",
+    "for_retrieval.index.live:record_candidate:after",
+)
+RELEASE = (
+    "for_retrieval.registry.register:_create:before",
+    "for_retrieval.registry.register:_log:after",
+    "for_retrieval.registry.register:_create:after",
+    "for_retrieval.registry.judge:judge:before",
+    "for_retrieval.registry.judge:judge:after",
+    "for_retrieval.registry.promote:_record:after",
+    "for_retrieval.index.live:_point_at:before",
+    "for_retrieval.index.live:_point_at:after",
+    "for_retrieval.registry.versions:Registry.alias:after",
+    "for_retrieval.registry.promote:_release:before",
+)
+REFRESH = (
+    "for_retrieval.index.refresh:waiting:after",
+    "for_retrieval.index.build:_write:after",
+    "for_retrieval.index.verify:verify_generation:after",
+    "for_retrieval.index.generations:publish:before",
+    "for_retrieval.index.generations:publish:after",
+    "for_retrieval.index.live:_point_at:before",
+    "for_retrieval.index.live:_point_at:after",
+)
+
+
+def answered(command: Run, root: Path) -> tuple[str, int | None, str]:
+    """A query is answered, by the pair that the pointer names; returns it."""
+    done = command("for-cli", "query", "car", "--json", cwd=root)
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    pair = (found["generation"], found["version"], found["model"])
+    bundle = root / "data" / "index" / pair[0] / "bundle" / "bundle.json"
+    assert json.loads(bundle.read_text(encoding="utf-8"))["model"] == pair[2]
+    assert pair == pair_of(root)
+    assert len(found["results"]) == 10
+    return pair
+
+
+def outcome(command: Run, root: Path) -> dict[str, Any]:
+    """All that an undisturbed run leaves, without times."""
+    listed = command("for-cli", "models", "list", "--json", cwd=root)
+    assert listed.code == 0, listed.err
+    versions = [(row["version"], row["model"], sorted(row["aliases"])) for row in json.loads(listed.out)]
+    kept = json.loads((root / "data" / "index" / "CURRENT").read_text(encoding="utf-8"))
+    files = sorted((root / "models").rglob("*.safetensors")) + sorted((root / "reports").rglob("*.json"))
+    answers = json.loads(command("for-cli", "query", "red car", "--json", cwd=root).out)
+    release = json.loads((root / "data" / "release.json").read_text(encoding="utf-8"))
+    return {
+        "pair": pair_of(root),
+        "previous": [entry["generation"] for entry in kept["previous"]],
+        "generations": sorted(path.name for path in (root / "data" / "index").glob("gen-*")),
+        "leftovers": sorted(path.name for path in (root / "data" / "index").glob(".building-*")),
+        "versions": versions,
+        "files": {path.relative_to(root).as_posix(): file_hash(path) for path in files},
+        "lock": (root / "dvc.lock").read_text(encoding="utf-8"),
+        "release": release,
+        "answers": answers["results"],
+    }
+
+
+def disturbed(command: Run, root: Path, flow: Callable[..., Any], points: tuple[str, ...], old: Any) -> set[Any]:
+    """Kill `flow` at each point in turn, and look at what answers after each; returns the pairs that did."""
+    pairs = {old}
+    for point in points:
+        done = flow(point=point)
+        assert done.fired, f"{point} was not reached: {done.out[-2000:]}{done.err[-2000:]}"
+        assert done.code != 0
+        pairs.add(answered(command, root))
+    done = flow()
+    assert done.code == 0, done.out + done.err
+    pairs.add(answered(command, root))
+    return pairs
+
+
+@pytest.fixture(scope="module")
+def undisturbed(snapshot: Path, tiny_project: Path, flow: Run, command: Run) -> dict[str, dict[str, Any]]:
+    """What one retrain, and one refresh, leave when nothing happens to them."""
+    found = {}
+    for name, (changes, options) in CHANGED.items():
+        root = restored(snapshot, tiny_project)
+        set_params(root, changes)
+        done = flow(name, *options, cwd=root)
+        assert done.code == 0, done.out + done.err
+        found[name] = outcome(command, root)
+    return found
+
+
+CHANGED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "retrain": ({"data.scenes.train": 64, "train.steps": 14}, ("--force",)),
+    "refresh_index": ({"data.scenes.test": 44}, ()),
+}
+
+
+@pytest.mark.parametrize(("name", "points"), [("retrain", STAGES + RELEASE), ("refresh_index", REFRESH)])
+def test_killed_everywhere(
+    name: str,
+    points: tuple[str, ...],
+    snapshot: Path,
+    tiny_project: Path,
+    command: Run,
+    flow: Run,
+    undisturbed: dict[str, Any],
+) -> None:
+    changes, options = CHANGED[name]
+    root, old = restored(snapshot, tiny_project), pair_of(snapshot)
+    set_params(root, changes)
+    pairs = disturbed(command, root, lambda **how: flow(name, *options, cwd=root, **how), points, old)
+    assert outcome(command, root) == undisturbed[name]
+    assert pairs == {old, undisturbed[name]["pair"]}, "a pair answered that neither run knows"
