@@ -17,11 +17,12 @@ def object_checks(checks: Checks, categories: list[str]) -> list[Check]:
     no_category = "objects have a category that is neither base nor novel"
     no_json, twice = "objects have attributes that are no JSON object", "objects are listed more than once"
     what = ["image_id", "x", "y", "w", "h", "category"]
+    left, above = "boxes begin left of their image", "boxes begin above their image"
     right, below = "boxes end right of their image", "boxes end below their image"
     return [
         in_set("objects", "image", [OK], "objects are in known images", "objects are in no known image", PREPARE),
-        between("objects", "x", "no box begins left of its image", "boxes begin left of it", REPAIR, min_value=0),
-        between("objects", "y", "no box begins above its image", "boxes begin above it", REPAIR, min_value=0),
+        between("objects", "x", "no box begins left of its image", left, REPAIR, min_value=0),
+        between("objects", "y", "no box begins above its image", above, REPAIR, min_value=0),
         between("objects", "beyond_right", "no box ends right of its image", right, REPAIR, **slack).decided_by(
             "checks.box_slack"
         ),
