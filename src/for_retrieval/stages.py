@@ -10,6 +10,7 @@ from for_retrieval.project import Project
 if TYPE_CHECKING:
     import torch
 
+    from for_retrieval.data.checks.verdict import Verdict
     from for_retrieval.data.records import Records
     from for_retrieval.model.sum_clip import SumClip
     from for_retrieval.model.tower import Tower
@@ -49,6 +50,26 @@ def fractions(project: Project, percent: float) -> str:
     ids = make_fraction(load_records(project.prepared), percent, params.fractions.min_images, params.seed)
     save_fraction(project.data / "fractions", percent, ids)
     return f"{percent:g} %: {len(ids)} labelled images"
+
+
+def validate(project: Project) -> str:
+    """Check images, objects and fractions, and how far they are from those of the live index."""
+    from for_retrieval.data.checks.run import page_of
+
+    verdict = check(project)
+    verdict.raise_if_failed(page_of(project))
+    return verdict.summary()
+
+
+def check(project: Project) -> Verdict:
+    """What `validate` says, whatever it is."""
+    from for_retrieval.data.checks.run import PROFILE, check_data
+    from for_retrieval.index.live import bundle_of, is_live
+
+    live = is_live(project.index)
+    path = bundle_of(project.index, live.live.generation) / PROFILE if live else None
+    accepted = read_json(path, "run `for-cli index`") if path and path.exists() else None
+    return check_data(project, accepted)
 
 
 def features(project: Project) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -16,11 +17,11 @@ data = typer.Typer(help="Look at data, check it, and bring in your own.", no_arg
 def data_import(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="The folder with your images, and annotations if you have them.")],
-    kind: Annotated[Optional[str], typer.Option(help="coco or folder; guessed if not given.")] = None,
-    images: Annotated[Optional[str], typer.Option(help="The image folder, below FOLDER.")] = None,
-    annotations: Annotated[Optional[str], typer.Option(help="The COCO file, below FOLDER.")] = None,
+    kind: Annotated[Optional[str], typer.Option(help="coco, panoptic, lvis, nuimages, voc, yolo, webdataset or folder; guessed if not given.")] = None,
+    images: Annotated[Optional[str], typer.Option(help="The image folder, below FOLDER; or train=A,test=B.")] = None,
+    annotations: Annotated[Optional[str], typer.Option(help="The annotation file or folder, below FOLDER; or train=A,test=B.")] = None,
     splits: Annotated[Optional[str], typer.Option(help="A JSON file of image ids a split, below FOLDER.")] = None,
-    categories: Annotated[Optional[str], typer.Option(help="A JSON file {base, novel}, below FOLDER.")] = None,
+    categories: Annotated[Optional[str], typer.Option(help="A JSON file {base, novel}, below FOLDER; or official/NAME.")] = None,
     novel: Annotated[str, typer.Option(help="Novel categories, separated by commas.")] = "",
     name: Annotated[Optional[str], typer.Option(help="What reports call the set.")] = None,
     as_json: AsJson = False,
@@ -43,6 +44,25 @@ def data_import(
         processes=here.settings.processes,
     )
     print_found(found, as_json)
+
+
+@data.command("check")
+def data_check(context: typer.Context, as_json: AsJson = False) -> None:
+    """Check the prepared images, objects and fractions, as the stage validate does."""
+    from for_retrieval import stages
+    from for_retrieval.data.checks.run import page_of
+
+    here = project(context)
+    verdict = stages.check(here)
+    if as_json:
+        typer.echo(json.dumps(verdict.to_json(), indent=1, ensure_ascii=False))
+    else:
+        from rich.console import Console
+
+        Console().print(verdict.table())
+        say(f"pages: {page_of(here)}")
+    verdict.raise_if_failed(page_of(here))
+    say(verdict.summary())
 
 
 @data.command("sheet")

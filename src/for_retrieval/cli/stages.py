@@ -28,6 +28,13 @@ def fractions(context: typer.Context, percent: Annotated[float, typer.Argument()
     say(stages.fractions(here, percent))
 
 
+def validate(context: typer.Context) -> None:
+    """Check images, objects and fractions; a broken set stops here."""
+    from for_retrieval import stages
+
+    say(stages.validate(project(context)))
+
+
 def features(context: typer.Context) -> None:
     """Encode the images with the frozen tower."""
     from for_retrieval import stages
@@ -77,4 +84,4 @@ def export(context: typer.Context) -> None:
     say(stages.export(project(context)))
 
 
-ALL = (prepare, fractions, features, pseudo, train, evaluate, compare, export)
+ALL = (prepare, fractions, validate, features, pseudo, train, evaluate, compare, export)
