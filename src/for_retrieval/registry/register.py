@@ -12,7 +12,7 @@ from for_retrieval.files import read_json
 from for_retrieval.project import Project
 from for_retrieval.registry.state import lock_of
 from for_retrieval.registry.versions import CHALLENGER, CHAMPION, Registry, opened
-from for_retrieval.tracking.connection import only_one
+from for_retrieval.tracking.connection import default, only_one
 from for_retrieval.tracking.facts import common_tags, flattened, group_of, shared_params
 from for_retrieval.tracking.training import find_parent, score_metrics
 
@@ -101,7 +101,7 @@ def _log(project: Project, registry: Registry, run: Run, bundle: dict[str, Any])
     scores = score_metrics(read_json(project.bundle / "metrics.json", "run `dvc repro export`"))
     client.log_batch(identity, params=[Param(key, value[:6000]) for key, value in params.items()])
     client.log_batch(identity, metrics=[Metric(key, value, run.info.start_time, 0) for key, value in scores.items()])
-    with mlflow.start_run(run_id=identity, log_system_metrics=False):
+    with default(registry.mlflow), mlflow.start_run(run_id=identity, log_system_metrics=False):
         return mlflow.pyfunc.log_model(
             name="model",
             python_model=str(CODE),

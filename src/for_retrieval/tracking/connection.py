@@ -42,6 +42,7 @@ class Connection:
     client: MlflowClient
     experiment: str
     folder: Path
+    uri: str
 
 
 @contextmanager
@@ -62,14 +63,32 @@ def connected(project: Project, dataset: str) -> Iterator[Connection]:
     where, folder = place(project), project.root / "var" / "mlflow"
     try:
         _upgrade(where)
-        mlflow.set_tracking_uri(where.uri)
         client = mlflow.MlflowClient(where.uri)
         with only_one(folder):
             experiment = _experiment(client, dataset, where)
-        yield Connection(client, experiment, folder)
+        yield Connection(client, experiment, folder, where.uri)
     except MlflowException as error:
         reason = " ".join(str(error).split())[:300]
         raise ForError(f"MLflow at {where.shown} failed: {reason}") from error
+
+
+@contextmanager
+def default(connection: Connection) -> Iterator[None]:
+    """Make a connection the one that MLflow uses by itself, as long as this lasts.
+
+    MLflow also writes it into the environment, where the next project in this process would take it for a setting.
+    """
+    import mlflow
+
+    variable = "MLFLOW_TRACKING_URI"
+    before = os.environ.get(variable)
+    mlflow.set_tracking_uri(connection.uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+        if before is not None:
+            os.environ[variable] = before
 
 
 @contextmanager
