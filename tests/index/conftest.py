@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from for_retrieval.index.build import build_index
+from for_retrieval.index.live import switch
 from for_retrieval.index.manifest import Manifest
+from for_retrieval.index.plan import Earlier, Plan
 from for_retrieval.index.regions import Floats, ImageRegions
+from for_retrieval.index.table import About, ImageRow, row_of
+from for_retrieval.settings import Settings, load_settings
+from qdrant_server import QdrantServer, serve
 
 Build = Callable[..., Manifest]
 MakeImage = Callable[..., ImageRegions]
@@ -38,18 +44,54 @@ def images(make_image: MakeImage) -> list[ImageRegions]:
 
 
 @pytest.fixture(scope="session")
-def build() -> Build:
-    """build_index with what most tests do not care about filled in."""
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The least that a bundle holds."""
+    folder = tmp_path_factory.mktemp("bundle")
+    (folder / "bundle.json").write_text('{"model": "model-a"}')
+    (folder / "head.safetensors").write_bytes(b"weights")
+    return folder
 
-    def run(folder: Path, images: list[ImageRegions], **changes: object) -> Manifest:
-        dim = images[0].embeddings.shape[1] if images else 8
-        settings = {
-            "model": "model-a",
-            "dim": dim,
-            "image_root": "pictures",
-            "total": len(images),
-            "progress": False,
-        }
-        return build_index(folder, images, **{**settings, **changes})  # type: ignore[arg-type]
+
+@pytest.fixture(scope="session")
+def build(bundle: Path) -> Build:
+    """Build the index of some images, and let it serve unless told otherwise (`version`, `keep`, `live=False`)."""
+
+    def run(
+        folder: Path,
+        images: list[ImageRegions],
+        *,
+        rows: list[ImageRow] | None = None,
+        settings: Settings = Settings(),  # noqa: B008
+        version: int | None = None,
+        keep: int = 3,
+        live: bool = True,
+        bundle: Path = bundle,
+        progress: bool = False,
+        earlier: Earlier | None = None,
+        **about: Any,
+    ) -> Manifest:
+        shared = {"model": "model-a", "recipe": "r", "dataset": "set", "dim": 8, "image_root": "pictures", **about}
+        rows = [row_of(image) for image in images] if rows is None else rows
+        plan = Plan(rows, About(**shared), bundle, settings, earlier)
+        then = (lambda name: switch(folder, name, version, keep)) if live else None
+        return build_index(folder, plan, images, progress=progress, then=then)
 
     return run
+
+
+@pytest.fixture
+def qdrant() -> Iterator[QdrantServer]:
+    """A server on loopback that records what it is asked."""
+    server = QdrantServer()
+    stop = serve(server)
+    yield server
+    stop()
+
+
+@pytest.fixture
+def on_server(qdrant: QdrantServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings of a project at `tmp_path` whose index is on that server."""
+    (tmp_path / "params.yaml").write_text("")
+    monkeypatch.setenv("QDRANT_URL", qdrant.url)
+    monkeypatch.setenv("QDRANT_API_KEY", "very-secret")
+    return load_settings(tmp_path)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
+import json
+import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from for_retrieval.errors import ForError
-from for_retrieval.index.generations import building, current, verify_index
-from for_retrieval.index.search import open_index
+from for_retrieval.index.generations import verify_index
+from for_retrieval.index.locks import only_builder
+from for_retrieval.index.table import row_of
 
 
 def snapshot(folder):
@@ -25,7 +25,7 @@ def snapshot(folder):
 
 
 def generations(folder):
-    return sorted(path.name for path in folder.iterdir() if path.name != "CURRENT")
+    return sorted(path.name for path in folder.iterdir() if path.name not in ("CURRENT", ".build.lock"))
 
 
 def test_manifest_tells_what_is_inside(tmp_path, build, images):
@@ -33,6 +33,7 @@ def test_manifest_tells_what_is_inside(tmp_path, build, images):
     manifest = build(tmp_path, mixed)
     assert (manifest.n_images, manifest.n_points, manifest.dim) == (20, 60, 8)
     assert (manifest.model, manifest.image_root, manifest.splits) == ("model-a", "pictures", ["test", "val"])
+    assert (manifest.dataset, manifest.engine, manifest.collection) == ("set", "qdrant-edge", "")
     assert manifest.created_by.startswith("qdrant-edge ")
     assert generations(tmp_path) == [f"gen-{manifest.digest[:12]}"]
     assert verify_index(tmp_path) == manifest
@@ -48,32 +49,47 @@ def test_same_content_again_rewrites_nothing(tmp_path, build, images):
 def test_two_folders_of_the_same_content_are_equal_bytes(tmp_path, build, images):
     for name in ("a", "b"):
         build(tmp_path / name, images)
-    files = [path for path in (tmp_path / "a").rglob("*") if path.is_file()]
+    files = [path for path in (tmp_path / "a").glob("gen-*/**/*") if path.is_file()]  # CURRENT has a time
     assert len(files) > 5
     for path in files:
         assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes(), path
 
 
-def test_any_input_changes_the_generation(tmp_path, build, images):
+def test_any_input_changes_the_generation(tmp_path, build, images, bundle):
+    other = shutil.copytree(bundle, tmp_path / "bundle")
+    (other / "metrics.json").write_text("{}")
     names = {
         build(tmp_path, images).digest,
         build(tmp_path, images, model="model-b").digest,
+        build(tmp_path, images, recipe="s").digest,
         build(tmp_path, images, image_root="elsewhere").digest,
+        build(tmp_path, images, dataset="another").digest,
         build(tmp_path, images[:-1]).digest,
         build(tmp_path, [replace(images[0], hash="new"), *images[1:]]).digest,
-        build(tmp_path, [replace(images[0], boxes=images[0].boxes + 1), *images[1:]]).digest,
+        build(tmp_path, [replace(images[0], path="new"), *images[1:]]).digest,
+        build(tmp_path, [replace(images[0], split="val"), *images[1:]]).digest,
+        build(tmp_path, [replace(images[0], width=7), *images[1:]]).digest,
+        build(tmp_path, images, bundle=other).digest,
     }
-    assert len(names) == 6
+    assert len(names) == 11
 
 
-def test_previous_generation_stays_older_ones_go(tmp_path, build, images):
-    digests = [build(tmp_path, images[:count]).digest[:12] for count in (5, 6, 7)]
-    assert generations(tmp_path) == sorted(f"gen-{digest}" for digest in digests[1:])
-    build(tmp_path, images[:6])  # back to the previous one
-    assert current(tmp_path).manifest.n_images == 6
-    assert generations(tmp_path) == sorted(f"gen-{digest}" for digest in digests[1:])
-    build(tmp_path, images[:5], keep=1)
-    assert generations(tmp_path) == [f"gen-{digests[0]}"]
+def test_the_generation_does_not_depend_on_order_or_last_bits(tmp_path, build, images):
+    blurred = replace(images[0], embeddings=images[0].embeddings * np.float32(1.0000005))
+    first = build(tmp_path / "a", images)
+    assert build(tmp_path / "b", [*images[1:], blurred]).digest == first.digest
+
+
+def test_a_generation_brings_its_bundle_and_its_table(tmp_path, build, images, bundle):
+    build(tmp_path, images)
+    (generation,) = tmp_path.glob("gen-*")
+    for path in bundle.iterdir():
+        assert (generation / "bundle" / path.name).read_bytes() == path.read_bytes()
+        assert (generation / "bundle" / path.name).stat().st_ino != path.stat().st_ino  # a copy of its own
+    rows = [json.loads(line) for line in (generation / "images.jsonl").read_text().splitlines()]
+    assert [row["image_id"] for row in rows] == [image.image_id for image in images]
+    assert list(rows[0]) == ["image_id", "path", "hash", "split", "width", "height", "regions", "digest"]
+    assert {row["regions"] for row in rows} == {3}
 
 
 def test_rebuilding_repairs(tmp_path, build, images):
@@ -105,13 +121,18 @@ def test_refused_builds_leave_the_old_index(tmp_path, build, images, change, mes
     assert snapshot(tmp_path) == before
 
 
-def test_a_source_that_ends_early_is_noticed(tmp_path, build, images):
-    with pytest.raises(ForError, match="21 images were to be indexed, but 20 came"):
-        build(tmp_path, images, total=21)
+def test_a_source_that_ends_early_or_brings_another_image_is_noticed(tmp_path, build, images):
+    rows = [row_of(image) for image in images]
+    with pytest.raises(ForError, match="20 images were to be indexed, but 19 came; the old index stays"):
+        build(tmp_path, images[:-1], rows=rows)
+    with pytest.raises(ForError, match=r"image 'image-19' at 'image-19.png' was not to be indexed"):
+        build(tmp_path, images, rows=rows[:-1])
+    with pytest.raises(ForError, match=r"image 'image-00' at 'image-00.png' was not to be indexed"):
+        build(tmp_path, [images[0], *images], rows=rows)
 
 
 def test_two_builds_at_once(tmp_path, build, images):
-    with building(tmp_path), pytest.raises(ForError, match=r"another process is building .*; wait"):
+    with only_builder(tmp_path), pytest.raises(ForError, match=r"another process is building .*; wait"):
         build(tmp_path, images)
     build(tmp_path, images)
 
@@ -123,46 +144,7 @@ def test_progress_goes_to_stderr(tmp_path, build, images, capsys):
     assert captured.out == ""
 
 
-KILLED = """
-import sys, time
-import numpy as np
-from pathlib import Path
-from for_retrieval.index.build import build_index
-from for_retrieval.index.regions import ImageRegions
-
-def images():
-    for number in range(100):
-        if number == 80:
-            print("under way", flush=True)
-            time.sleep(600)
-        rows = np.eye(8, dtype=np.float32)[:2]
-        yield ImageRegions(f"new-{number}", "p", "h", "test", 9, 9, rows, np.ones((2, 4), np.float32))
-
-build_index(Path(sys.argv[1]), images(), model="model-a", dim=8, image_root="", total=100, progress=False)
-"""
-
-
-def test_kill_in_the_middle_of_a_build(tmp_path, build, images):
-    build(tmp_path, images)
-    child = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-    assert child.stdout.readline() == "under way\n"
-    os.kill(child.pid, signal.SIGKILL)
-    child.communicate()
-    assert any(name.startswith(".building-") for name in generations(tmp_path))
-    with open_index(tmp_path, "model-a") as index:
-        assert index.search(images[3].embeddings[0], 1)[0].image_id == "image-03"
-    manifest = build(tmp_path, images[:15])
-    assert not any(name.startswith(".building-") for name in generations(tmp_path))
-    assert verify_index(tmp_path) == manifest
-
-
-def test_kill_between_the_two_renames(tmp_path, build, images):
-    build(tmp_path, images[:5])
-    pointer = (tmp_path / "CURRENT").read_bytes()
-    build(tmp_path, images)
-    (tmp_path / "CURRENT").write_bytes(pointer)  # the new generation is in place, the pointer is not
-    with open_index(tmp_path) as index:
-        assert index.manifest.n_images == 5
-    build(tmp_path, images)
-    with open_index(tmp_path) as index:
-        assert index.manifest.n_images == 20
+def test_no_bundle_no_index(tmp_path, build, images):
+    with pytest.raises(ForError, match=r"bundle.json does not exist; run `dvc repro export`"):
+        build(tmp_path, images, bundle=tmp_path / "nowhere")
+    assert not list(tmp_path.glob("gen-*"))

@@ -93,16 +93,6 @@ def test_no_index_yet(tmp_path):
         open_index(tmp_path / "missing")
 
 
-def test_other_model(tmp_path, build, images):
-    build(tmp_path, images, model="model-a")
-    with pytest.raises(
-        ForError,
-        match="built by model 'model-a', but the bundle holds model 'model-b'; run `for-cli index`",
-    ):
-        open_index(tmp_path, expected_model="model-b")
-    open_index(tmp_path, expected_model="model-a").close()
-
-
 def test_truncated_and_missing_files(tmp_path, build, images):
     manifest = build(tmp_path, images)
     (generation,) = tmp_path.glob("gen-*")
@@ -120,7 +110,7 @@ def test_truncated_and_missing_files(tmp_path, build, images):
 
 def test_a_changed_byte_in_the_table_of_ids_is_caught_before_the_engine_sees_it(tmp_path, build, images):
     build(tmp_path, images)
-    (path,) = tmp_path.glob("gen-*/segments/*/mutable_id_tracker.mappings")
+    (path,) = tmp_path.glob("gen-*/engine/segments/*/mutable_id_tracker.mappings")
     content = path.read_bytes()
     path.write_bytes(content[:20] + bytes([content[20] ^ 255]) + content[21:])
     with pytest.raises(ForError, match=r"mutable_id_tracker\.mappings has changed"):
@@ -129,7 +119,7 @@ def test_a_changed_byte_in_the_table_of_ids_is_caught_before_the_engine_sees_it(
 
 def test_a_damaged_payload_is_an_error_not_a_crash(tmp_path, build, images):
     build(tmp_path, images)
-    (path,) = tmp_path.glob("gen-*/segments/*/payload_storage/page_0.dat")
+    (path,) = tmp_path.glob("gen-*/engine/segments/*/payload_storage/page_0.dat")
     path.write_bytes(path.read_bytes().replace(b"image_id", b"xxxxx_id"))
     with (
         open_index(tmp_path) as index,
@@ -150,8 +140,11 @@ def test_changed_manifest_and_pointer(tmp_path, build, images):
     path.unlink()
     with pytest.raises(ForError, match=r"manifest.json is missing"):
         open_index(tmp_path)
-    (tmp_path / "CURRENT").write_text(json.dumps({"generation": "gen-1"}))
-    with pytest.raises(ForError, match="CURRENT is damaged"):
+    (tmp_path / "CURRENT").write_text(json.dumps({"generation": "gen-1", "manifest": "0", "previous": []}))
+    with pytest.raises(ForError, match=r"CURRENT was written by an earlier version of for-cli; run `for-cli index`$"):
+        open_index(tmp_path)
+    (tmp_path / "CURRENT").write_text(json.dumps({"live": {"generation": "gen-1"}, "previous": []}))
+    with pytest.raises(ForError, match="CURRENT is damaged; run `for-cli index`"):
         open_index(tmp_path)
     (tmp_path / "CURRENT").write_text("")
     with pytest.raises(ForError, match="CURRENT is not valid JSON"):

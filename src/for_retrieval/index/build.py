@@ -20,7 +20,7 @@ from for_retrieval.index.plan import Earlier, Plan
 from for_retrieval.index.pruning import clear_leftovers
 from for_retrieval.index.regions import ImageRegions
 from for_retrieval.index.table import NAME as TABLE
-from for_retrieval.index.table import ImageRow, check_rows, read_table, write_table
+from for_retrieval.index.table import ImageRow, check_rows, read_table, row_of, write_table
 
 BATCH = 64  # images; larger ones are no faster
 
@@ -146,8 +146,7 @@ def _fitting(regions: Iterable[ImageRegions], rows: Sequence[ImageRow]) -> Itera
     """Pass on what belongs to a row; each row must get its regions, once."""
     missing = {row.image_id: row for row in rows}
     for image in regions:
-        row = ImageRow(image.image_id, image.path, image.hash, image.split, image.width, image.height)
-        if missing.pop(image.image_id, None) != row:
+        if missing.pop(image.image_id, None) != row_of(image):
             raise ForError(f"image {image.image_id!r} at {image.path!r} was not to be indexed; run `dvc repro`")
         yield image
     if missing:

@@ -20,7 +20,7 @@ from for_retrieval.errors import ForError
 from for_retrieval.files import read_json, write_json
 from for_retrieval.index.locks import pointer_lock
 from for_retrieval.index.manifest import NAME, Manifest, check_files, read_manifest
-from for_retrieval.index.pruning import prune
+from for_retrieval.index.pruning import clear_pointers, prune
 
 CURRENT = "CURRENT"
 CANDIDATE = "CANDIDATE"
@@ -202,6 +202,7 @@ def _point_at(folder: Path, live: Live) -> None:
         from for_retrieval.index.server import move_aliases
 
         move_aliases(folder, manifest.collection, [_manifest(folder, entry) for entry in live.previous])
+    clear_pointers(folder)
     write_json(folder / CURRENT, {"live": asdict(live.live), "previous": [asdict(e) for e in live.previous]})
 
 

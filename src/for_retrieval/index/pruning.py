@@ -36,6 +36,11 @@ def clear_leftovers(folder: Path) -> None:
     for leftover in folder.glob(f"{TEMPORARY}*"):
         if _note_settled(folder, leftover / COLLECTION):
             shutil.rmtree(leftover)
+    clear_pointers(folder)
+
+
+def clear_pointers(folder: Path) -> None:
+    """Remove pointers that were written, but not put in place; for those who hold the pointer lock."""
     for pattern in OF_POINTERS:
         for leftover in folder.glob(pattern):
             leftover.unlink()

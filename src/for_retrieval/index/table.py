@@ -10,6 +10,7 @@ from pathlib import Path
 
 from for_retrieval.errors import ForError
 from for_retrieval.index.manifest import REMEDY
+from for_retrieval.index.regions import ImageRegions
 
 NAME = "images.jsonl"
 
@@ -34,6 +35,11 @@ class ImageRow:
         """
         values = [self.image_id, self.path, self.hash, self.split, self.width, self.height]
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+
+
+def row_of(image: ImageRegions) -> ImageRow:
+    """The row that an image's regions belong to."""
+    return ImageRow(image.image_id, image.path, image.hash, image.split, image.width, image.height)
 
 
 @dataclass(frozen=True)
