@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
+from colours import regions, serve
 
 from for_retrieval.errors import ForError, UsageError
+from for_retrieval.index.live import roll_back
+from for_retrieval.index.search import open_live, open_served
 from for_retrieval.query.answer import Answer, answer
+from for_retrieval.query.log import log_query
 
 
 def ids(found: Answer) -> list[str]:
@@ -31,8 +37,9 @@ def test_ranks_images_by_their_best_region(project):
 
 def test_json(project):
     value = json.loads(answer(project, "yellow", 1).to_json())
-    assert list(value) == ["query", "model", "results"]
-    assert (value["query"], value["model"]) == ("yellow", "tiny-1")
+    assert list(value) == ["query", "model", "generation", "version", "results"]
+    assert (value["query"], value["model"], value["version"]) == ("yellow", "tiny-1", None)
+    assert (project / "data/index" / value["generation"] / "manifest.json").exists()
     (result,) = value["results"]
     assert list(result) == ["rank", "score", "image_id", "path", "box"]
     assert result["box"] == [10, 20.3, 30, 40]
@@ -71,25 +78,87 @@ def test_hostile_queries_are_just_text(project):
         assert len(answer(project, query, 2).results) == 2
 
 
-def test_nothing_exported(tmp_path):
-    with pytest.raises(ForError, match=r"bundle.json does not exist; run `dvc repro export`"):
+def test_nothing_indexed(tmp_path):
+    with pytest.raises(ForError, match=r"there is no index yet in .*data/index; run `dvc repro`"):
         answer(tmp_path, "red", 3)
 
 
-def test_nothing_indexed(project, tmp_path):
-    with pytest.raises(ForError, match=r"there is no index yet in .*nowhere; run `dvc repro`"):
-        answer(project, "red", 3, index=tmp_path / "nowhere")
+def test_the_live_generation_brings_its_own_bundle(project, tmp_path):
+    """What `export` writes does not matter before its index serves."""
+    folder = shutil.copytree(project, tmp_path / "project")
+    shutil.rmtree(folder / "models")
+    assert ids(answer(folder, "blue", 2)) == ids(answer(project, "blue", 2))
 
 
-def test_bundle_of_another_model(project, tmp_path):
-    bundle = tmp_path / "bundle"
-    bundle.mkdir()
-    for path in (project / "models/bundle").iterdir():
-        (bundle / path.name).write_bytes(path.read_bytes())
-    settings = json.loads((bundle / "bundle.json").read_text())
-    (bundle / "bundle.json").write_text(json.dumps({**settings, "model": "tiny-2"}))
-    with pytest.raises(ForError, match="built by model 'tiny-1', but the bundle holds model 'tiny-2'"):
-        answer(project, "red", 3, bundle=bundle)
+def test_a_bundle_of_another_model(project, tmp_path):
+    folder = shutil.copytree(project / "data/index", tmp_path / "index")
+    (path,) = folder.glob("gen-*/bundle/bundle.json")
+    path.write_text(path.read_text().replace("tiny-1", "tiny-2"))
+    with pytest.raises(ForError, match=r"is of model 'tiny-1', but its bundle holds 'tiny-2'; run `for-cli index`"):
+        answer(project, "red", 3, index=folder)
+
+
+def test_an_answer_names_its_generation_and_version(project, tmp_path):
+    folder = shutil.copytree(project / "data/index", tmp_path / "index")
+    bundle = project / "models/bundle"
+    new = serve(folder, bundle, [regions("other", "day/other.png", ["red"])], version=4)
+    found = answer(project, "red", 3, index=folder)
+    assert (found.generation, found.version, ids(found)) == (new, 4, ["other"])
+    go_back = roll_back(folder, champion=False)
+    found = answer(project, "red", 3, index=folder)
+    assert (found.generation, found.version) == (go_back.generation, None)
+    assert "street-1" in ids(found)
+
+
+def test_a_generation_that_vanishes_meanwhile_is_asked_for_again(project, tmp_path):
+    """The pointer moves, and what it named is pruned, between reading it and opening what it names."""
+    folder = shutil.copytree(project / "data/index", tmp_path / "index")
+    asked = []
+
+    def open_late(live):
+        asked.append(live.generation)
+        if len(asked) == 1:
+            serve(folder, project / "models/bundle", [regions("other", "day/other.png", ["red"])])
+            shutil.rmtree(folder / live.generation)
+        return open_served(folder, live)
+
+    live, index = open_live(folder, open_late)
+    with index:
+        assert index.manifest.n_images == 1
+    assert len(asked) == 2
+    assert live.generation == asked[1] != asked[0]
+
+
+def test_a_generation_that_is_gone_for_good_is_an_error(project, tmp_path):
+    folder = shutil.copytree(project / "data/index", tmp_path / "index")
+    (generation,) = folder.glob("gen-*")
+    shutil.rmtree(generation)
+    with pytest.raises(ForError, match=r"bundle.json does not exist; run `for-cli index` to rebuild it"):
+        answer(project, "red", 3, index=folder)
+
+
+# The log
+
+
+def test_each_query_is_a_line(project, tmp_path):
+    path = tmp_path / "var" / "queries.jsonl"
+    found = answer(project, "红色 car\n", 2)
+    log_query(path, found, 12.34)
+    log_query(path, replace(found, results=[]), 5)
+    first, second = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+    assert list(first) == ["time", "query", "model", "generation", "version", "best", "count", "ms"]
+    assert (first["query"], first["best"], first["count"], first["ms"]) == (
+        found.query,
+        found.results[0].score,
+        2,
+        12.3,
+    )
+    assert (second["best"], second["count"]) == (None, 0)
+
+
+def test_a_log_that_cannot_be_written_fails_no_query(project, tmp_path):
+    (tmp_path / "var").write_text("a file where a folder should be")
+    log_query(tmp_path / "var" / "queries.jsonl", answer(project, "red", 1), 1)
 
 
 SLOW = [

@@ -115,7 +115,7 @@ def test_gallery_names_missing_and_broken_images(project, tmp_path, gallery):
 def test_thumbnails_are_small_and_boxes_stay_inside(tmp_path, gallery):
     Image.effect_noise((2000, 1000), 50).save(tmp_path / "large.png")
     result = Result(1, 0.0, "large", "large.png", (-50, 900, 500, 400))
-    page = Page(gallery(Answer("q", "m", [result], [], tmp_path)))
+    page = Page(gallery(Answer("q", "m", "g", None, [result], [], tmp_path)))
     data = page.all("img")[0]["src"].split(",")[1]
     assert Image.open(io.BytesIO(base64.b64decode(data))).size == (480, 240)
     box = page.all("rect")[0]

@@ -59,15 +59,15 @@ def test_long_text_is_cut(bundle):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"dim": 9}, "text.onnx does not give embeddings of dimension 9; run `dvc repro export`"),
-        ({"dim": "x"}, "bundle.json is damaged .*; run `dvc repro export`"),
-        ({"text": None}, "bundle.json is damaged .*; run `dvc repro export`"),
-        ({"text": "gone.onnx"}, "gone.onnx is missing from the bundle; run `dvc repro export`"),
+        ({"dim": 9}, "text.onnx does not give embeddings of dimension 9; run `for-cli index`"),
+        ({"dim": "x"}, "bundle.json is damaged .*; run `for-cli index`"),
+        ({"text": None}, "bundle.json is damaged .*; run `for-cli index`"),
+        ({"text": "gone.onnx"}, "gone.onnx is missing from the bundle; run `for-cli index`"),
         (
             {"text": "tokenizer.json"},
-            "tokenizer.json cannot be opened as an ONNX model .*; run `dvc repro export`",
+            "tokenizer.json cannot be opened as an ONNX model .*; run `for-cli index`",
         ),
-        ({"tokenizer": "text.onnx"}, "text.onnx is not a tokenizer .*; run `dvc repro export`"),
+        ({"tokenizer": "text.onnx"}, "text.onnx is not a tokenizer .*; run `for-cli index`"),
     ],
 )
 def test_damaged_bundles_are_named(bundle, values, message):
