@@ -30,7 +30,7 @@ TINY: dict[str, Any] = {
     "data.splits": None,
     "data.categories": None,
     "data.novel": [],
-    "data.scenes": {"size": 96, "train": 60, "val": 10, "test": 40, "novel": ["dog", "bus"]},
+    "data.scenes": {"benchmark": "driving", "size": 96, "train": 60, "val": 10, "test": 40, "novel": ["dog", "bus"]},
     "fractions.percent": [10, 100],
     "model.name": "mini-clip",
     "model.pretrained": "embedded",
@@ -107,6 +107,24 @@ def write_params() -> WriteParams:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def write_tiny(write_params: WriteParams) -> Callable[[Path], Path]:
+    """Write the params.yaml of the tiny project into a folder."""
+    return lambda folder: write_params(folder, TINY)
+
+
+@pytest.fixture(scope="session")
+def fresh_database(tmp_path_factory: pytest.TempPathFactory, write_params: WriteParams) -> Path:
+    """A var/mlflow with tables and no runs, to copy: making one takes seconds."""
+    from for_retrieval.project import Project
+    from for_retrieval.tracking.connection import connected
+
+    root = tmp_path_factory.mktemp("fresh")
+    write_params(root)
+    with connected(Project(root), "another-set"):
+        return root / "var" / "mlflow"
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ import pytest
 from safetensors.numpy import save_file
 
 from for_retrieval.project import Project
-from for_retrieval.tracking.connection import connected
 
 STEPS = 40
 RUNS = {
@@ -32,15 +31,6 @@ def scores(base: float, novel: float) -> dict[str, Any]:
         "metrics": {name: {"map50": value, "map50_r40": value - 1, "categories": 2} for name, value in metrics.items()},
         "categories": {"car": {"ap50": base, "ap50_r40": base - 1, "relevant": 7, "subsets": ["base"]}},
     }
-
-
-@pytest.fixture(scope="session")
-def fresh_database(tmp_path_factory: pytest.TempPathFactory, write_params: Callable[..., Path]) -> Path:
-    """A database with tables and no runs; making one takes seconds."""
-    root = tmp_path_factory.mktemp("fresh")
-    write_params(root)
-    with connected(Project(root), "another-set"):
-        return root / "var" / "mlflow"
 
 
 @pytest.fixture

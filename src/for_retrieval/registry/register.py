@@ -48,7 +48,7 @@ def register(project: Project) -> Registered:
         raise ForError(
             f"{project.bundle} was trained on {name}, but params.yaml names {project.params.data.name}; run `dvc repro`"
         )
-    with opened(project, name) as registry, only_one(registry.mlflow.folder, "register"):
+    with opened(project, name) as registry, only_one(registry.mlflow.folder, "register"), default(registry.mlflow):
         found = registry.with_lock(lock)
         if found is not None and found.model != bundle["model"]:
             raise ForError(
@@ -101,7 +101,7 @@ def _log(project: Project, registry: Registry, run: Run, bundle: dict[str, Any])
     scores = score_metrics(read_json(project.bundle / "metrics.json", "run `dvc repro export`"))
     client.log_batch(identity, params=[Param(key, value[:6000]) for key, value in params.items()])
     client.log_batch(identity, metrics=[Metric(key, value, run.info.start_time, 0) for key, value in scores.items()])
-    with default(registry.mlflow), mlflow.start_run(run_id=identity, log_system_metrics=False):
+    with mlflow.start_run(run_id=identity, log_system_metrics=False):
         return mlflow.pyfunc.log_model(
             name="model",
             python_model=str(CODE),
