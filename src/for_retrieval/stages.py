@@ -174,22 +174,12 @@ def export(project: Project) -> str:
 
 
 def index(project: Project) -> str:
-    """Build the index of the gallery."""
-    from for_retrieval.index.build import build_index
-    from for_retrieval.index.gallery_regions import gallery_regions
+    """Build the index of the gallery beside the one that serves; it serves only where no champion does."""
+    from for_retrieval.index.candidate import build_candidate
 
     records, tower, device = _opened(project)
-    splits: list[str] = list(project.params.index.gallery)
-    head = _serving_head(project, tower, device)
-    manifest = build_index(
-        project.index,
-        gallery_regions(records, tower, head, splits, project.cache, device),
-        model=str(read_json(project.bundle / "bundle.json", "run `dvc repro export`")["model"]),
-        dim=tower.dim,
-        image_root=records.info.root,
-        total=int(records.images["split"].isin(splits).sum()),
-        progress=True,
-    )
+    built = build_candidate(project, records, tower, _serving_head(project, tower, device), device)
+    manifest = built.manifest
     write_json(
         project.data / "index.json",
         {
@@ -199,4 +189,5 @@ def index(project: Project) -> str:
             "digest": manifest.digest,
         },
     )
-    return f"{manifest.n_images} images, {manifest.n_points} regions"
+    note = f"; {built.note}" if built.note else ""
+    return f"{manifest.n_images} images, {manifest.n_points} regions{note}"
