@@ -32,7 +32,8 @@ BESIDE = {"pretrain": {"pretrain", "base", "data", "model", "train", "evaluate"}
 HOMES = {
     "typer": ["cli/"],
     "pydantic": ["params/", "invalid.py"],
-    "yaml": ["params/", "pretrain/"],
+    "yaml": ["params/", "data/yolo.py", "pretrain/"],
+    "defusedxml": ["data/voc.py"],
     "ruamel": ["data/importer.py"],
     "pyarrow": ["data/records.py"],
     "open_clip": ["model/"],

@@ -75,8 +75,8 @@ def test_block_lists_stay_block_lists(project: Path) -> None:
 
 def test_an_edit_that_would_spoil_the_file_is_refused(project: Path) -> None:
     before = (project / "params.yaml").read_text()
-    with pytest.raises(UsageError, match=r"params.yaml is laid out so that .* set data.kind: 'voc' yourself"):
-        edit_params(project / "params.yaml", {"data": {"kind": "voc"}})
+    with pytest.raises(UsageError, match=r"params.yaml is laid out so that .* set data.kind: 'tfds' yourself"):
+        edit_params(project / "params.yaml", {"data": {"kind": "tfds"}})
     assert (project / "params.yaml").read_text() == before
 
 
@@ -150,7 +150,10 @@ def test_a_folder_name_becomes_a_usable_name(coco: Coco, project: Path, tmp_path
     [
         ({"folder": "none"}, "none does not exist; name the folder that holds your images"),
         ({"folder": "set/annotations.json"}, "annotations.json is not a folder; name the folder"),
-        ({"kind": "voc"}, "the kind 'voc' cannot be imported; choose coco or folder"),
+        (
+            {"kind": "tfds"},
+            "the kind 'tfds' cannot be imported; choose coco, panoptic, lvis, nuimages, voc, yolo, webdataset or ",
+        ),
         ({"annotations": "x.json"}, "--annotations: x.json is neither in "),
         ({"images": "pics"}, "--images: pics is neither in "),
         ({"name": "a b"}, "--name 'a b' may hold only letters, digits and . _ -"),

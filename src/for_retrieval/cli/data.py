@@ -17,11 +17,18 @@ data = typer.Typer(help="Look at data, check it, and bring in your own.", no_arg
 def data_import(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="The folder with your images, and annotations if you have them.")],
-    kind: Annotated[Optional[str], typer.Option(help="coco, panoptic, lvis, nuimages, voc, yolo, webdataset or folder; guessed if not given.")] = None,
+    kind: Annotated[
+        Optional[str],
+        typer.Option(help="coco, panoptic, lvis, nuimages, voc, yolo, webdataset or folder; guessed if not given."),
+    ] = None,
     images: Annotated[Optional[str], typer.Option(help="The image folder, below FOLDER; or train=A,test=B.")] = None,
-    annotations: Annotated[Optional[str], typer.Option(help="The annotation file or folder, below FOLDER; or train=A,test=B.")] = None,
+    annotations: Annotated[
+        Optional[str], typer.Option(help="The annotation file or folder, below FOLDER; or train=A,test=B.")
+    ] = None,
     splits: Annotated[Optional[str], typer.Option(help="A JSON file of image ids a split, below FOLDER.")] = None,
-    categories: Annotated[Optional[str], typer.Option(help="A JSON file {base, novel}, below FOLDER; or official/NAME.")] = None,
+    categories: Annotated[
+        Optional[str], typer.Option(help="A JSON file {base, novel}, below FOLDER; or official/NAME.")
+    ] = None,
     novel: Annotated[str, typer.Option(help="Novel categories, separated by commas.")] = "",
     name: Annotated[Optional[str], typer.Option(help="What reports call the set.")] = None,
     as_json: AsJson = False,

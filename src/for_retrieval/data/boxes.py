@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from for_retrieval.data.records import OBJECT_COLUMNS
+
 SLACK = 1.0  # px that a box may stick out: exporters round; more means that it belongs to another size
 
 Box = tuple[float, float, float, float]
@@ -50,3 +52,9 @@ def round_inside(boxes: pd.DataFrame) -> pd.DataFrame:
     for start, length, end in (("x", "w", "width"), ("y", "h", "height")):
         boxes[length] = np.minimum(boxes[length], boxes[end].astype("float32") - boxes[start])
     return boxes[(boxes["w"] > 0) & (boxes["h"] > 0)]
+
+
+def object_table(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+    """The table `Source.objects` of rows in the order of OBJECT_COLUMNS, each followed by its image's width, height."""
+    table = pd.DataFrame(rows, columns=[*OBJECT_COLUMNS, "width", "height"])
+    return round_inside(table)[list(OBJECT_COLUMNS)].astype(OBJECT_COLUMNS)

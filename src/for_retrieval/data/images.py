@@ -88,10 +88,25 @@ def inspect(path: Path, max_pixels: int, min_side: int) -> ImageFacts:
     return ImageFacts(width, height, file_hash(path))
 
 
-def _decode(path: Path, max_pixels: int, min_side: int) -> Image.Image:
+def upright_size(path: Path) -> tuple[int, int] | None:
+    """Width and height after EXIF orientation, from the header alone; None where the file is no usable image."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=_formats(path)) as image:
+                turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+                return (image.height, image.width) if turned else (image.width, image.height)
+    except Exception:  # `inspect` reads it too, and tells why it cannot be used
+        return None
+
+
+def _formats(path: Path) -> tuple[str, ...]:
     # TGA has no signature: tried on any other name, it takes some garbage for an image.
-    formats = ("TGA",) if path.suffix.lower() == ".tga" else _FORMATS
-    with Image.open(path, formats=formats) as image:
+    return ("TGA",) if path.suffix.lower() == ".tga" else _FORMATS
+
+
+def _decode(path: Path, max_pixels: int, min_side: int) -> Image.Image:
+    with Image.open(path, formats=_formats(path)) as image:
         width, height = image.size
         if width * height > max_pixels:
             raise BrokenImage(path, f"{width} x {height} px, more than data.max_pixels ({max_pixels})")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from for_retrieval.data.images import MISSING
@@ -67,7 +68,7 @@ def import_data(
     layout = guess_layout(folder, kind, images, annotations, splits, categories)
     changes = _changes(project, folder, layout, novel, name)
     if changes["annotations"] is None:
-        del changes["annotations"]  # nothing reads it for a folder; the key stays as it is
+        del changes["annotations"]  # nothing reads it for a folder or shards; the key stays as it is
     data = Data.model_validate({**params.data.model_dump(), **changes})
     found = _read(data, project, processes)
     edit_params(path, {"data": changes, "index": {"gallery": list(SPLITS)}})
@@ -90,6 +91,9 @@ def edit_params(path: Path, changes: dict[str, dict[str, Any]]) -> None:
     for section, key, value in flat:
         if isinstance(value, list):
             content[section][key][:] = value  # in place: the comment hangs on the list
+            content[section][key].fa.set_flow_style()
+        elif isinstance(value, dict):
+            content[section][key] = CommentedMap(value)
             content[section][key].fa.set_flow_style()
         else:
             content[section][key] = value

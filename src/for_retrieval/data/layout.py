@@ -1,24 +1,24 @@
-"""Finding out what a folder holds: which format, and where its images and lists are."""
+"""Where the images and lists of a set are, as params.yaml has it: said by the user, or found in the folder."""
 
 from __future__ import annotations
 
-import mmap
 from dataclasses import dataclass
 from pathlib import Path
 
+from for_retrieval.data.categories import LVIS, OFFICIAL
+from for_retrieval.data.detect import KINDS, Place, Places, detect
 from for_retrieval.data.images import shown
+from for_retrieval.data.splits import SPLITS
 from for_retrieval.errors import UsageError
-
-_KEYS = (b'"images"', b'"annotations"', b'"categories"')  # caption files have no categories
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things are, as params.yaml has it: paths below the set's folder, posix."""
+    """Paths below the set's folder, posix; `images` and `annotations` one for each part where it comes in parts."""
 
     kind: str
-    images: str
-    annotations: str | None
+    images: Places
+    annotations: Places | None
     splits: str | None
     categories: str | None
 
@@ -31,39 +31,53 @@ def guess_layout(
     splits: str | None,
     categories: str | None,
 ) -> Layout:
-    """Fill in what was not said (None).
+    """Fill in what was not said (None); see `detect.detect` for what a folder is taken for.
 
-    A JSON file with images, annotations and categories, in `folder` or in ``annotations/``, makes it
-    coco; its images are in ``images/`` or beside it. Without one it is a folder of images.
-    ``splits.json`` and ``categories.json`` are taken where they exist.
+    `images` and `annotations` may be said for parts: ``train=a.json,test=b.json``. ``splits.json`` and
+    ``categories.json`` are taken where they exist.
 
     Raises:
-        UsageError: no such folder or file, no annotation file for coco, or several.
+        UsageError: no such folder or file, no annotations where the kind needs some, or several to choose from.
     """
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"
         raise UsageError(f"{shown(folder)} {problem}; name the folder that holds your images")
-    if kind not in (None, "coco", "folder"):
-        raise UsageError(f"the kind {kind!r} cannot be imported; choose coco or folder")
-    said = _below(folder, annotations, "--annotations")
-    found = None if kind == "folder" else said or _annotations(folder)
-    if kind == "coco" and found is None:
-        raise UsageError(
-            f"no JSON file in {shown(folder)} has images, annotations and categories; name one with --annotations"
-        )
+    if kind is not None and kind not in KINDS:
+        raise UsageError(f"the kind {kind!r} cannot be imported; choose {', '.join(KINDS[:-1])} or {KINDS[-1]}")
+    said = _places(folder, annotations, "--annotations")
+    found = detect(folder, kind, said)
     lists = _below(folder, splits, "--splits") or _existing(folder, "splits.json")
-    if found is None:
+    if found.kind == "folder":
         if said or categories:
             raise UsageError("a folder of images has no annotations or categories; leave out --kind folder")
         return Layout("folder", _below(folder, images, "--images") or ".", None, lists, None)
-    beside = Path(found).parent.as_posix()
     return Layout(
-        "coco",
-        _below(folder, images, "--images") or ("images" if (folder / "images").is_dir() else beside),
-        found,
+        found.kind,
+        _places(folder, images, "--images") or found.images,
+        found.annotations,
         lists,
-        _below(folder, categories, "--categories") or _existing(folder, "categories.json"),
+        _categories(folder, found, categories),
     )
+
+
+def _categories(folder: Path, found: Place, said: str | None) -> str | None:
+    if said is not None and said.startswith(OFFICIAL):
+        return said
+    file = _below(folder, said, "--categories") or _existing(folder, "categories.json")
+    return file or (LVIS if found.kind == "lvis" else None)
+
+
+def _places(folder: Path, said: str | None, option: str) -> Places | None:
+    """One path, or one for each part."""
+    if said is None or "=" not in said or (folder / said).exists() or Path(said).exists():
+        return _below(folder, said, option)
+    places = {}
+    for entry in said.split(","):
+        part, _, path = entry.strip().partition("=")
+        if part not in SPLITS or not path:
+            raise UsageError(f"{option}: {entry!r} must be train=PATH, val=PATH or test=PATH; correct it")
+        places[part] = _below(folder, path, option) or ""
+    return places
 
 
 def _below(folder: Path, said: str | None, option: str) -> str | None:
@@ -79,22 +93,3 @@ def _below(folder: Path, said: str | None, option: str) -> str | None:
 
 def _existing(folder: Path, name: str) -> str | None:
     return name if (folder / name).is_file() else None
-
-
-def _annotations(folder: Path) -> str | None:
-    paths = sorted(folder.glob("*.json")) or sorted(folder.glob("annotations/*.json"))
-    found = [path.relative_to(folder).as_posix() for path in paths if _looks_like_coco(path)]
-    if len(found) > 1:
-        raise UsageError(
-            f"{shown(folder)} has several annotation files ({', '.join(map(shown, found))}); name one with "
-            "--annotations"
-        )
-    return found[0] if found else None
-
-
-def _looks_like_coco(path: Path) -> bool:
-    """By searching, not parsing: these files reach gigabytes, and reading checks them properly."""
-    if not path.is_file() or path.stat().st_size == 0:
-        return False
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return all(content.find(key) >= 0 for key in _KEYS)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import posixpath
+import tempfile
 from pathlib import Path
 
 import pandas as pd
 
-from for_retrieval.data.categories import novel_by_name, read_categories
-from for_retrieval.data.coco import read_coco
-from for_retrieval.data.folder import read_folder, require_folder
+from for_retrieval.data.categories import LVIS, OFFICIAL, novel_by_name, official_split, read_categories
 from for_retrieval.data.images import BrokenImage, shown
 from for_retrieval.data.inspection import inspect_all
+from for_retrieval.data.readers import read_source
 from for_retrieval.data.records import DatasetInfo, Records, Source
-from for_retrieval.data.splits import assign_splits, read_splits
+from for_retrieval.data.splits import assign_splits, read_splits, split_by_parts
 from for_retrieval.errors import ForError, UsageError
+from for_retrieval.files import write_json
 from for_retrieval.params import Data, Params
 
 
@@ -24,7 +24,8 @@ def prepare(params: Params, root: Path, out: Path, processes: int) -> Records:
     """Read or draw the set that `params.data` describes and save its tables in `out`.
 
     `root` is the project folder; relative paths, `out` too, start there. Generated scenes go to
-    ``out/images``; images of users stay where they are.
+    ``out/images``, and so do images that lie in shards; other images of users stay where they are. What somebody wrote
+    about an image, where the format has it, goes to ``out/captions.json``.
 
     Raises:
         ForError: the data is bad. UsageError: params.yaml asks for what the data does not have.
@@ -39,24 +40,36 @@ def prepare(params: Params, root: Path, out: Path, processes: int) -> Records:
         info = dataclasses.replace(drawn.info, name=params.data.name, root=place)
         records = dataclasses.replace(drawn, info=info)
     else:
-        records = read_set(params.data, root, processes)
+        unpacked = Path(_from_project(out / "images", root))
+        source, folder = read_source(params.data, root, unpacked)
+        records = _records(params.data, root, folder, source, processes)
+        _save_captions(source, records, out / "captions.json")
     records.save(out)
     return records
 
 
 def read_set(data: Data, root: Path, processes: int) -> Records:
-    """Read, check and split the user's set that `data` describes; writes nothing.
+    """Read, check and split the user's set that `data` describes; nothing of it stays in the project.
 
     Raises:
         ForError: the data is bad. UsageError: `data` asks for what the set does not have.
     """
-    images_root = posixpath.normpath(posixpath.join(data.root, data.images))
+    if data.kind != "webdataset":
+        source, place = read_source(data, root, Path("data"))
+        return _records(data, root, place, source, processes)
+    (root / "data").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=root / "data") as folder:  # on the project's disk
+        source, place = read_source(data, root, Path(folder))
+        return _records(data, root, place, source, processes)
+
+
+def _records(data: Data, root: Path, images_root: str, source: Source, processes: int) -> Records:
     folder, base_folder = root / images_root, root / data.root
-    source = read_folder(folder) if data.kind == "folder" else read_coco(base_folder / data.annotations)
-    require_folder(folder)
     base, novel = _base_and_novel(data, base_folder, source)
     chosen = read_splits(base_folder / data.splits, source.images) if data.splits else None
     images, broken = _inspect(data, folder, source, processes)
+    if chosen is None and source.parts is not None:
+        chosen = split_by_parts(images, source.parts, data.split_ratio)
     images, dropped = assign_splits(images, chosen, data.split_ratio)
     if images.empty:
         raise ForError(f"no image of {shown(folder)} is left to use; check data.annotations and data.splits")
@@ -73,7 +86,19 @@ def read_set(data: Data, root: Path, processes: int) -> Records:
         dropped={**source.dropped, "ignored_category_objects": int((~known).sum()), **dropped},
     )
     on_kept = source.objects["image_id"].isin(images["image_id"])
-    return Records(images, source.objects[known & on_kept], info)
+    negatives = source.negatives
+    if negatives is not None:
+        kept = negatives["image_id"].isin(images["image_id"]) & negatives["category"].isin([*base, *novel])
+        negatives = negatives[kept]
+    return Records(images, source.objects[known & on_kept], info, negatives)
+
+
+def _save_captions(source: Source, records: Records, path: Path) -> None:
+    captions = {i: source.captions[i] for i in records.images["image_id"] if i in source.captions}
+    if captions:
+        write_json(path, captions)
+    else:
+        path.unlink(missing_ok=True)  # of the set that was prepared here before
 
 
 def _from_project(path: Path, root: Path) -> str:
@@ -86,8 +111,12 @@ def _base_and_novel(data: Data, base_folder: Path, source: Source) -> tuple[list
         raise UsageError("data.novel and data.categories must be empty where data.kind is folder, which has no labels")
     if data.categories and data.novel:
         raise UsageError("data.categories and data.novel both say what is novel; set one of them")
+    if data.categories and data.categories.startswith(OFFICIAL):
+        return official_split(data.categories, source.categories, source.groups)
     if data.categories:
         return read_categories(base_folder / data.categories, source.categories)
+    if source.groups and not data.novel:
+        return official_split(LVIS, source.categories, source.groups)
     return novel_by_name(source.categories, data.novel)
 
 

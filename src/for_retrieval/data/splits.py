@@ -71,6 +71,36 @@ def split_of(digest: str, ratio: SplitRatio) -> str:
     return "val" if place < ratio.train + ratio.val or not ratio.test else "test"
 
 
+def split_by_parts(images: pd.DataFrame, parts: dict[str, str], ratio: SplitRatio) -> dict[str, str] | None:
+    """Image id -> split where a format says of each image to which part (train, val, test) it belongs.
+
+    Published sets often keep the labels of their test part back, so that the val part is what all report on. Such a
+    set, with train and val alone, is measured on val: it becomes test here. Where no part is val then, images to
+    choose by are taken from train, by a hash of their content and in the shares of `ratio`.
+
+    Args:
+        images: image_id and hash, of those that can be used.
+        parts: image id -> part.
+
+    Returns:
+        None where there is one part alone, which says nothing.
+    """
+    named = set(parts.values())
+    if len(named) < 2:
+        return None
+    if named == {"train", "val"}:
+        parts = {image_id: "test" if part == "val" else part for image_id, part in parts.items()}
+    elif "val" in named:
+        return parts
+    both = ratio.train + ratio.val
+    shares = SplitRatio(train=ratio.train / both if both else 1, val=ratio.val / both if both else 0, test=0)
+    hashes = dict(zip(images["image_id"], images["hash"], strict=True))
+    return {
+        image_id: split_of(hashes[image_id], shares) if part == "train" and image_id in hashes else part
+        for image_id, part in parts.items()
+    }
+
+
 def assign_splits(
     images: pd.DataFrame, chosen: dict[str, str] | None, ratio: SplitRatio
 ) -> tuple[pd.DataFrame, dict[str, int]]:

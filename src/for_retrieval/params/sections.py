@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from for_retrieval.errors import UsageError, nearest
 from for_retrieval.params.section import Count, Positive, Section, Seed, Share, Weight
@@ -35,13 +35,26 @@ class SplitRatio(Section):
 
 
 class Data(Section):
-    """Where images and annotations come from."""
+Part = Literal["train", "val", "test"]
 
-    kind: Literal["scenes", "coco", "folder"]
+
+def _place_or_parts(value: Any) -> Any:
+    parts = value if isinstance(value, dict) and value else {"train": value}
+    if set(parts) <= {"train", "val", "test"} and all(isinstance(place, str) for place in parts.values()):
+        return value
+    raise ValueError("must be a path, or a path for train, val and test")
+
+
+Places = Annotated[str | dict[Part, str], BeforeValidator(_place_or_parts)]
+
+
+    """Where images and annotations come from. `images` and `annotations` may name one place for each part."""
+
+    kind: Literal["scenes", "coco", "panoptic", "lvis", "nuimages", "voc", "yolo", "webdataset", "folder"]
     name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
     root: str
-    images: str
-    annotations: str
+    images: Places
+    annotations: Places
     splits: str | None
     split_ratio: SplitRatio
     categories: str | None
