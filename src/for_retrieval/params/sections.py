@@ -34,7 +34,6 @@ class SplitRatio(Section):
         return self
 
 
-class Data(Section):
 Part = Literal["train", "val", "test"]
 
 
@@ -48,6 +47,7 @@ def _place_or_parts(value: Any) -> Any:
 Places = Annotated[str | dict[Part, str], BeforeValidator(_place_or_parts)]
 
 
+class Data(Section):
     """Where images and annotations come from. `images` and `annotations` may name one place for each part."""
 
     kind: Literal["scenes", "coco", "panoptic", "lvis", "nuimages", "voc", "yolo", "webdataset", "folder"]
