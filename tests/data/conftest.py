@@ -76,7 +76,7 @@ def data_params() -> Callable[..., Data]:
             "min_side": 8,
             "max_pixels": 60_000_000,
             "max_broken": 0.0,
-            "scenes": {"size": 64, "train": 4, "val": 2, "test": 2, "novel": []},
+            "scenes": {"benchmark": "driving", "size": 64, "train": 4, "val": 2, "test": 2, "novel": []},
         }
         return Data.model_validate({**values, **changes})
 

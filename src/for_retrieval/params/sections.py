@@ -11,13 +11,14 @@ from for_retrieval.params.section import Count, Positive, Section, Seed, Share, 
 
 
 class Scenes(Section):
-    """The generated scenes (`data.kind: scenes`)."""
+    """The generated scenes (`data.kind: scenes`). novel: None takes the list that comes with the benchmark."""
 
+    benchmark: Literal["driving", "everyday", "longtail"]
     size: Annotated[int, Field(ge=32, le=1024)]
     train: Count
     val: Count
     test: Count
-    novel: list[str]
+    novel: list[str] | None
 
 
 class SplitRatio(Section):

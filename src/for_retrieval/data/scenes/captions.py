@@ -25,11 +25,18 @@ def article(phrase: str) -> str:
     return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
 
 
-def caption(objects: Sequence[SceneObject], rng: random.Random, *, plain: float = 1.0, most: int = 9) -> str:
-    """One sentence that names up to `most` of the objects, in random order."""
+def caption(
+    objects: Sequence[SceneObject],
+    rng: random.Random,
+    *,
+    plain: float = 1.0,
+    most: int = 9,
+    openings: Sequence[str] = OPENINGS,
+) -> str:
+    """One sentence that names up to `most` of the objects, in random order, after one of `openings`."""
     chosen = rng.sample(list(objects), min(most, len(objects)))
     phrases = list(dict.fromkeys(article(noun_phrase(o, rng, plain=plain)) for o in chosen))
     if not phrases:
         return "an empty street"
     listed = phrases[0] if len(phrases) == 1 else f"{', '.join(phrases[:-1])} and {phrases[-1]}"
-    return rng.choice(OPENINGS) + listed
+    return rng.choice(openings) + listed

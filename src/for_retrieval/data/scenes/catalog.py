@@ -11,7 +11,7 @@ from for_retrieval.data.scenes.pen import COLOURS, RGB, Pen
 Draw = Callable[[Pen, RGB, random.Random], None]
 
 ALL_COLOURS: tuple[str, ...] = tuple(COLOURS)
-PLACES = ("road", "sidewalk", "grass", "sky", "water")
+PLACES = ("road", "sidewalk", "grass", "sky", "water", "sand", "snow", "floor", "wall", "counter", "table")
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,14 @@ def compose(
     """
     water = any(kind.places == ("water",) for kind in kinds) or rng.random() < 0.06
     layout = make_layout(rng, water)
-    image = paint(layout, size, rng)
+    return arrange(paint(layout, size, rng), layout, kinds, rng, style)
+
+
+def arrange(
+    image: Image.Image, layout: Layout, kinds: Sequence[Kind], rng: random.Random, style: Style
+) -> tuple[Image.Image, list[SceneObject]]:
+    """Place `kinds` on an empty square scene and light it; see `compose` for what comes back."""
+    size = image.width
     placed = [p for kind in kinds if (p := _place(kind, layout, size, rng, style))]
     placed.sort(key=lambda p: (p.ground, p.foot))
     owner = np.zeros((size, size), np.uint8)
@@ -80,6 +87,10 @@ def _place(kind: Kind, layout: Layout, size: int, rng: random.Random, style: Sty
     if not bands:
         return None
     band: Band = rng.choice(bands)
+    if band.place == "wall":
+        height = min(style.far * size * rng.uniform(*kind.size), 0.9 * (band.bottom - band.top) * size)
+        foot = rng.uniform(band.top * size + height, band.bottom * size)
+        return _sprite(kind, height, foot, size, rng, ground=False)
     y = rng.uniform(band.top + 0.25 * (band.bottom - band.top), band.bottom)
     depth = (y - layout.horizon) / (1 - layout.horizon)
     person = style.far + (style.near - style.far) * depth

@@ -15,11 +15,10 @@ from rich.console import Console
 from rich.progress import track
 
 from for_retrieval.data.records import DatasetInfo, Records
+from for_retrieval.data.scenes.benchmarks import benchmark
 from for_retrieval.data.scenes.captions import caption
-from for_retrieval.data.scenes.catalog import KINDS
-from for_retrieval.data.scenes.compose import SceneObject, compose
+from for_retrieval.data.scenes.compose import SceneObject
 from for_retrieval.data.scenes.pen import COLOURS
-from for_retrieval.data.scenes.streets import RANKING, draw_kinds
 from for_retrieval.data.workers import end_with_parent
 from for_retrieval.errors import UsageError, nearest
 from for_retrieval.files import file_hash
@@ -40,17 +39,22 @@ class Scene:
     caption: str
 
 
-def draw_scene(task: tuple[str, int], *, folder: Path, size: int, seed: int) -> Scene:
-    """Draw image number `task[1]` of split `task[0]` into `folder`; the same arguments give the same bytes."""
+def draw_scene(task: tuple[str, int], *, name: str, folder: Path, size: int, seed: int) -> Scene:
+    """Draw image number `task[1]` of split `task[0]` of the set `name` into `folder`.
+
+    The same arguments give the same bytes.
+    """
     split, number = task
+    drawn = benchmark(name)
     rng = random.Random(f"{seed}/{split}/{number}")
     objects: list[SceneObject] = []
     while not objects:
-        image, objects = compose(draw_kinds(rng), size, rng)
+        image, objects = drawn.draw(size, rng)
     image_id = f"{split}_{number:05d}"
     path = folder / f"{image_id}.jpg"
     image.save(path, quality=QUALITY)
-    return Scene(image_id, path.name, file_hash(path), split, objects, caption(objects, rng))
+    text = caption(objects, rng, openings=drawn.openings)
+    return Scene(image_id, path.name, file_hash(path), split, objects, text)
 
 
 def generate(params: Scenes, seed: int, folder: Path, processes: int) -> Records:
@@ -62,13 +66,14 @@ def generate(params: Scenes, seed: int, folder: Path, processes: int) -> Records
     Raises:
         UsageError: a novel category that is not drawn.
     """
-    for name in params.novel:
-        if name not in KINDS:
-            raise UsageError(f"data.scenes.novel: no category {name!r} is drawn; {nearest(name, KINDS)}")
+    kinds = benchmark(params.benchmark).kinds
+    for name in params.novel or ():
+        if name not in kinds:
+            raise UsageError(f"data.scenes.novel: no category {name!r} is drawn; {nearest(name, kinds)}")
     images = folder / "images"
     images.mkdir(parents=True, exist_ok=True)
     tasks = [(split, n) for split in ("train", "val", "test") for n in range(getattr(params, split))]
-    draw = partial(draw_scene, folder=images, size=params.size, seed=seed)
+    draw = partial(draw_scene, name=params.benchmark, folder=images, size=params.size, seed=seed)
     with ProcessPoolExecutor(processes, initializer=end_with_parent) as pool:
         drawn: Iterable[Scene] = pool.map(draw, tasks, chunksize=16)
         scenes = list(track(drawn, "drawing scenes", len(tasks), console=Console(stderr=True)))
@@ -94,13 +99,15 @@ def _records(scenes: list[Scene], params: Scenes, images: Path) -> Records:
         for s in scenes
         for o in s.objects
     ]
+    made = benchmark(params.benchmark)
+    novel = made.novel if params.novel is None else params.novel
     info = DatasetInfo(
         name="",
         root=str(images),
-        base=[name for name in RANKING if name not in params.novel],
-        novel=list(params.novel),
-        synonyms={name: list(KINDS[name].synonyms) for name in RANKING},
-        hypernyms={name: list(KINDS[name].hypernyms) for name in RANKING},
+        base=[name for name in made.kinds if name not in novel],
+        novel=list(novel),
+        synonyms={name: list(kind.synonyms) for name, kind in made.kinds.items()},
+        hypernyms={name: list(kind.hypernyms) for name, kind in made.kinds.items()},
         colours=list(COLOURS),
     )
     return Records(

@@ -1,4 +1,4 @@
-"""The drawn-streets set: which kinds it shows, from common to rare, and how an image's kinds are drawn."""
+"""The set `driving`, the drawn streets: which kinds it shows, common to rare, and how an image's kinds are drawn."""
 
 from __future__ import annotations
 
@@ -90,6 +90,27 @@ RANKING = [
     "elephant",
     "giraffe",
 ]
+
+# Without labels in finetuning; spread from common to rare.
+NOVEL = (
+    "dog",
+    "truck",
+    "motorcycle",
+    "umbrella",
+    "mailbox",
+    "stroller",
+    "boat",
+    "airplane",
+    "cow",
+    "wheelchair",
+    "kite",
+    "swing",
+    "rabbit",
+    "skateboard",
+    "helicopter",
+    "guitar",
+    "windmill",
+)
 
 
 def frequencies() -> dict[str, float]:

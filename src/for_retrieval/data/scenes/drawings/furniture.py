@@ -8,7 +8,7 @@ from for_retrieval.data.scenes.catalog import kind
 from for_retrieval.data.scenes.pen import RGB, Pen, shade
 
 
-def _dining_chair(pen: Pen, colour: RGB, slats: bool) -> None:
+def dining_chair(pen: Pen, colour: RGB, slats: bool) -> None:
     """A wooden chair half from the side: tall back, seat, four legs."""
     w, dark = pen.w, shade(colour, 0.68)
     pen.rect(w * 0.2, 55, w * 0.32, 90, dark)
@@ -29,7 +29,7 @@ def _dining_chair(pen: Pen, colour: RGB, slats: bool) -> None:
     pen.rect(w - 10, 70, w, 100, colour)
 
 
-def _side_chair(pen: Pen, colour: RGB) -> None:
+def side_chair(pen: Pen, colour: RGB) -> None:
     """A plain chair in pure profile: the letter h."""
     w, dark = pen.w, shade(colour, 0.68)
     pen.line([(w * 0.3, 58), (w * 0.24, 96)], dark, 8)
@@ -40,7 +40,7 @@ def _side_chair(pen: Pen, colour: RGB) -> None:
     pen.rect(w * 0.14, 44, w * 0.96, 52, shade(colour, 1.4), radius=4)
 
 
-def _armchair(pen: Pen, colour: RGB) -> None:
+def upholstered_chair(pen: Pen, colour: RGB) -> None:
     """An upholstered chair from the front."""
     w, dark = pen.w, shade(colour, 0.7)
     for x in (w * 0.12, w * 0.8):
@@ -63,11 +63,11 @@ def _armchair(pen: Pen, colour: RGB) -> None:
 def chair(pen: Pen, colour: RGB, rng: random.Random) -> None:
     """A slatted, solid-backed or plain chair; an armchair if the sprite is wide."""
     if pen.w > 84:
-        _armchair(pen, colour)
+        upholstered_chair(pen, colour)
     elif rng.random() < 0.35:
-        _side_chair(pen, colour)
+        side_chair(pen, colour)
     else:
-        _dining_chair(pen, colour, slats=rng.random() < 0.6)
+        dining_chair(pen, colour, slats=rng.random() < 0.6)
 
 
 def _round_table(pen: Pen, colour: RGB) -> None:

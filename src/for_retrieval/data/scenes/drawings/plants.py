@@ -125,18 +125,34 @@ def palm_tree(pen: Pen, colour: RGB, rng: random.Random) -> None:
 )
 def flower(pen: Pen, colour: RGB, rng: random.Random) -> None:
     """A daisy with round or long petals, or a tulip, on a stem with two leaves."""
-    w, cx = pen.w, pen.w / 2
+    leafy_stem(pen)
+    if rng.random() < 0.3:
+        tulip_head(pen, colour)
+    else:
+        daisy_head(pen, colour, *rng.choice(((5, 0.44), (6, 0.4), (8, 0.3))))
+
+
+def leafy_stem(pen: Pen) -> None:
+    """A stem with two leaves."""
+    cx = pen.w / 2
     pen.line([(cx, 40), (cx, 98)], LEAF, 6)
     for side in (-1, 1):
         pen.poly([(cx, 96), (cx + side * 10, 72), (cx + side * cx * 0.9, 62), (cx + side * 16, 86)], LEAF)
-    if rng.random() < 0.3:
-        cup = [(-0.42, 31), (-0.42, 4), (-0.2, 17), (0, 0), (0.2, 17), (0.42, 4), (0.42, 31)]
-        pen.poly([(cx + x * w, y) for x, y in cup], colour)
-        pen.pie(cx, 30, 0.42 * w, 0, 180, colour)
-        pen.line([(cx - 5, 50), (cx - 7, 24)], edge(colour), 2.5)
-        pen.line([(cx + 5, 50), (cx + 7, 24)], edge(colour), 2.5)
-        return
-    petals, size = rng.choice(((5, 0.44), (6, 0.4), (8, 0.3)))
+
+
+def tulip_head(pen: Pen, colour: RGB) -> None:
+    """A cup of three points."""
+    w, cx = pen.w, pen.w / 2
+    cup = [(-0.42, 31), (-0.42, 4), (-0.2, 17), (0, 0), (0.2, 17), (0.42, 4), (0.42, 31)]
+    pen.poly([(cx + x * w, y) for x, y in cup], colour)
+    pen.pie(cx, 30, 0.42 * w, 0, 180, colour)
+    pen.line([(cx - 5, 50), (cx - 7, 24)], edge(colour), 2.5)
+    pen.line([(cx + 5, 50), (cx + 7, 24)], edge(colour), 2.5)
+
+
+def daisy_head(pen: Pen, colour: RGB, petals: int, size: float) -> None:
+    """Petals, each `size` of the head's radius, around a yellow or brown heart."""
+    cx = pen.w / 2
     for i in range(petals):
         a = 2 * math.pi * i / petals - math.pi / 2
         reach, r = cx * (1 - size), cx * size

@@ -28,13 +28,12 @@ def _contrast(colour: RGB) -> RGB:
 def ball(pen: Pen, colour: RGB, rng: random.Random) -> None:
     """A beach ball with wedges, a banded rubber ball or a ball with patches."""
     other, style = _contrast(colour), rng.choice(("wedges", "wedges", "band", "patches"))
+    if style == "wedges":
+        wedged_ball(pen, colour)
+        return
     pen.circle(50, 50, 50, shade(colour, 0.75))
     pen.circle(48, 48, 47, colour)
-    if style == "wedges":
-        for start in (10, 130, 250):
-            pen.pie(48, 48, 47, start, start + 52, other)
-        pen.circle(48, 48, 10, shade(colour, 0.85))
-    elif style == "band":
+    if style == "band":
         pen.line([(8, 60), (32, 68), (64, 64), (88, 48)], other, 15)
         pen.ellipse(24, 14, 44, 28, shade(colour, 1.6))
     else:
@@ -45,6 +44,15 @@ def ball(pen: Pen, colour: RGB, rng: random.Random) -> None:
             pen.poly([(x + 13 * math.sin(a), y - 13 * math.cos(a)) for a in ring], other)
             if (x, y) != (50, 50):
                 pen.line([(50, 50), (x, y)], other, 3)
+
+
+def wedged_ball(pen: Pen, colour: RGB) -> None:
+    """A ball of wedges in two colours."""
+    pen.circle(50, 50, 50, shade(colour, 0.75))
+    pen.circle(48, 48, 47, colour)
+    for start in (10, 130, 250):
+        pen.pie(48, 48, 47, start, start + 52, _contrast(colour))
+    pen.circle(48, 48, 10, shade(colour, 0.85))
 
 
 @kind(

@@ -31,8 +31,12 @@ def wheel(pen: Pen, cx: float, cy: float, r: float) -> None:
 )
 def car(pen: Pen, colour: RGB, rng: random.Random) -> None:
     """A saloon, hatchback, coupe or estate from the side."""
+    car_body(pen, colour, rng.choice(("saloon", "hatchback", "coupe", "estate")))
+
+
+def car_body(pen: Pen, colour: RGB, style: str) -> None:
+    """A car of one style: saloon, hatchback, coupe or estate."""
     w = pen.w
-    style = rng.choice(("saloon", "hatchback", "coupe", "estate"))
     roof0, roof1, base0, base1 = {
         "saloon": (0.32, 0.66, 0.18, 0.84),
         "hatchback": (0.32, 0.8, 0.18, 0.93),
@@ -84,8 +88,12 @@ def _lorry_load(pen: Pen, style: str, colour: RGB) -> None:
 )
 def truck(pen: Pen, colour: RGB, rng: random.Random) -> None:
     """A lorry: a cab, a gap, and a big load behind it."""
+    lorry(pen, colour, rng.choice(("box", "box", "tanker", "tipper")))
+
+
+def lorry(pen: Pen, colour: RGB, style: str) -> None:
+    """A lorry of one style: box, tanker or tipper."""
     w = pen.w
-    style = rng.choice(("box", "box", "tanker", "tipper"))
     pen.rect(0.04 * w, 74, w - 4, 86, STEEL)
     _lorry_load(pen, style, colour)
     pen.poly([(0.02 * w, 56), (0.07 * w, 24), (0.27 * w, 24), (0.27 * w, 86), (0.0, 86), (0.0, 58)], colour)
@@ -155,8 +163,12 @@ def _bus_windows(pen: Pen, y0: float, y1: float, glass: RGB, count: int) -> None
 )
 def bus(pen: Pen, colour: RGB, rng: random.Random) -> None:
     """A city bus, a coach with dark glass, or a double-decker."""
+    bus_body(pen, colour, rng.choice(("city", "coach", "double")))
+
+
+def bus_body(pen: Pen, colour: RGB, style: str) -> None:
+    """A bus of one style: city, coach or double."""
     w = pen.w
-    style = rng.choice(("city", "coach", "double"))
     pen.rect(1, 1, w - 1, 89, colour, radius=8)
     pen.rect(1, 78, w - 1, 90, shade(colour, 0.68), radius=4)
     if style == "double":
