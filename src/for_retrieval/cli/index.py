@@ -112,12 +112,12 @@ def _show(table: Table) -> None:
 def _generations(entries: list[dict[str, Any]]) -> Table:
     from rich.table import Table
 
-    table = Table()
-    for column in ("role", "generation", "version", "model", "dataset", "images", "regions", "engine", "since"):
-        table.add_column(column, justify="right" if column in ("images", "regions") else "left", overflow="fold")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("role", "generation", "version", "model", "images", "since"):
+        table.add_column(column, justify="right" if column == "images" else "left", overflow="fold")
     for entry in entries:
         version = "-" if entry["version"] is None else str(entry["version"])
-        sizes = (str(entry.get(name, "missing")) for name in ("images", "regions", "engine"))
-        since = entry["since"][:16].replace("T", " ")
-        table.add_row(entry["role"], entry["generation"], version, entry["model"], entry["dataset"], *sizes, since)
+        since = entry["since"][5:16].replace("T", " ")
+        images = str(entry.get("images", "damaged"))
+        table.add_row(entry["role"], entry["generation"], version, entry["model"], images, since)
     return table

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from for_retrieval.data.records import Records
 from for_retrieval.files import read_json
 from for_retrieval.index.build import build_index
-from for_retrieval.index.gallery_regions import gallery_regions, gallery_rows, recipe
+from for_retrieval.index.gallery import gallery_rows, recipe
+from for_retrieval.index.gallery_regions import gallery_regions
 from for_retrieval.index.live import is_live, record_candidate, switch
 from for_retrieval.index.manifest import Manifest, generation_name, read_manifest
 from for_retrieval.index.plan import Plan

@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
 
 import torch
 
-from for_retrieval.data.records import Records
-from for_retrieval.errors import ForError
 from for_retrieval.index.regions import ImageRegions
 from for_retrieval.index.table import ImageRow
-from for_retrieval.model import boxes, sum_clip
 from for_retrieval.model.boxes import attention_boxes
 from for_retrieval.model.encode import store_for
 from for_retrieval.model.sum_clip import SumClip, summarise
 from for_retrieval.model.tower import Tower
 
 BATCH = 256
-MAKERS: tuple[ModuleType, ...] = (sum_clip, boxes)
-
-
-def gallery_rows(records: Records, splits: Sequence[str]) -> list[ImageRow]:
-    """The images of `splits`, by image id.
-
-    Raises:
-        ForError: the splits hold no images.
-    """
-    images = records.images[records.images["split"].isin(splits)]
-    if images.empty:
-        raise ForError(
-            f"the splits {', '.join(splits)} of {records.info.name} hold no images to search; "
-            "set index.gallery in params.yaml"
-        )
-    columns = list(ImageRow.__dataclass_fields__)
-    return [ImageRow(*values) for values in images[columns].itertuples(index=False, name=None)]
-
-
-def recipe() -> str:
-    """Twelve digits that change with the code that makes regions of features; the model's id does not tell that."""
-    text = "".join(inspect.getsource(module) for module in MAKERS)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @torch.inference_mode()

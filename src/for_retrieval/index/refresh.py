@@ -9,19 +9,14 @@ from typing import TYPE_CHECKING, Any
 from for_retrieval.data.records import Records, load_records
 from for_retrieval.errors import ForError
 from for_retrieval.index.build import build_index
-from for_retrieval.index.changes import Changes, changes
-from for_retrieval.index.engines import kind_of
-from for_retrieval.index.gallery_regions import gallery_regions, gallery_rows, recipe
+from for_retrieval.index.gallery import Waiting, waiting
 from for_retrieval.index.live import Served, bundle_of, read_live, switch
-from for_retrieval.index.manifest import Manifest, generation_name, read_manifest
+from for_retrieval.index.manifest import Manifest, generation_name
 from for_retrieval.index.plan import Earlier, Plan
-from for_retrieval.index.table import About, ImageRow, read_table
-from for_retrieval.index.verify import sample_texts, verify_generation
 from for_retrieval.project import Project
-from for_retrieval.train.bundled import Bundled, load_bundled
 
 if TYPE_CHECKING:
-    pass
+    from for_retrieval.train.bundled import Bundled
 
 
 @dataclass(frozen=True)
@@ -51,49 +46,6 @@ class Refreshed:
         return {**asdict(self), "nothing_to_do": self.nothing_to_do}
 
 
-@dataclass(frozen=True)
-class Waiting:
-    """What the live index lacks. about: what all images of the refreshed generation will share."""
-
-    live: Served
-    manifest: Manifest
-    changes: Changes
-    about: About
-    rows: list[ImageRow]
-
-    @property
-    def nothing_to_do(self) -> bool:
-        """Whether the live generation holds just these images, as this program would index them."""
-        return not self.changes and (self.about.recipe, self.about.image_root) == (
-            self.manifest.recipe,
-            self.manifest.image_root,
-        )
-
-
-def waiting(project: Project, records: Records) -> Waiting:
-    """Compare the live generation with the prepared images, by content hash.
-
-    Raises:
-        ForError: nothing is live, or it is an index of another dataset.
-    """
-    live = read_live(project.index).live
-    generation = project.index / live.generation
-    manifest = read_manifest(generation)
-    if manifest.dataset != records.info.name:
-        raise ForError(
-            f"the live index is of {manifest.dataset}, but data/prepared holds {records.info.name}; "
-            "run `dvc repro` to train and index it"
-        )
-    rows = gallery_rows(records, project.params.index.gallery)
-    known = read_table(generation)
-    made_by = recipe()
-    found = changes(known, rows)
-    if made_by != manifest.recipe:  # another program made the old regions: none of them can stay
-        found = Changes(found.new, [*found.changed, *found.unchanged], found.deleted, [])
-    about = About(manifest.model, made_by, manifest.dataset, manifest.dim, records.info.root)
-    return Waiting(live, manifest, found, about, rows)
-
-
 def refresh(project: Project, *, progress: bool = True) -> Refreshed:
     """Index new and changed images with the live model, drop deleted ones, verify, and go live.
 
@@ -103,14 +55,18 @@ def refresh(project: Project, *, progress: bool = True) -> Refreshed:
         ForError: nothing is live, the model cannot be rebuilt, an image cannot be read, the new generation does
             not pass its verification, or something else went live meanwhile. The old one stays.
     """
-    from for_retrieval.model.tower import find_device
-
     records = load_records(project.prepared)
     todo = waiting(project, records)
     found, live = todo.changes, todo.live
     counts = (len(found.new), len(found.changed), len(found.deleted), len(found.unchanged))
-    if todo.nothing_to_do and todo.manifest.engine == kind_of(project.settings):
+    if todo.nothing_to_do:
         return Refreshed(live.generation, live.generation, live.version, *counts, encoded=0, recall=None)
+    # Only now: a refresh with nothing to do, as most are, loads no torch.
+    from for_retrieval.index.gallery_regions import gallery_regions
+    from for_retrieval.index.verify import sample_texts
+    from for_retrieval.model.tower import find_device
+    from for_retrieval.train.bundled import load_bundled
+
     device = find_device(project.settings.device)
     bundle = bundle_of(project.index, live.generation)
     model = load_bundled(bundle, device, project.root)
@@ -147,6 +103,8 @@ def _encode(project: Project, records: Records, model: Bundled) -> int:
 
 
 def _verified(project: Project, drafted: Path, manifest: Manifest, model: Bundled, texts: list[str]) -> float:
+    from for_retrieval.index.verify import verify_generation
+
     bound = project.params.promote.recall
     report = verify_generation(drafted, generation_name(manifest.digest), model, project.cache, texts, bound)
     if not report.ok:

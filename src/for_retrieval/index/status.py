@@ -63,7 +63,7 @@ def _entry(folder: Path, role: str, served: Served) -> dict[str, Any]:
 
 def _waiting(project: Project) -> dict[str, int]:
     from for_retrieval.data.records import load_records
-    from for_retrieval.index.refresh import waiting
+    from for_retrieval.index.gallery import waiting
 
     found = waiting(project, load_records(project.prepared)).changes
     return {"new": len(found.new), "changed": len(found.changed), "deleted": len(found.deleted)}
