@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +30,11 @@ class QuerySet:
     judged: NDArray[np.bool_] | None = None
 
 
-def query_sets(records: Records, image_ids: list[str], small: float) -> list[QuerySet]:
-    """Those of the three sets that this dataset has words for; sets without queries are left out.
+ALL = ("names", "attributes", "synonyms")
+
+
+def query_sets(records: Records, image_ids: list[str], small: float, only: Collection[str] = ALL) -> list[QuerySet]:
+    """Those of the three sets (or of `only`) that this dataset has words for; sets without queries are left out.
 
     A query belongs to ``base`` (``novel``) if every category it means is base (novel); to ``small`` if its
     largest instance in each relevant image covers less than `small` of the image on the median.
@@ -49,7 +53,9 @@ def query_sets(records: Records, image_ids: list[str], small: float) -> list[Que
         "attributes": [(f"{colour} {name}", colour, [name]) for name in names for colour in info.colours],
         "synonyms": [(text, None, meant) for text, meant in sorted(synonyms.items())],
     }
-    built = (_build(name, rows, objects, negatives, len(image_ids), info, small) for name, rows in tables.items())
+    built = (
+        _build(name, tables[name], objects, negatives, len(image_ids), info, small) for name in ALL if name in only
+    )
     return [query_set for query_set in built if query_set.texts]
 
 

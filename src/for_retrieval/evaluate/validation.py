@@ -61,7 +61,7 @@ class ByCategory:
 
 def names_of(records: Records, image_ids: list[str], small: float) -> QuerySet | None:
     """The category names that these images show; None where nothing is labelled."""
-    return next((s for s in query_sets(records, image_ids, small) if s.name == "names"), None)
+    return next(iter(query_sets(records, image_ids, small, only=("names",))), None)
 
 
 def by_category(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from for_retrieval.data.records import Records
 from for_retrieval.errors import ForError
-from for_retrieval.evaluate.queries import query_sets
+from for_retrieval.evaluate.queries import ALL, query_sets
 from for_retrieval.index.search import open_generation
 from for_retrieval.params.lifecycle import Canary
 from for_retrieval.query.text import TextTower
@@ -60,7 +61,7 @@ def ask(
     Raises:
         ForError: the candidate cannot be opened.
     """
-    known = labels(records, splits, small)
+    known = labels(records, splits, small, ("names",) if rules.queries is None else ALL)
     names = sorted(
         (text for text, label in known.items() if label.name), key=lambda text: (-len(known[text].right), text)
     )
@@ -87,11 +88,11 @@ def judge(query: str, answered: list[str], label: Label | None, rules: Canary) -
     return Asked(query, found, of, found >= rules.precision * of)
 
 
-def labels(records: Records, splits: list[str], small: float) -> dict[str, Label]:
+def labels(records: Records, splits: list[str], small: float, sets: Collection[str] = ALL) -> dict[str, Label]:
     """What the labels say of every query that some image of the gallery shows."""
     ids = records.images.loc[records.images["split"].isin(splits), "image_id"].tolist()
     found: dict[str, Label] = {}
-    for queries in query_sets(records, ids, small):
+    for queries in query_sets(records, ids, small, sets):
         for n, text in enumerate(queries.texts):
             judged = None if queries.judged is None else _chosen(ids, queries.judged[:, n])
             found.setdefault(text, Label(queries.name == "names", _chosen(ids, queries.relevant[:, n]), judged))

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from for_retrieval.data.records import Records
 from for_retrieval.evaluate.validation import ByCategory, by_category, names_of
 from for_retrieval.files import read_json, write_json
 from for_retrieval.model.encode import encode, store_for
-from for_retrieval.model.tower import prompted
+from for_retrieval.model.tower import Features, prompted
 from for_retrieval.project import Project
 from for_retrieval.registry.gate import Floats
 from for_retrieval.registry.state import frozen_path
 from for_retrieval.train.bundled import Bundled
-
-if TYPE_CHECKING:
-    from for_retrieval.evaluate.queries import QuerySet
 
 SUBSETS = ("base", "novel")
 
@@ -46,17 +43,22 @@ def measure(
     queries = names_of(records, rows["image_id"].tolist(), project.params.evaluate.small)
     if queries is None:
         return None
-    content = rows["hash"].tolist()
-    return {name: _measure(project, records, content, queries, model) for name, model in models.items()}
+    content, params, embedded = rows["hash"].tolist(), project.params, {}
+    found = {}
+    for name, model in models.items():
+        key = (model.tower.id, *model.settings.prompts)
+        if key not in embedded:  # champion and challenger mostly share their tower
+            embedded[key] = prompted(model.tower, queries.texts, model.settings.prompts)
+        features = _features(project, records, content, model)
+        found[name] = by_category(model.head, features, queries, embedded[key], params.evaluate, params.seed)
+    return found
 
 
-def _measure(project: Project, records: Records, hashes: list[str], queries: QuerySet, model: Bundled) -> ByCategory:
-    params, cache = project.params, project.cache
-    # A champion of another tower has no features of images that came later: encoded now, and kept.
-    encode(records, model.tower, params, project.root, cache, project.settings.processes, splits=("val",))
-    features = store_for(model.tower, cache).load(hashes)
-    texts = prompted(model.tower, queries.texts, model.settings.prompts)
-    return by_category(model.head, features, queries, texts, params.evaluate, params.seed)
+def _features(project: Project, records: Records, hashes: list[str], model: Bundled) -> Features:
+    """Of these images; a champion of another tower has none of images that came later: encoded now, and kept."""
+    workers, cache = project.settings.processes, project.cache
+    encode(records, model.tower, project.params, project.root, cache, workers, splits=("val",))
+    return store_for(model.tower, cache).load(hashes)
 
 
 def by_subset(scores: ByCategory) -> dict[str, Floats]:
