@@ -65,6 +65,21 @@ def test_a_second_import_replaces_the_first(coco: Coco, project: Path, tmp_path:
     assert "# or name the novel categories here" in (project / "params.yaml").read_text()
 
 
+def test_a_set_in_parts_is_written_in_one_line_and_replaced_again(coco: Coco, project: Path, tmp_path: Path) -> None:
+    path = coco()
+    (path.parent / "test.json").write_text(path.read_text())
+    found = import_data(project, tmp_path / "set", annotations="train=annotations.json,test=test.json")
+    assert found.splits["test"] == 3  # as copies do, they count in the last split alone
+    changed = {line.split(":")[0].strip(): line for line in _changed_lines(project)}
+    assert "annotations: {train: annotations.json, test: test.json}" in changed["annotations"]
+    assert "# the annotation file or folder" in changed["annotations"]
+    data = load_params(project / "params.yaml").data
+    assert data.annotations == {"train": "annotations.json", "test": "test.json"}
+    import_data(project, tmp_path / "set", annotations="test.json")
+    assert load_params(project / "params.yaml").data.annotations == "test.json"
+    assert "# the annotation file or folder" in (project / "params.yaml").read_text()
+
+
 def test_block_lists_stay_block_lists(project: Path) -> None:
     path = project / "params.yaml"
     path.write_text(path.read_text().replace("gallery: [test]", "gallery:\n    - test\n    - val"))
