@@ -1,0 +1,82 @@
+"""The profiles of params/: each gives a valid params.yaml, and says why of everything."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from for_retrieval.data.categories import official_split
+
+REPOSITORY = Path(__file__).parents[1]
+PROFILES = sorted(path.stem for path in (REPOSITORY / "params").glob("*.yaml"))
+STRIDES = {"ViT-B-16": 16, "RN50": 32}  # px that the input size must be a multiple of
+
+# As `python -m flows.retrain --profile` applies them; in a process of its own, since flows sets Prefect's environment.
+MERGE = """
+import json, sys
+from pathlib import Path
+from flows.overrides import overridden
+from for_retrieval.params import load_params
+root, found = Path(sys.argv[1]), {}
+for name in sys.argv[2:]:
+    with overridden(root, name, None, lambda line: None):
+        found[name] = load_params(root / "params.yaml").model_dump(mode="json")
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def merged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Profile -> params.yaml as it is during a run with it."""
+    root = tmp_path_factory.mktemp("project")
+    before = (REPOSITORY / "params.yaml").read_text(encoding="utf-8")
+    (root / "params.yaml").write_text(before, encoding="utf-8")
+    (root / "params").symlink_to(REPOSITORY / "params")
+    done = subprocess.run(
+        [sys.executable, "-c", MERGE, str(root), *PROFILES], cwd=REPOSITORY, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert (root / "params.yaml").read_text(encoding="utf-8") == before, "it is put back"
+    return dict(json.loads(done.stdout))
+
+
+def test_there_is_a_profile_of_each_set_and_tower() -> None:
+    assert set(PROFILES) == {name + tower for name in ("coco", "lvis", "nuimages") for tower in ("", "-rn50")}
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_profile_gives_valid_params(name: str, merged: dict[str, dict[str, Any]]) -> None:
+    """It is checked while it is merged; here, that its values arrive and that the rest stays."""
+    values, plain = merged[name], yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
+    assert values["model"]["name"] == ("RN50" if name.endswith("rn50") else "ViT-B-16")
+    assert values["model"]["input_size"] % STRIDES[values["model"]["name"]] == 0
+    assert values["model"]["clusters"] == values["head"]["queries"]
+    assert values["head"]["width"] % values["head"]["heads"] == 0
+    assert values["train"]["warmup"] * 20 == values["train"]["steps"]
+    assert values["data"]["root"] == plain["data"]["root"], "where the set is, import says"
+    assert set(values["train"]["runs"]) == set(plain["train"]["runs"])
+    assert values["train"]["keep"] == plain["train"]["keep"]
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_profile_names_a_split_that_ships(name: str, merged: dict[str, dict[str, Any]]) -> None:
+    groups = {"frequent": ["car"], "rare": ["dog"]}
+    assert official_split(merged[name]["data"]["categories"], ["car", "motorcycle", "dog"], groups)[0][0] == "car"
+    assert merged[name]["data"]["novel"] == []
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_value_has_its_reason(name: str) -> None:
+    lines = (REPOSITORY / "params" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+    values = [line for line in lines if re.match(r" +[\w-]+: *\S", line)]
+    assert len(values) > 15
+    bare = [line.split(":")[0].strip() for line in values if " # " not in line]
+    assert bare == ["held-out-100"], "its reason stands in the line before"
+    assert f"--profile {name}`" in "\n".join(lines)
