@@ -40,25 +40,46 @@ def test_in_holds_all_names_first() -> None:
     assert len(phrases) == 600
 
 
+def test_of_more_nouns_than_fit_an_even_choice_is_taken() -> None:
+    """596 remain beside four names; a sixth of them is for colours."""
+    for seed in (0, 1):
+        phrases = build_vocabulary(SET, params(), "in", seed, HERE)
+        nouns = [phrase.text for phrase in phrases if phrase.kind == "other"]
+        every = [noun for noun in read_nouns(NOUNS) if noun not in {*SET.base, *SET.novel}]
+        places = [every.index(noun) for noun in nouns]
+        assert len(places) == 596 - 596 // 6
+        step = len(every) / len(places)
+        assert all(abs(place - i * step) < 1 for i, place in enumerate(places))
+
+
+@pytest.mark.parametrize("most", [50, 60, 600])
+def test_your_own_nouns_are_there_before_shipped_ones(tmp_path: Path, most: int) -> None:
+    mine = [f"part number {letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+    (tmp_path / "mine.txt").write_text("\n".join(mine), encoding="utf-8")
+    phrases = build_vocabulary(SET, params(most, nouns="mine.txt"), "in", 0, tmp_path)
+    assert {phrase.text for phrase in phrases} > set(mine)
+    assert len(phrases) == most
+
+
 def test_no_phrase_comes_twice() -> None:
     phrases = build_vocabulary(SET, params(100_000), "in", 0, HERE)
     assert [text for text, count in Counter(texts(phrases)).items() if count > 1] == []
 
 
 def test_without_attributes_there_are_names_and_nouns() -> None:
-    phrases = build_vocabulary(SET, params(attributes=False), "in", 0, HERE)
+    phrases = build_vocabulary(SET, params(5000, attributes=False), "in", 0, HERE)
     assert {phrase.kind for phrase in phrases} == {"category", "other"}
     assert set(texts(phrases)) == {*SET.base, *SET.novel, *read_nouns(NOUNS)}
 
 
 def test_half_of_the_colour_phrases_are_about_the_names() -> None:
-    plain = len(build_vocabulary(SET, params(attributes=False), "in", 0, HERE))
-    phrases = build_vocabulary(SET, params(plain + 9), "in", 0, HERE)
+    plain = len(build_vocabulary(SET, params(5000, attributes=False), "in", 0, HERE))
+    phrases = build_vocabulary(SET, params(plain * 6 // 5 + 9), "in", 0, HERE)
     tinted = [phrase.text for phrase in phrases if phrase.kind == "attribute"]
-    assert len(tinted) == 9
+    assert len(tinted) == plain // 5 + 9
     assert all(text.startswith(("red ", "light blue ")) for text in tinted)
     nouns = [text.removeprefix("light ").split(" ", 1)[1] for text in tinted]
-    assert len([noun for noun in nouns if noun in SET.base + SET.novel]) >= 5
+    assert len([noun for noun in nouns if noun in SET.base + SET.novel]) >= 2 * len(SET.base + SET.novel)
 
 
 def test_a_set_without_colours_gets_common_ones() -> None:
@@ -156,7 +177,7 @@ def test_every_name_mentions_itself(name: str) -> None:
 
 def test_your_own_list_is_added(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("# of our plant\n\n  wind turbine blade \ncar\n", encoding="utf-8")
-    phrases = build_vocabulary(SET, params(5000, nouns="mine.txt"), "in", 0, tmp_path)
+    phrases = build_vocabulary(SET, params(50_000, nouns="mine.txt"), "in", 0, tmp_path)
     assert Phrase("wind turbine blade", "other") in phrases
     assert Phrase("red wind turbine blade", "attribute") in phrases
     assert texts(phrases).count("car") == 1
@@ -173,7 +194,26 @@ def test_an_unreadable_list_is_told(tmp_path: Path, content: bytes | None) -> No
     assert str(caught.value).endswith("); see train.vocabulary.nouns")
 
 
-def test_the_shipped_list_is_clean() -> None:
+def test_the_shipped_list_is_long_and_clean() -> None:
     nouns = read_nouns(NOUNS)
-    assert len(nouns) == len(set(nouns)) > 300
+    assert len(nouns) == len(set(nouns)) >= 2000
     assert [noun for noun in nouns if not re.fullmatch(r"[a-z]+([ '-][a-z]+)*", noun)] == []
+    assert max(len(noun.split()) for noun in nouns) <= 4
+
+
+def test_the_shipped_list_is_in_groups_of_many_fields() -> None:
+    headings = [line for line in NOUNS.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    assert len(headings) > 30
+    for word in (
+        "vehicles",
+        "animals",
+        "plants",
+        "tools",
+        "clothing",
+        "buildings",
+        "sports",
+        "medicine",
+        "shops",
+        "above",
+    ):
+        assert any(word in heading.lower() for heading in headings), word

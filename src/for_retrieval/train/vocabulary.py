@@ -40,29 +40,50 @@ def read_nouns(path: Path) -> list[str]:
 def build_vocabulary(info: DatasetInfo, params: Vocabulary, mode: str, seed: int, root: Path) -> list[Phrase]:
     """At most `params.max_phrases` phrases: all names, then nouns, then a seeded choice of colour phrases.
 
+    Of more shipped nouns than fit an even choice is taken, the same for every seed, so that each of their groups is
+    there and the user's own nouns too; a sixth of the room is left for colour phrases.
+
     Args:
         mode: ``in``: the names of the novel categories are in it, as those of a list that someone wrote
             knowing what will be asked. ``held_out``: no phrase contains the name or a synonym of a novel
             category.
     """
-    names = info.base + (info.novel if mode == "in" else [])
-    nouns = read_nouns(NOUNS) + (read_nouns(root / params.nouns) if params.nouns else [])
-    known = set(names)
-    phrases = [Phrase(name, "category") for name in names]
-    phrases += [Phrase(noun, "other") for noun in dict.fromkeys(nouns) if noun not in known]
+    names = [Phrase(name, "category") for name in info.base + (info.novel if mode == "in" else [])]
+    own = [Phrase(noun, "other") for noun in (read_nouns(root / params.nouns) if params.nouns else [])]
+    shipped = [Phrase(noun, "other") for noun in read_nouns(NOUNS)]
     if mode == "held_out":  # before anything is drawn, so that both vocabularies have the same size
         mention = mentions([word for name in info.novel for word in (name, *info.synonyms.get(name, ()))])
-        phrases = [phrase for phrase in phrases if not mention.search(phrase.text)]
+        names, own, shipped = ([p for p in part if not mention.search(p.text)] for part in (names, own, shipped))
+    known = {phrase.text for phrase in names}
+    own = [phrase for phrase in dict.fromkeys(own) if phrase.text not in known]
+    known |= {phrase.text for phrase in own}
+    shipped = [phrase for phrase in dict.fromkeys(shipped) if phrase.text not in known]
+    room = max(0, params.max_phrases - len(names))
+    phrases = names + _evenly(shipped, room - (room // 6 if params.attributes else 0) - len(own)) + own
     if params.attributes:
         room = max(0, params.max_phrases - len(phrases))
         phrases += _tinted(phrases, info.colours or list(COLOURS), room, random.Random(seed))
     return phrases[: params.max_phrases]
 
 
+def _evenly(phrases: list[Phrase], count: int) -> list[Phrase]:
+    """At most `count` of them, at even distances and in their order."""
+    if count >= len(phrases):
+        return phrases
+    return [phrases[i * len(phrases) // count] for i in range(max(0, count))]
+
+
 def _tinted(phrases: list[Phrase], colours: list[str], room: int, rng: random.Random) -> list[Phrase]:
     """At most `room` colour phrases, half of them about category names: what the set is known to show."""
+    there = {p.text for p in phrases}  # "red panda" is a noun, too
     about_names, others = (
-        [Phrase(f"{colour} {p.text}", "attribute") for p in phrases if p.kind == kind for colour in colours]
+        [
+            Phrase(text, "attribute")
+            for p in phrases
+            if p.kind == kind
+            for colour in colours
+            if (text := f"{colour} {p.text}") not in there
+        ]
         for kind in ("category", "other")
     )
     share = (room + 1) // 2 if others else room
