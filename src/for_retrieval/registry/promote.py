@@ -87,11 +87,11 @@ def _model(folder: Path, generation: str) -> str | None:
 
 def _serving(version: Version, generation: str) -> Decision:
     """The decision on what serves already, as the record has it: a promotion that was cut short ends here."""
-    said = version.tags.get("decision_reasons", "it serves already").split("\n")
-    compared = version.tags.get("compared_with", "none")
+    tags = version.tags if version.tags.get("decision") in ("promoted", "forced") else {}  # not a later refusal
+    said = tags.get("decision_reasons", "it serves already").split("\n")
+    compared = tags.get("compared_with", "none")
     champion = int(compared) if compared.isdigit() else None
-    forced = version.tags.get("forced") == "true"
-    return Decision(version.number, version.model, generation, champion, True, forced, said)
+    return Decision(version.number, version.model, generation, champion, True, tags.get("forced") == "true", said)
 
 
 def _record(project: Project, registry: Registry, version: Version, decision: Decision) -> None:

@@ -71,7 +71,7 @@ def page(row: dict[str, Any], params: dict[str, str]) -> RenderableType:
         "git commit": row["git_commit"],
         "dvc.lock": row["dvc_lock"][:12],
         "MLflow run": row["run"],
-        "trained as": f"{params.get('run.name', '')}, {params.get('run.fraction', '?')} % of the labels",
+        "trained as": f"{params.get('run.name', '')}, {float(params.get('run.fraction', 'nan')):g} % of the labels",
         "decision": row["decision"],
         "index": row["generation"] or "none yet",
         "serves": "yes" if row["serves"] else "no",

@@ -1,0 +1,50 @@
+"""The scores by category, against the rows that the stage `evaluate` gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from for_retrieval.evaluate.queries import query_sets
+from for_retrieval.evaluate.score import head_scores, rows_of
+from for_retrieval.evaluate.validation import names_of, validate_heads
+from for_retrieval.model.encode import load_split
+from for_retrieval.model.tower import prompted
+from for_retrieval.params import load_params
+from for_retrieval.train.run import new_head
+from toy import CPU, ToyTower, store_features, toy_records
+
+
+def test_means_are_those_of_the_comparison(tmp_path: Path, write_params: Callable[..., Path]) -> None:
+    params = load_params(write_params(tmp_path, {"evaluate.rare": 2, "evaluate.k": 5}))
+    records, tower = toy_records(), ToyTower()
+    store_features(records, tower, tmp_path)
+    ids, features = load_split(records, tower, tmp_path, "test")
+    heads = {str(seed): new_head(params, tower, seed, CPU) for seed in (0, 1)}
+    queries = names_of(records, ids, 0.01)
+    assert queries is not None
+    found = validate_heads(heads, features, queries, tower, params.model.prompts, params.evaluate, params.seed)
+    assert (found["query_set"], found["images"], list(found["seeds"])) == ("names", 24, ["0", "1"])
+    (names,) = query_sets(records, ids, 0.01, only=("names",))
+    texts = prompted(tower, names.texts, params.model.prompts)
+    for seed, head in heads.items():
+        rows = rows_of(head_scores(head, features, texts), [names], params, "toy", "for", 100, int(seed), "in")
+        metrics = found["seeds"][seed]["metrics"]
+        assert {row.subset for row in rows} == set(metrics)
+        for row in rows:
+            assert metrics[row.subset]["map50"] == pytest.approx(row.map50, abs=0.006)
+            assert metrics[row.subset]["map50_r40"] == pytest.approx(row.map50_r40, abs=0.006)
+            assert metrics[row.subset]["categories"] == row.n_categories
+        categories = found["seeds"][seed]["categories"]
+        base = [c["ap50_r40"] for c in categories.values() if "base" in c["subsets"]]
+        assert np.mean(base) == pytest.approx(metrics["base"]["map50_r40"], abs=1e-3)
+        assert {name for name, c in categories.items() if "novel" in c["subsets"]} == {"dog"}
+        assert categories["dog"]["relevant"] == 8
+
+
+def test_nothing_labelled_gives_empty_scores() -> None:
+    records = toy_records()
+    assert names_of(records, [], 0.01) is None
