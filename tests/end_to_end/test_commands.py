@@ -25,8 +25,9 @@ def test_a_query_answers_in_json(project: Path, cli: Command) -> None:
     done = cli("query", "red car", "--json", cwd=project)
     value = answer(done)
     assert done.err == ""
-    assert list(value) == ["query", "model", "results"]
+    assert list(value) == ["query", "model", "generation", "version", "results"]
     assert value["query"] == "red car"
+    assert (project / "data" / "index" / value["generation"]).is_dir()
     assert value["model"].startswith("for-")
     assert [result["rank"] for result in value["results"]] == list(range(1, 11))
     scores = [result["score"] for result in value["results"]]
@@ -110,32 +111,14 @@ def test_outside_a_project(cli: Command, tmp_path: Path) -> None:
     )
 
 
-def test_before_anything_is_made(project: Path, copy: Copy, cli: Command) -> None:
-    folder = copy()
-    done = cli("query", "red car", cwd=folder)
-    assert (done.code, done.out) == (1, "")
-    assert done.err.startswith(f"error: {folder}/models/bundle/bundle.json does not exist; run `dvc repro export`")
-
-
 def test_before_anything_is_indexed(project: Path, copy: Copy, cli: Command) -> None:
     folder = copy("models/bundle")
-    done = cli("query", "red car", "--json", cwd=folder)
-    assert (done.code, done.out) == (1, "")
-    said = (
-        f"error: there is no index yet in {folder}/data/index; run `dvc repro`, or `for-cli index` if it was deleted\n"
-    )
-    assert done.err == said
-
-
-def test_an_index_of_another_model(project: Path, copy: Copy, cli: Command) -> None:
-    folder = copy("models/bundle", "data/index")
-    path = folder / "models" / "bundle" / "bundle.json"
-    bundle = json.loads(path.read_text())
-    path.write_text(json.dumps({**bundle, "model": "for-other"}))
-    done = cli("query", "red car", "--json", cwd=folder)
-    assert (done.code, done.out) == (1, "")
-    assert f"was built by model {bundle['model']!r}, but the bundle holds model 'for-other'" in done.err
-    assert done.err.endswith("; run `for-cli index`\n")
+    for arguments in (("query", "red car", "--json"), ("index", "status"), ("index", "rollback")):
+        done = cli(*arguments, cwd=folder)
+        assert (done.code, done.out) == (1, "")
+        where = f"{folder}/data/index"
+        said = f"error: there is no index yet in {where}; run `dvc repro`, or `for-cli index` if it was deleted\n"
+        assert done.err == said
 
 
 def test_debug_shows_the_traceback_and_its_absence_hides_it(cli: Command, tmp_path: Path) -> None:

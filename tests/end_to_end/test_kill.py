@@ -116,7 +116,7 @@ TAUGHT = (*PREPARED, "data/fractions", "data/pseudo", "models")
     [
         ("pseudo in", PREPARED, "data/pseudo/in", "vocabulary.json"),
         ("compare", ("data/evaluation",), "reports", "compare.json"),
-        ("export", (*PREPARED, "models/heads"), "models/bundle", "text.onnx"),
+        ("export", (*PREPARED, "data/validation", "models/heads"), "models/bundle", "text.onnx"),
     ],
 )
 def test_between_the_files_of_a_stage(
