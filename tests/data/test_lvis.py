@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_sets import lvis
+from small_sets import LVIS_CATEGORIES, lvis
 
 from for_retrieval.data.lvis import read_lvis
 from for_retrieval.errors import ForError
@@ -89,10 +89,24 @@ def test_a_file_name_goes_before_the_url(tmp_path: Path) -> None:
             lambda c: c.update(categories=[{**c["categories"][0], "frequency": "x"}, *c["categories"][1:]]),
             "category 1 has the frequency 'x', which must be 'f', 'c' or 'r'",
         ),
+        (
+            lambda c: c.update(categories=[{**c["categories"][0], "frequency": {}}, *c["categories"][1:]]),
+            "category 1 has the frequency {}, which must be 'f', 'c' or 'r'",
+        ),
+        (
+            lambda c: c["images"][1]["neg_category_ids"].append("\ud800"),
+            "image 2 has the category '\\ud800' in 'neg_category_ids', which 'categories' does not list",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, change: Callable[[Any], object], message: str) -> None:
     assert f"lvis_v1_train.json: {message}" in _fail(lvis(tmp_path, change) / "lvis_v1_train.json")
+
+
+@pytest.mark.parametrize("synonyms", [None, 3, "auto", [None, 3, "car"]])
+def test_odd_synonyms_are_passed_over(tmp_path: Path, synonyms: object) -> None:
+    categories = [{**entry, "synonyms": synonyms} for entry in LVIS_CATEGORIES]
+    assert read_lvis(lvis(tmp_path, lambda c: c.update(categories=categories)) / "lvis_v1_train.json").synonyms == {}
 
 
 def test_a_missing_file_and_a_coco_file_are_told(tmp_path: Path) -> None:

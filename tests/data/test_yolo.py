@@ -129,8 +129,10 @@ def test_a_label_file_that_is_no_text_is_told(tmp_path: Path) -> None:
     [
         ({"names": {}}, "has no 'names', a list or number: name"),
         ({"names": {"a": "b"}}, "has the class number 'a' in 'names'; it must be 0 or more"),
+        ({"names": ["\ud800"]}, "has the name '\\ud800' for class 0, which must be a word"),
         ({"names": [" "]}, "has the name ' ' for class 0, which must be a word"),
         ({"train": "images/none"}, "has train: images/none, which is not in "),
+        ({"train": "x" * 300}, f"has train: {'x' * 300}, which is not in "),
         ({"train": "/etc"}, "has train: /etc, which is not in "),
         ({"train": "images/../../.."}, "has train: images/../../.., which is not in "),
         ({"train": "bad.txt"}, "line 1 of "),
@@ -146,6 +148,12 @@ def test_a_wrong_data_yaml_is_told(tmp_path: Path, changes: dict[str, Any], mess
 @pytest.mark.parametrize("text", ["names: [", "a: !!python/object/apply:os.system [ls]", "\ufffe", "&a [*a"])
 def test_what_is_no_yaml_is_told(tmp_path: Path, text: str) -> None:
     assert "data.yaml is not valid YAML" in _fail(write(tmp_path / "data.yaml", text))
+
+
+def test_a_listed_name_that_no_file_can_have_is_a_missing_image(tmp_path: Path) -> None:
+    folder = yolo(tmp_path, train="train.txt")
+    write(folder / "train.txt", f"images/train/a.jpg\nimages/{'x' * 300}.jpg\n")
+    assert read_yolo(folder / "data.yaml").images["width"].tolist() == [40, 0, 40]
 
 
 def test_labels_in_the_wrong_place_are_told(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from for_retrieval.data.coco import picture_table, read_names, read_objects, read_pictures, read_sections
+from for_retrieval.data.images import shown
 from for_retrieval.data.problems import Problems, is_unicode
 from for_retrieval.data.records import NEGATIVE_COLUMNS, Source
 
@@ -81,7 +82,7 @@ def _listed(entries: list[Any], names: dict[str, str], problems: Problems) -> di
                 problems.add(f"images[{position}] has no list {key!r}, which LVIS gives for every image")
                 given = []
             if unknown := [str(number) for number in given if str(number) not in names]:
-                where = f"image {entry.get('id')} has the category {unknown[0]} in {key!r}"
+                where = f"image {entry.get('id')} has the category {shown(unknown[0])} in {key!r}"
                 problems.add(f"{where}, which 'categories' does not list")
             found.append({str(number) for number in given})
         if isinstance(entry, dict):
@@ -96,7 +97,7 @@ def _groups(entries: list[Any], names: dict[str, str], problems: Problems) -> di
         if not isinstance(entry, dict) or str(entry.get("id")) not in names:
             continue  # noted already
         letter = entry.get("frequency")
-        if letter not in GROUPS:
+        if not isinstance(letter, str) or letter not in GROUPS:
             problems.add(f"category {entry['id']} has the frequency {letter!r}, which must be 'f', 'c' or 'r'")
             continue
         groups[GROUPS[letter]].append(names[str(entry["id"])])
@@ -119,8 +120,8 @@ def _synonyms(entries: list[dict[str, Any]], words: dict[str, str]) -> dict[str,
     """Word -> other words for it that are no category themselves."""
     known, synonyms = set(words.values()), {}
     for entry in entries:
-        given = entry.get("synonyms")
-        texts = [_short(text.replace("_", " ")) for text in given or [] if isinstance(text, str) and is_unicode(text)]
+        given = entry["synonyms"] if isinstance(entry.get("synonyms"), list) else []
+        texts = [_short(text.replace("_", " ")) for text in given if isinstance(text, str) and is_unicode(text)]
         if others := [text for text in dict.fromkeys(texts) if text and text not in known]:
             synonyms[words[entry["name"]]] = others
     return synonyms

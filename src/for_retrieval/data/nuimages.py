@@ -159,7 +159,7 @@ def _attributes(tokens: Any, names: dict[str, str]) -> dict[str, Any]:
     found: dict[str, list[str]] = {}
     for token in tokens or []:
         if str(token) not in names:
-            raise ValueError(f"has the attribute_token {token}, which attribute does not list")
+            raise ValueError(f"has the attribute_token {shown(str(token))}, which attribute does not list")
         kind, _, value = names[str(token)].rpartition(".")
         found.setdefault(kind or value, []).append(value)
     return {kind: values[0] if len(values) == 1 else sorted(values) for kind, values in found.items()}

@@ -53,6 +53,14 @@ def is_unicode(text: str) -> bool:
     return True
 
 
+def there(path: Path) -> bool:
+    """Whether a file or folder is there; a name that no file can have, too long for example, is not."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def leaves(name: str) -> bool:
     """Whether a normalised posix path leads out of the folder it starts from, or is that folder."""
     return name in ("", ".") or "\0" in name or name.startswith("/") or ".." in PurePosixPath(name).parts

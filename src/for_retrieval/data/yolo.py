@@ -15,7 +15,7 @@ import yaml
 from for_retrieval.data.boxes import object_table
 from for_retrieval.data.coco import Picture, picture_table
 from for_retrieval.data.images import shown, upright_size
-from for_retrieval.data.problems import Problems
+from for_retrieval.data.problems import Problems, is_unicode, there
 from for_retrieval.data.records import Source
 from for_retrieval.data.yolo_lists import image_paths
 from for_retrieval.errors import ForError
@@ -47,7 +47,7 @@ def read_yolo(path: Path) -> Source:
         width, height = upright_size(path.parent / name) or (0, 0)
         pictures[name] = Picture(name, name, width, height)
         labels = path.parent / label_path(name)
-        if not labels.is_file():
+        if not there(labels):
             continue
         found += 1
         for number, line in enumerate(_lines(labels, problems), 1):
@@ -111,8 +111,8 @@ def _names(content: dict[str, Any], path: Path) -> dict[int, str]:
     for number, name in pairs.items():
         if not isinstance(number, int) or isinstance(number, bool) or number < 0:
             raise ForError(f"{shown(path)} has the class number {number!r} in 'names'; it must be 0 or more")
-        if not isinstance(name, str | int | float) or not str(name).strip():
-            raise ForError(f"{shown(path)} has the name {name!r} for class {number}, which must be a word")
+        if not isinstance(name, str | int | float) or not str(name).strip() or not is_unicode(str(name)):
+            raise ForError(f"{shown(path)} has the name {name!a} for class {number}, which must be a word")
     return {number: str(name).strip() for number, name in pairs.items()}
 
 

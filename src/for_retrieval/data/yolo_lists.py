@@ -8,7 +8,7 @@ from typing import Any
 
 from for_retrieval.data.folder import read_folder
 from for_retrieval.data.images import EXTENSIONS, shown
-from for_retrieval.data.problems import leaves
+from for_retrieval.data.problems import leaves, there
 from for_retrieval.errors import ForError
 
 _KEYS = {"train": ("train",), "val": ("val", "valid"), "test": ("test",)}
@@ -46,7 +46,7 @@ def _found(entry: Any, key: str, before: Any, path: Path) -> str:
         bare = bare[3:]
     ahead = [posixpath.normpath(posixpath.join(before, text))] if isinstance(before, str) else []
     for name in [*ahead, text, bare]:
-        if (name == "." or not leaves(name)) and (path.parent / name).exists():
+        if (name == "." or not leaves(name)) and there(path.parent / name):
             return name
     raise ForError(
         f"{shown(path)} has {key}: {shown(str(entry))}, which is not in {shown(path.parent)}; "
