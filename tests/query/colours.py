@@ -105,10 +105,9 @@ SCENES = {
 }
 
 
-def serve(
-    folder: Path, bundle: Path, images: list[ImageRegions], version: int | None = None, model: str = MODEL
-) -> str:
+def serve(folder: Path, bundle: Path, images: list[ImageRegions], version: int | None = None) -> str:
     """Build the index of `images` at `folder` and let it serve; returns the generation's name."""
+    model = str(json.loads((bundle / "bundle.json").read_text())["model"])
     about = About(model, "recipe", "colours", DIM, "data/pictures")
     plan = Plan([row_of(image) for image in images], about, bundle, Settings())
     build_index(folder, plan, images, progress=False, then=lambda name: switch(folder, name, version, 3))

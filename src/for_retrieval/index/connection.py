@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from qdrant_client import QdrantClient
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
@@ -108,5 +107,4 @@ def _message(error: UnexpectedResponse) -> str:
 
 def _shown(url: str) -> str:
     """The URL without what may be a password."""
-    parts = urlsplit(url)
-    return re.sub(r"^.*@", "", parts.netloc) + parts.path if parts.netloc else url
+    return re.sub(r"//[^/@]*@", "//", url)
