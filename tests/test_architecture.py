@@ -41,7 +41,8 @@ HOMES = {
     "transformers": ["model/"],
     "onnx": ["model/"],
     "timm": ["model/", "pretrain/"],
-    "qdrant_edge": ["index/"],
+    "qdrant_edge": ["index/edge.py"],
+    "qdrant_client": ["index/connection.py", "index/server.py"],
     "onnxruntime": ["query/"],
     "great_expectations": ["data/validate.py"],
     "matplotlib": ["evaluate/plots.py", "pretrain/"],
@@ -193,6 +194,13 @@ def test_no_part_of_query_loads_torch(module: str) -> None:
     """The same for every file of the folder; the test above sees only what one error needs."""
     loaded = modules_after(f"import for_retrieval.query.{module}")
     assert loaded.isdisjoint({"torch", "pandas", "pydantic", "pyarrow", "transformers", "open_clip", "timm"})
+
+
+def test_the_pointer_is_moved_without_numpy_and_compared_without_torch() -> None:
+    """A rollback takes milliseconds, and a refresh with nothing to do a second."""
+    assert modules_after("import for_retrieval.index.live").isdisjoint({"numpy", "torch", "qdrant_edge", "mlflow"})
+    loaded = modules_after("import for_retrieval.index.refresh, for_retrieval.index.status")
+    assert loaded.isdisjoint({"torch", "transformers", "qdrant_client", "mlflow"})
 
 
 def test_the_graph_names_what_each_stage_runs() -> None:

@@ -65,9 +65,9 @@ def test_a_folder_in_place_of_the_file_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("two", "workers must be a whole number, not 'two' (FOR_WORKERS)"),
-        ("-1", "workers must be 0 or more, not -1 (FOR_WORKERS)"),
-        ("1.5", "workers must be a whole number, not '1.5' (FOR_WORKERS)"),
+        ("two", "FOR_WORKERS: workers must be a whole number, not 'two'"),
+        ("-1", "FOR_WORKERS: workers must be 0 or more, not -1"),
+        ("1.5", "FOR_WORKERS: workers must be a whole number, not '1.5'"),
     ],
 )
 def test_a_wrong_variable_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, said: str) -> None:
@@ -90,3 +90,32 @@ def test_outside_a_project_the_remedy_is_named(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"no params.yaml in {tmp_path} or above it; run for-cli inside the project, or name it with --project"
     )
+
+
+def test_other_programs_names_are_theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QDRANT_URL", "http://somewhere:6333")
+    monkeypatch.setenv("QDRANT_API_KEY", "very-secret")
+    monkeypatch.setenv("FOR_QDRANT_SHARDS", "4")
+    settings = load_settings(tmp_path)
+    assert (settings.qdrant_url, settings.qdrant_api_key, settings.qdrant_shards) == (
+        "http://somewhere:6333",
+        "very-secret",
+        4,
+    )
+    assert "very-secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("FOR_KEEP_GENERATIONS", "1", "keep_generations must be 2 or more, not 1"),
+        ("FOR_QUERY_LOG", "perhaps", "query_log must be true or false, not 'perhaps'"),
+        ("FOR_QDRANT_QUANTIZATION", "int4", "qdrant_quantization must be one of none, int8, not 'int4'"),
+        ("FOR_QDRANT_TIMEOUT", "0", "qdrant_timeout must be 1 or more, not 0"),
+    ],
+)
+def test_a_wrong_setting_of_the_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert complaint(tmp_path) == f"{name}: {said}"

@@ -184,7 +184,7 @@ def test_an_unknown_run_names_the_nearest(project: Path, copy: Copy, cli: Comman
 def test_a_wrong_setting_names_its_variable(project: Path, copy: Copy, cli: Command) -> None:
     done = cli("prepare", cwd=copy(), FOR_WORKERS="many")
     assert (done.code, done.out) == (2, "")
-    assert done.err == "error: workers must be a whole number, not 'many' (FOR_WORKERS)\n"
+    assert done.err == "error: FOR_WORKERS: workers must be a whole number, not 'many'\n"
 
 
 # Import

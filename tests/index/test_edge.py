@@ -74,3 +74,13 @@ def test_what_was_deleted_is_compacted_away(tmp_path, make_image):
     )
     sizes = [int.from_bytes(path.read_bytes()[:8], "little") for path in (before, after)]
     assert sizes == [2400, 800]
+
+
+def test_a_disk_that_is_all_but_full_is_told_before_it_kills(tmp_path, images, monkeypatch):
+    """Mapped files without blocks behind them end the process; so nothing is written with less than this free."""
+    writer = EdgeEngine.create(tmp_path / "engine", 8)
+    monkeypatch.setattr("for_retrieval.index.room.ROOM", 1 << 60)
+    with pytest.raises(ForError, match=r"MB of free disk, .* \(No space left on device\); make room"):
+        writer.upsert(images)
+    assert writer.count() == 0
+    writer.close()

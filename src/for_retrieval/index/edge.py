@@ -27,6 +27,7 @@ from for_retrieval.index.regions import (
     points_of,
     region_from,
 )
+from for_retrieval.index.room import check_room
 
 NAME = "qdrant-edge"
 PAGE = 500  # points read at once
@@ -89,8 +90,9 @@ class EdgeEngine:
         """Store single regions.
 
         Raises:
-            ForError: the engine was opened for search.
+            ForError: the engine was opened for search, or the disk is all but full.
         """
+        check_room(self._folder)
         # One operation a point: the engine shuffles the points of an operation, and it is no slower.
         for point in points:
             stored = qdrant.Point(point_id(point.image_id, point.number), point.vector, payload_of(point))
