@@ -18,8 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from for_retrieval.index.build import build_index
+from for_retrieval.index.plan import Plan
 from for_retrieval.index.regions import Floats, ImageRegions
-from for_retrieval.index.search import open_index
+from for_retrieval.index.search import open_generation
+from for_retrieval.index.table import About, row_of
+from for_retrieval.settings import Settings
 
 TOP_K = 50
 
@@ -69,19 +72,16 @@ class Measured:
 
 def measure(vectors: Floats, regions: int, queries: Floats, folder: Path) -> Measured:
     """Build an index in `folder`, then search it and the bare vectors with the same queries."""
-    total = len(vectors) // regions
+    total, bundle = len(vectors) // regions, folder / "bundle"
+    bundle.mkdir()
+    (bundle / "bundle.json").write_text("{}", encoding="utf-8")
+    rows = [row_of(image) for image in images(vectors, regions)]
+    about = About("benchmark", "", "benchmark", vectors.shape[1], "")
+    plan = Plan(rows, about, bundle, Settings())
     start = time.perf_counter()
-    build_index(
-        folder,
-        images(vectors, regions),
-        model="benchmark",
-        dim=vectors.shape[1],
-        image_root="",
-        total=total,
-        progress=True,
-    )
+    build_index(folder / "index", plan, images(vectors, regions), progress=True)
     built = time.perf_counter()
-    with open_index(folder) as index:
+    with open_generation(folder / "index" / plan.name) as index:
         opened = time.perf_counter()
         index.search(queries[0], TOP_K)  # maps the files
         edge = timed(lambda query: index.search(query, TOP_K), queries)

@@ -108,7 +108,8 @@ def _parsed(entry: Field[Any], text: str) -> Any:
 
 
 def _typed(entry: Field[Any], value: Any, place: str) -> Any:
-    name, kind = entry.name, {"str": str, "int": int, "bool": bool}[str(entry.type)]
+    kinds: dict[str, type[Any]] = {"str": str, "int": int, "bool": bool}
+    name, kind = entry.name, kinds[str(entry.type)]
     shown = "what it is" if "key" in name else repr(value)
     if type(value) is not kind:
         wanted = {str: "text in quotes", int: "a whole number", bool: "true or false"}[kind]
