@@ -31,7 +31,7 @@ FILLS: dict[str, Fill] = {
     "sand": paint_sand,
     "snow": paint_snow,
 }
-OPEN_AIR = Style(0.075, 0.26)
+STREET, OPEN_AIR = Style(0.065, 0.22), Style(0.06, 0.21)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ BACKDROPS: dict[str, Backdrop] = {
             ),
             (0.3, 0.44),
             False,
-            Style(),
+            STREET,
         ),
         Backdrop("park", _one(("water", 0.5), ("grass", 1.6), ("sidewalk", 0.8)), (0.28, 0.42), False, OPEN_AIR),
         Backdrop("meadow", _one(("grass", 1.0)), (0.28, 0.44), False, OPEN_AIR),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from for_retrieval.data.scenes.benchmark import PLACELESS, Benchmark, Placed, geometric, kinds_of
 
-COMMON, RARE = 0.12, 0.008  # share of the scenes that show the most common and the rarest kind
+COMMON, RARE = 0.1, 0.006  # share of the scenes that show the most common and the rarest kind
 SHARES = {
     "street": 0.27,
     "park": 0.1,
