@@ -50,6 +50,7 @@ class CheckedSet:
         ]
         columns = list(empty_objects())
         self.objects = pd.DataFrame(rows, columns=columns) if labelled else empty_objects()
+        self.negatives: pd.DataFrame | None = None
         self.params()
 
     def draw(self, number: int, split: str, seed: int | None = None) -> tuple[Any, ...]:
@@ -70,7 +71,7 @@ class CheckedSet:
     def save(self) -> Records:
         """Write tables and fractions as the stages before do."""
         base, novel = (["car", "bus"], ["dog"]) if self.labelled else ([], [])
-        records = Records(self.images, self.objects, DatasetInfo("checked", "images", base, novel))
+        records = Records(self.images, self.objects, DatasetInfo("checked", "images", base, novel), self.negatives)
         records.save(self.project.prepared)
         for percent in self.project.params.fractions.percent:
             ids = make_fraction(records, percent, 1, 0)
@@ -98,5 +99,5 @@ class CheckedSet:
         shutil.copytree(self.root, target, dirs_exist_ok=True)
         other = object.__new__(CheckedSet)
         other.root, other.labelled = target, self.labelled
-        other.images, other.objects = self.images.copy(), self.objects.copy()
+        other.images, other.objects, other.negatives = self.images.copy(), self.objects.copy(), self.negatives
         return other

@@ -139,9 +139,8 @@ def load_records(folder: Path) -> Records:
         ForError: a file is missing or damaged, or the files do not belong together.
     """
     info = load_info(folder)
-    images, objects = read_tables(folder)
-    negatives = _read_table(folder / _NEGATIVES) if (folder / _NEGATIVES).exists() else None
-    records = Records(images, objects, info, negatives)
+    tables = read_tables(folder)
+    records = Records(tables["images"], tables["objects"], info, tables.get("negatives"))
     if records.info.digest != info.digest:
         raise ForError(f"the tables in {folder} do not belong to its dataset.json; {_REMEDY}")
     return records
@@ -160,13 +159,14 @@ def load_info(folder: Path) -> DatasetInfo:
         raise ForError(f"{folder / 'dataset.json'} was written by another version; {_REMEDY}") from None
 
 
-def read_tables(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The tables of images and objects as they are on the disk, for those who check them.
+def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
+    """The tables images, objects and, where there are any, negatives, as they are on the disk.
 
     Raises:
         ForError: a file is missing or damaged.
     """
-    return _read_table(folder / "images.parquet"), _read_table(folder / "objects.parquet")
+    names = ["images", "objects", *(["negatives"] if (folder / _NEGATIVES).exists() else [])]
+    return {name: _read_table(folder / f"{name}.parquet") for name in names}
 
 
 def _normalised(frame: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import great_expectations.expectations as gxe
 from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
 from great_expectations.data_context.data_context.abstract_data_context import AbstractDataContext
 from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
-from great_expectations.exceptions import GreatExpectationsError
+from great_expectations.exceptions.exceptions import GreatExpectationsError
 from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
@@ -28,6 +28,7 @@ from for_retrieval.errors import ForError
 ROW_NAMES = {
     "images": ["image_id"],
     "objects": ["image_id"],
+    "negatives": ["image_id", "category"],
     "base categories": ["category"],
     "fractions": ["percent"],
     "fraction images": ["percent", "image_id"],

@@ -43,6 +43,17 @@ def object_checks(checks: Checks, categories: list[str]) -> list[Check]:
     ]  # fmt: skip
 
 
+def negative_checks(categories: list[str]) -> list[Check]:
+    """What images are said not to show: known images and categories, and nothing that they do show."""
+    table, shown = "negatives", "negatives are of a category that their image shows"
+    nowhere, nothing = "negatives are of no known image", "negatives have a category that is neither base nor novel"
+    return [
+        in_set(table, "image", [OK], "negatives are of known images", nowhere, PREPARE),
+        in_set(table, "category", categories, "categories of negatives are base or novel", nothing, PREPARE),
+        in_set(table, "shown", [OK], "no image shows what it is said not to show", shown, REPAIR),
+    ]
+
+
 def fraction_checks() -> list[Check]:
     """Fractions are nested parts of the training images, as large as they say."""
     rows = "fraction images"

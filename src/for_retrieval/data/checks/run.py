@@ -30,10 +30,10 @@ def check_data(project: Project, accepted: Profile | None) -> Verdict:
     Raises:
         ForError: nothing is prepared, a fraction is missing, or Great Expectations lost a check.
     """
-    from for_retrieval.data.validate import run_suite  # seconds to import: not before the files have been read
-
     info = load_info(project.prepared)
-    stored: Tables = dict(zip(("images.parquet", "objects.parquet"), read_tables(project.prepared), strict=True))
+    stored: Tables = {f"{name}.parquet": table for name, table in read_tables(project.prepared).items()}
+    from for_retrieval.data.validate import run_suite  # seconds to import: not before there is something to check
+
     outcomes, pages = run_suite(stored, stored_suite(stored))
     verdict = Verdict(info.name, info.digest, outcomes)
     now: Profile | None = None

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from for_retrieval.data.checks.check import PREPARE, Check
 from for_retrieval.data.checks.of_images import copy_checks, count_checks, image_checks
-from for_retrieval.data.checks.of_labels import drift_checks, fraction_checks, label_checks, object_checks
+from for_retrieval.data.checks.of_labels import (
+    drift_checks,
+    fraction_checks,
+    label_checks,
+    negative_checks,
+    object_checks,
+)
 from for_retrieval.data.checks.tables import Tables
-from for_retrieval.data.records import IMAGE_COLUMNS, OBJECT_COLUMNS, DatasetInfo
+from for_retrieval.data.records import IMAGE_COLUMNS, NEGATIVE_COLUMNS, OBJECT_COLUMNS, DatasetInfo
 from for_retrieval.params import Params
 
-STORED = {"images.parquet": IMAGE_COLUMNS, "objects.parquet": OBJECT_COLUMNS}  # tables as they are on the disk
+STORED = {
+    "images.parquet": IMAGE_COLUMNS,
+    "objects.parquet": OBJECT_COLUMNS,
+    "negatives.parquet": NEGATIVE_COLUMNS,  # of sets that were not searched for every category
+}
 
 
 def stored_suite(stored: Tables) -> list[Check]:
     """Whether the tables on the disk have the columns and types that all other checks rely on."""
     checks = []
-    for table, columns in STORED.items():
+    for table in stored:
+        columns = STORED[table]
         options = {"column_set": list(columns), "exact_match": True}
         title, says = "the columns are those of the format", f"{table} has other columns than {', '.join(columns)}"
         checks.append(Check(table, title, "ExpectTableColumnsToMatchSet", options, says, PREPARE))
@@ -43,6 +54,7 @@ def full_suite(params: Params, info: DatasetInfo, tables: Tables) -> list[Check]
         *copy_checks(checks),
         *count_checks(checks, labelled),
         *(object_checks(checks, [*info.base, *info.novel]) if labelled else []),
+        *(negative_checks([*info.base, *info.novel]) if "negatives" in tables else []),
         *fraction_checks(),
         *(label_checks(checks) if labelled else []),
         *drift_checks(checks, tables["drift"].columns),

@@ -29,7 +29,8 @@ def check_tables(
 ) -> Tables:
     """All tables by name; `fractions` are image ids by percent, `gallery` names splits, `drift` is of profile.py."""
     shown = _images_per_category(records)
-    return {
+    negatives = {} if records.negatives is None else {"negatives": _negatives(records, records.negatives)}
+    return negatives | {
         "images": _images(records.images, looks, checks.near_duplicate_bits),
         "objects": _objects(records),
         "counts": _counts(records, gallery),
@@ -92,6 +93,15 @@ def _objects(records: Records) -> pd.DataFrame:
         beyond_right=objects["x"].astype("float64") + objects["w"] - found["width"],
         beyond_bottom=objects["y"].astype("float64") + objects["h"] - found["height"],
         attributes_are=np.where(objects["attributes"].map(readable).astype(bool), OK, "not a JSON object"),
+    )
+
+
+def _negatives(records: Records, negatives: pd.DataFrame) -> pd.DataFrame:
+    pairs = pd.MultiIndex.from_frame(negatives[["image_id", "category"]])
+    shown = pairs.isin(pd.MultiIndex.from_frame(records.objects[["image_id", "category"]]))
+    known = negatives["image_id"].isin(records.images["image_id"])
+    return negatives.assign(
+        image=np.where(known, OK, "unknown image"), shown=np.where(shown, "its image has a box of it", OK)
     )
 
 
