@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 from checked import CheckedSet, noise
 from great_expectations.expectations.expectation import ColumnMapExpectation
+from rich.console import Console
 
 from for_retrieval.data.checks.check import Check
 from for_retrieval.data.checks.suite import full_suite, stored_suite
@@ -351,6 +353,18 @@ def test_a_whole_set_passes_and_a_second_run_changes_no_byte(checked: CheckedSet
     assert not [path for path, content in before.items() if str(project.root).encode() in content]
     checked.check()
     assert {path: path.read_bytes() for path in files} == before
+
+
+def test_the_table_for_people_has_what_is_broken_and_no_long_list_of_types(checked: CheckedSet) -> None:
+    checked.objects.loc[2, "w"] = 0
+    checked.save()
+    checked.store("images", lambda f: f.assign(path=f["path"].where(f.index != 3)))
+    console = Console(width=120, record=True, file=StringIO())
+    console.print(checked.check().table())
+    lines = [" ".join(line.replace("│", " ").split()) for line in console.export_text().splitlines()]
+    assert "ok columns and types are right images.parquet 0 of 12 checks" in lines
+    assert "ok columns and types are right objects.parquet 0 of 17 checks" in lines
+    assert "fails path is filled images.parquet 1 of 40" in lines
 
 
 def test_a_failure_raises_after_everything_was_written(checked: CheckedSet) -> None:

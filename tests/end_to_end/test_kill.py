@@ -115,6 +115,7 @@ TAUGHT = (*PREPARED, "data/fractions", "data/pseudo", "models")
     ("stage", "needs", "made", "sign"),
     [
         ("pseudo in", PREPARED, "data/pseudo/in", "vocabulary.json"),
+        ("validate", ("data/prepared", "data/fractions"), "data/validation", "profile.json"),
         ("compare", ("data/evaluation",), "reports", "compare.json"),
         ("export", (*PREPARED, "data/validation", "models/heads"), "models/bundle", "text.onnx"),
     ],

@@ -107,7 +107,7 @@ def _tables(verdict: Verdict) -> Iterator[str]:
     names = dict.fromkeys(outcome.check.table for outcome in verdict.outcomes)
     for table in names:
         rows = "".join(_row(outcome) for outcome in verdict.outcomes if outcome.check.table == table)
-        head = "<tr><th></th><th>expected</th><th>column</th><th>against it</th></tr>"
+        head = "<tr><th></th><th>expected</th><th>column</th><th>found</th></tr>"
         yield f'<h3><a href="{page_name(table)}">{escape(table)}</a></h3><table>{head}{rows}</table>'
 
 
