@@ -128,9 +128,9 @@ def test_between_the_files_of_a_stage(
     done = cli(*stage.split(), cwd=folder)
     assert done.code == 0, done.err
     found = hashes(folder, made)
-    assert {name: value for name, value in found.items() if not Path(name).name.startswith(".")} == hashes(
-        project, made
-    )
+    expected = hashes(project, made)
+    expected.pop("reports/validation.json", None)  # another stage's, in the same folder
+    assert {name: value for name, value in found.items() if not Path(name).name.startswith(".")} == expected
 
 
 @pytest.mark.parametrize(
