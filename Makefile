@@ -6,10 +6,10 @@ export DVC_NO_ANALYTICS := 1
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test lint tower clean
+.PHONY: help repro up down test test-faults lint tower clean
 
 help:  ## print this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 .venv/run: pyproject.toml
 	python3 -m venv .venv
@@ -20,12 +20,22 @@ help:  ## print this list
 	$(PY) -m pip install --disable-pip-version-check -q -e '.[test]'
 	@touch $@
 
-repro: .venv/run  ## install, run every stage that has something to do, answer "red car"
+repro: .venv/run  ## install, run every stage that has something to do, promote the model, answer "red car"
 	dvc repro
+	$(PY) -m flows.release --wait
 	for-cli query "red car" --gallery var/red-car.html --sheet var/red-car.png
+
+up: .venv/run  ## start Prefect's server and worker, the schedules, and MLflow's UI, on this machine only
+	$(PY) -m flows.services up
+
+down: .venv/run  ## stop what `make up` has started
+	$(PY) -m flows.services down
 
 test: .venv/test  ## install the test extra, run the tests
 	$(PY) -m pytest
+
+test-faults: .venv/test  ## kills, full disks, thousands of queries: at most 20 minutes
+	$(PY) -m pytest tests/faults -m faults
 
 lint: .venv/test  ## ruff and mypy
 	ruff check .

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from flows.environment import check_server
@@ -23,9 +23,9 @@ def run(flow: Callable[[], str]) -> int:
     """
     try:
         check_server()
-        if not os.environ.get("PREFECT_API_URL"):
-            _start_server()
-        print(flow(), flush=True)
+        with _own_server() if not os.environ.get("PREFECT_API_URL") else nullcontext():
+            last = flow()
+        print(last, flush=True)
     except ForError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -39,8 +39,9 @@ def run(flow: Callable[[], str]) -> int:
     return 0
 
 
-def _start_server() -> None:
-    """Start Prefect's own server for this process, and have it end with this process, by kill -9 too."""
+@contextmanager
+def _own_server() -> Iterator[None]:
+    """Prefect's own server for the time of this process; it ends with this process, by kill -9 too."""
     from prefect.server.api.server import SubprocessASGIServer
 
     server = SubprocessASGIServer()
@@ -54,4 +55,9 @@ def _start_server() -> None:
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
-    atexit.register(guard.kill)  # at a normal end Prefect stops its server itself
+    try:
+        yield
+    finally:
+        server.stop()
+        guard.kill()
+        guard.wait()

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def group(leader: int) -> list[int]:
     return found
 
 
-def end_group(leader: int, signals: list[tuple[int, float]]) -> None:
+def end_group(leader: int, signals: Sequence[tuple[int, float]]) -> None:
     """Send each signal to a whole process group, and wait so many seconds for it to end; SIGKILL in the end."""
     for number, seconds in [*signals, (signal.SIGKILL, 5.0)]:
         if not group(leader):

@@ -21,6 +21,8 @@ from flows.processes import Service, end_group, started
 from for_retrieval.errors import ForError
 from for_retrieval.project import Project
 from for_retrieval.settings import find_root
+from for_retrieval.tracking.connection import connected
+from for_retrieval.tracking.place import place
 
 POOL = "local"
 ORDER = ("server", "worker", "mlflow")
@@ -36,27 +38,33 @@ def up(root: Path, port: int, mlflow_port: int) -> list[str]:
     Raises:
         ForError: a port is taken by another program, or a service ended as it started.
     """
-    python = sys.executable
-    server = _ensure(
-        root,
-        "server",
-        [python, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)],
-        port,
-        "/api/health",
-    )
+    prefect = [sys.executable, "-m", "prefect"]
+    start = [*prefect, "server", "start", "--host", HOST, "--port", str(port)]
+    server = _ensure(root, "server", start, port, "/api/health")
     env = {"PREFECT_API_URL": f"{server.url}/api"}
     if not _running(root, "worker"):
         _call(root, env, "prefect", "work-pool", "create", POOL, "--type", "process", tolerated="already exists")
         _call(root, env, "prefect", "--no-prompt", "deploy", "--all")
-    command = [python, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", "local"]
+    command = [*prefect, "worker", "start", "--pool", POOL, "--type", "process", "--name", "local"]
     _ensure(root, "worker", command, env=env)
-    uri = Project(root).settings.tracking_uri
-    if uri.startswith("http"):
-        mlflow = f"mlflow   {uri} (not started here)"
-    else:
-        _ensure(root, "mlflow", [python, "-m", "flows.mlflow_ui", str(mlflow_port)], mlflow_port, "/health")
-        mlflow = _line(root, "mlflow")
+    mlflow = _mlflow(root, mlflow_port)
     return [_line(root, "server"), _line(root, "worker"), mlflow]
+
+
+def _mlflow(root: Path, port: int) -> str:
+    """MLflow's UI on the project's own database; a server that settings name is not ours to start."""
+    project = Project(root)
+    where = place(project)
+    if where.database is None:
+        return f"mlflow   {where.shown} (not started here)"
+    if not _running(root, "mlflow"):
+        with connected(project, project.params.data.name):  # makes a fresh database, which two must not do at once
+            pass
+    command = ["-m", "mlflow", "server", "--backend-store-uri", where.uri, "--artifacts-destination", where.artifacts]
+    command += ["--host", HOST, "--port", str(port), "--workers", "1"]
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    _ensure(root, "mlflow", [sys.executable, *map(str, command)], port, "/health", quiet)
+    return _line(root, "mlflow")
 
 
 def down(root: Path) -> list[str]:
