@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import shlex
 import sys
 import tempfile
 import urllib.request
@@ -99,15 +98,3 @@ def check_server() -> None:
             f"no Prefect server answers at {address}; start it with `make up`, "
             "or unset PREFECT_API_URL to run without a server"
         )
-
-
-def main() -> None:
-    """Print the variables for a shell: ``eval "$(python -m flows.environment)"``."""
-    values = {**variables(project_root())}
-    values.setdefault("PREFECT_API_URL", f"http://{HOST}:4200/api")
-    for name, value in values.items():
-        print(f"export {name}={shlex.quote(value)}")
-
-
-if __name__ == "__main__":
-    main()

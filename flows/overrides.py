@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
 
 from for_retrieval.errors import UsageError, nearest
-from for_retrieval.files import atomic, read_json, write_json, write_text
+from for_retrieval.files import read_json, write_json, write_text
 from for_retrieval.params import Params, load_params
 
 PROFILES = "params"  # the folder of profiles, beside params.yaml
@@ -74,8 +75,8 @@ def _changed(root: Path, text: str, profile: str | None, fraction: float | None)
     if profile is not None:
         values = _merged(values, _profile(root, profile))
     if fraction is not None:
-        values["index"]["run"] = _run_of(_checked(root, values), fraction)
-    _checked(root, values)
+        values["index"]["run"] = _run_of(_checked(values), fraction)
+    _checked(values)
     return str(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
 
 
@@ -103,11 +104,15 @@ def _merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _checked(root: Path, values: dict[str, Any]) -> Params:
+def _checked(values: dict[str, Any]) -> Params:
     """The values as params.yaml would give them."""
-    with atomic(root / "var" / "params-of-this-run.yaml") as temporary:
-        temporary.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
-        return load_params(temporary)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "params.yaml"
+        path.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        try:
+            return load_params(path)
+        except UsageError as error:
+            raise UsageError(str(error).replace(str(path), "params.yaml with what was asked for")) from None
 
 
 def _run_of(params: Params, fraction: float) -> str:
