@@ -106,6 +106,6 @@ class Story:
     def sentence(self, what: str, code: int) -> str:
         """Why `dvc what` ended with `code`: the stage's own error before DVC's, which only repeats the command."""
         reason = (self._errors or list(self._last) or [f"it ended with {code} and said nothing"])[0]
-        if code > 128:
+        if 128 < code < 193:  # as a shell tells of signals; DVC itself fails with 255
             reason = f"it was ended by signal {code - 128}"
         return f"stage {self._stage} failed: {reason}" if self._stage else f"dvc {what} failed: {reason}"

@@ -30,14 +30,20 @@ def run(command: list[str]) -> int:
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends with its child; only now, since a child inherits this
 
+    ending = threading.Event()
+
     def end() -> None:
         wait_for_the_end_of_stdin()
+        ending.set()
         os.killpg(0, signal.SIGTERM)
         time.sleep(GRACE)
         os.killpg(0, signal.SIGKILL)
 
-    threading.Thread(target=end, daemon=True).start()
+    killer = threading.Thread(target=end, daemon=True)
+    killer.start()
     code = child.wait()
+    if ending.is_set():
+        killer.join()  # the child has obeyed SIGTERM, but what it started may not have
     return code if code >= 0 else 128 - code
 
 

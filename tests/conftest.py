@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import yaml
 from hypothesis import settings
 
 REPOSITORY = Path(__file__).parents[1]
-OF_THE_USER = ("FOR_", "DVC_", "GIT_", "HF_", "XDG_", "OPENBLAS_")
+OF_THE_USER = ("FOR_", "DVC_", "GIT_", "HF_", "XDG_", "OPENBLAS_", "PREFECT_", "MLFLOW_", "QDRANT_")
 
 # The same examples every time, however slow the machine: a red run is about the change under test.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
@@ -50,6 +51,16 @@ TINY: dict[str, Any] = {
 }
 
 WriteParams = Callable[..., Path]
+Command = Callable[..., "Done"]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left: its exit code, stdout and stderr."""
+
+    code: int
+    out: str
+    err: str
 
 
 @pytest.fixture(scope="session")
@@ -140,3 +151,40 @@ def tiny_project(
     write_params(root, TINY)
     subprocess.run(["git", "init", "-q"], cwd=root, env=environment, check=True)
     return root
+
+
+@pytest.fixture(scope="session")
+def run(environment: dict[str, str]) -> Command:
+    """Run a program in a folder; `for-cli` and `dvc` are found as a user's shell finds them."""
+
+    def call(*command: str, cwd: Path, **variables: str) -> Done:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env={**environment, **variables},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=300,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def cli(run: Command) -> Command:
+    """`for-cli` with these arguments."""
+
+    def call(*arguments: str, cwd: Path, **variables: str) -> Done:
+        return run("for-cli", *arguments, cwd=cwd, **variables)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def project(tiny_project: Path, run: Command) -> Path:
+    """The tiny project with everything made by one `dvc repro`; tests only read it."""
+    done = run(sys.executable, "-m", "dvc", "repro", cwd=tiny_project)
+    assert done.code == 0, done.out + done.err
+    return tiny_project
