@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.conftest import changed
+from tests.conftest import REPOSITORY, changed
 
 KILLER = Path(__file__).with_name("killer")
 PATIENCE = 600  # seconds for one command
@@ -42,7 +42,7 @@ def command(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactor
     def run(*words: str, cwd: Path, point: str = "", count: int = 1, **variables: str) -> Ended:
         sign = signs / uuid.uuid4().hex
         fault = {"FAULT_POINT": point, "FAULT_COUNT": str(count), "FAULT_FIRED": str(sign)}
-        path = os.pathsep.join([str(KILLER), environment.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+        path = os.pathsep.join([str(KILLER), str(REPOSITORY)])  # the flows lie beside src, and are not installed
         env = {**environment, **fault, "FAULT_GROUP": sign.name, "PYTHONPATH": path, **variables}
         with subprocess.Popen(
             words, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

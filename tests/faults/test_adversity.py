@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import REPOSITORY
 from tests.faults.conftest import pair_of, set_params
 
 pytestmark = pytest.mark.faults
@@ -74,7 +75,8 @@ def test_two_retrains_at_once(project: Path, environment: dict[str, str], flow: 
     set_params(project, {"train.steps": 16})
     lock = project / "var" / "lifecycle.lock"
     command = [sys.executable, "-m", "flows.retrain", "--force"]
-    with subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.PIPE, text=True) as first:
+    variables = {**environment, "PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen(command, cwd=project, env=variables, stdout=subprocess.PIPE, text=True) as first:
         while first.poll() is None and not (lock.exists() and "retrain" in lock.read_text(encoding="utf-8")):
             time.sleep(0.05)
         refused = flow("retrain", cwd=project)
