@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
 from pathlib import Path
 
 from flows.environment import check_server
@@ -14,6 +14,7 @@ from flows.processes import started
 from for_retrieval.errors import ForError
 
 GUARD = Path(__file__).with_name("guard.py")
+PATIENCE = 10.0  # seconds to send the last events
 
 
 def run(flow: Callable[[], str]) -> int:
@@ -23,9 +24,9 @@ def run(flow: Callable[[], str]) -> int:
     """
     try:
         check_server()
-        with _own_server() if not os.environ.get("PREFECT_API_URL") else nullcontext():
-            last = flow()
-        print(last, flush=True)
+        if not os.environ.get("PREFECT_API_URL"):
+            _start_server()
+        print(flow(), flush=True)
     except ForError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -36,12 +37,14 @@ def run(flow: Callable[[], str]) -> int:
         first = (str(error).strip().splitlines() or ["no message"])[0]
         print(f"error: {type(error).__name__}: {first}", file=sys.stderr)
         return 1
+    finally:
+        # The server stops when Python exits, since logs are sent until then; that it does is no line worth being last.
+        logging.getLogger("prefect").setLevel(logging.WARNING)
     return 0
 
 
-@contextmanager
-def _own_server() -> Iterator[None]:
-    """Prefect's own server for the time of this process; it ends with this process, by kill -9 too."""
+def _start_server() -> None:
+    """Start Prefect's own server for the time of this process; it ends with this process, by kill -9 too."""
     from prefect.server.api.server import SubprocessASGIServer
 
     server = SubprocessASGIServer()
@@ -49,15 +52,9 @@ def _own_server() -> Iterator[None]:
     process = server.server_process
     if process is None or (ticks := started(process.pid)) is None:
         raise ForError("Prefect's own server ended as it started; look above, or start one with `make up`")
-    guard = subprocess.Popen(
+    subprocess.Popen(
         [sys.executable, "-I", "-S", str(GUARD), "watch", str(process.pid), str(ticks)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
-    try:
-        yield
-    finally:
-        server.stop()
-        guard.kill()
-        guard.wait()
