@@ -20,7 +20,8 @@ QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",  # the default of 20 is short on a busy machine
-    "PREFECT_WORKER_ENABLE_CANCELLATION": "true",
+    # Who holds a place under a concurrency limit: in memory, a restart of the server would leave the place taken.
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
 PATIENCE = 3.0  # seconds that a server has to say that it is well
 HOST = "127.0.0.1"

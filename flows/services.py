@@ -7,6 +7,7 @@ of its own process group; var/services/ has who they are, and their logs.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import socket
@@ -17,7 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flows.environment import HOST, healthy, variables
-from flows.processes import Service, end_group, started
+from flows.leftovers import mark_crashed
+from flows.processes import Service, end_group, group, started
 from for_retrieval.errors import ForError
 from for_retrieval.project import Project
 from for_retrieval.settings import find_root
@@ -27,7 +29,7 @@ from for_retrieval.tracking.place import place
 POOL = "local"
 ORDER = ("server", "worker", "mlflow")
 PATIENCE = 90.0  # seconds for a server to answer; a fresh database on a busy machine takes twenty
-# A worker ends at once by SIGINT, but is deaf to a lone SIGTERM; flows that it runs are in its group and die with it.
+# A worker ends at once by SIGINT, but is deaf to a lone SIGTERM. Flows that it runs are in its group.
 ENDING = {"worker": [(signal.SIGTERM, 1.0), (signal.SIGINT, 15.0)]}
 GENTLE = [(signal.SIGTERM, 10.0)]
 
@@ -43,6 +45,7 @@ def up(root: Path, port: int, mlflow_port: int) -> list[str]:
     server = _ensure(root, "server", start, port, "/api/health")
     env = {"PREFECT_API_URL": f"{server.url}/api"}
     if not _running(root, "worker"):
+        mark_crashed(f"{server.url}/api")
         _call(root, env, "prefect", "work-pool", "create", POOL, "--type", "process", tolerated="already exists")
         _call(root, env, "prefect", "--no-prompt", "deploy", "--all")
     command = [*prefect, "worker", "start", "--pool", POOL, "--type", "process", "--name", "local"]
@@ -73,11 +76,24 @@ def down(root: Path) -> list[str]:
     for name in ("worker", "mlflow", "server"):
         service = _running(root, name)
         if service is not None:
+            if name == "worker":
+                _end_flows(service)
             end_group(service.pid, ENDING.get(name, GENTLE))
         path = Service.path(root, name)
         lines.append(f"{name:8} {'stopped' if service else 'was not running'}")
         path.unlink(missing_ok=True)
     return lines
+
+
+def _end_flows(worker: Service) -> None:
+    """End what the worker runs, each with a single SIGTERM, so that it can tidy up and report before all else ends."""
+    flows = [pid for pid in group(worker.pid) if pid != worker.pid]
+    for pid in flows:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    end = time.monotonic() + 10
+    while any(started(pid) for pid in flows) and time.monotonic() < end:
+        time.sleep(0.05)
 
 
 def status(root: Path) -> list[str]:

@@ -203,6 +203,28 @@ def test_the_pointer_is_moved_without_numpy_and_compared_without_torch() -> None
     assert loaded.isdisjoint({"torch", "transformers", "qdrant_client", "mlflow"})
 
 
+FLOWS = sorted((REPOSITORY / "flows").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", FLOWS, ids=lambda path: path.name)
+def test_flows_stand_beside_the_command_line(path: Path) -> None:
+    """They use what is below it, and no heavy library but Prefect; the launcher runs without site-packages."""
+    found = {entry.module for entry in imports(path)}
+    assert not [module for module in found if module.startswith("for_retrieval.cli")]
+    libraries = {module.split(".")[0] for module in found}
+    assert libraries.isdisjoint({*HOMES, "qdrant_client"} - ({"yaml"} if path.name == "overrides.py" else set()))
+    if path.name == "guard.py":
+        assert libraries <= sys.stdlib_module_names
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def test_prefect_is_known_to_flows_alone() -> None:
+    assert "prefect" in {entry.module.split(".")[0] for path in FLOWS for entry in imports(path)}
+    elsewhere = {entry.module.split(".")[0] for path in files() for entry in imports(path)}
+    assert elsewhere.isdisjoint({"prefect", "flows"})
+
+
 def test_the_graph_names_what_each_stage_runs() -> None:
     """A stage of dvc.yaml depends on code that exists, so that a change there reruns it."""
     stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))["stages"]

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
+import signal
 import socket
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +32,13 @@ Until = Callable[..., None]
 
 @dataclass(frozen=True)
 class Place:
-    """A project whose services run. python: run a module there; prefect: Prefect's own command."""
+    """A project whose services run. python: run a module there; prefect: Prefect's own command; up: as `make up`."""
 
     root: Path
     api: str
     python: Command
     prefect: Command
+    up: Command
 
     def ask(self, what: str, query: dict[str, Any] | None = None) -> Any:
         """Prefect's server, directly."""
@@ -88,14 +92,14 @@ def place(project: Path, run: Command, tmp_path_factory: pytest.TempPathFactory)
         settings = {"PREFECT_API_URL": api, "PREFECT_HOME": str(root / "var" / "prefect")}
         return python("prefect", *arguments, **settings)
 
-    ports = ("--port", port, "--mlflow-port", free_port())
-    done = python("flows.services", "up", *ports)
+    up = partial(python, "flows.services", "up", "--port", port, "--mlflow-port", free_port())
+    done = up()
     try:
         assert done.code == 0, done.out + done.err
         assert [line.split()[0] for line in done.out.splitlines()] == ["server", "worker", "mlflow"]
-        again = python("flows.services", "up", *ports)
+        again = up()
         assert (again.code, again.out) == (0, done.out), "the second time it changes nothing"
-        yield Place(root, api, python, prefect)
+        yield Place(root, api, python, prefect, up)
     finally:
         done = python("flows.services", "down")
         assert done.out.split() == ["worker", "stopped", "mlflow", "stopped", "server", "stopped"]
@@ -186,6 +190,28 @@ def test_a_rollback_brings_the_old_champion_back(place: Place, until: Until) -> 
     assert place.live()["version"] == 1
     # The alias in MLflow follows in a process of its own, which is not for `down` to stop.
     until(lambda: not [line for line in processes_of(place.root) if "reconcile" in line], 30, "the alias has followed")
+
+
+def test_a_run_that_died_with_its_worker_blocks_nobody(place: Place) -> None:
+    """As after a power cut: Prefect calls it running for ever, and only one run of a deployment may run."""
+
+    def weekly() -> dict[str, Any]:
+        (found,) = (found for found in place.ask("deployments/filter") if found["name"] == "weekly")
+        return dict(found)
+
+    later = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2100-01-01T00:00:00Z"}}  # not for the worker
+    run = place.ask(f"deployments/{weekly()['id']}/create_flow_run", {"state": later})["id"]
+    for state in ("PENDING", "RUNNING"):
+        assert (
+            place.ask(f"flow_runs/{run}/set_state", {"state": {"type": state}, "force": state == "RUNNING"})["status"]
+            == "ACCEPT"
+        )
+    assert weekly()["global_concurrency_limit"]["active_slots"] == 1
+    os.killpg(read_json(place.root / "var" / "services" / "worker.json")["pid"], signal.SIGKILL)
+    assert place.up().code == 0
+    (found,) = (found for found in place.runs("retrain") if found["id"] == run)
+    assert found["state_type"] == "CRASHED"
+    assert weekly()["global_concurrency_limit"]["active_slots"] == 0
 
 
 def test_a_schedule_really_fires(place: Place, until: Until) -> None:
