@@ -14,7 +14,6 @@ from flows.processes import started
 from for_retrieval.errors import ForError
 
 GUARD = Path(__file__).with_name("guard.py")
-PATIENCE = 10.0  # seconds to send the last events
 
 
 def run(flow: Callable[[], str]) -> int:

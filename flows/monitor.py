@@ -59,7 +59,7 @@ def monitor() -> State[Any]:
     create_markdown_artifact(page(distances, asked, warnings, project.params), key="monitor", description="the monitor")
     for warning in warnings:
         get_run_logger().warning(warning)
-    sentence = "; ".join(warnings) or f"nothing to act on: no drift, {asked.count} queries in seven days"
+    sentence = "; ".join(warnings) or f"nothing to act on: no drift, {_count(asked.count)} in seven days"
     if drifted and project.params.monitor.retrain:
         sentence += f"; {start_retrain(project)}"
     return Completed(name="Warned" if warnings else "Quiet", message=sentence, data=sentence)
@@ -108,7 +108,7 @@ def page(distances: dict[str, float] | None, asked: Asked, warnings: list[str], 
         lines += ["| | distance | warns above |", "| --- | --- | --- |"]
         lines += [f"| {name.replace('_', ' ')} | {value:g} | {bounds[name]:g} |" for name, value in distances.items()]
         lines += [""]
-    lines += ["## Queries of seven days", "", f"{asked.count} queries, {asked.weak} of them weak."]
+    lines += ["## Queries of seven days", "", f"{_count(asked.count)}, {asked.weak} of them weak."]
     if asked.count:
         lines[-1] += f" Median {asked.median_ms:.0f} ms."
     for title, entries in (("asked most", asked.most_asked), ("weakest", asked.weakest), ("slowest", asked.slowest)):
@@ -120,6 +120,10 @@ def page(distances: dict[str, float] | None, asked: Asked, warnings: list[str], 
                 *(f"| {_cell(text)} | {value} |" for text, value in entries),
             ]
     return "\n".join(lines) + "\n"
+
+
+def _count(queries: int) -> str:
+    return "1 query" if queries == 1 else f"{queries} queries"
 
 
 def _cell(text: str) -> str:

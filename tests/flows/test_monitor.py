@@ -34,7 +34,7 @@ def test_the_log_is_summed_up(tmp_path: Path) -> None:
         count=4,
         weak=2,
         median_ms=15,
-        most_asked=[("car", "2 times"), ("yeti", "1 times"), ("moon", "1 times")],
+        most_asked=[("car", "2 times"), ("yeti", "once"), ("moon", "once")],
         weakest=[("moon", "0.000"), ("yeti", "0.100")],
         slowest=[("car", "30 ms"), ("yeti", "20 ms"), ("moon", "5 ms")],
     )
