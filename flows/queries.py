@@ -34,16 +34,14 @@ def read_queries(path: Path, weak_score: float, now: datetime | None = None) -> 
         return Asked()
     best = {line["query"]: line["best"] or 0.0 for line in lines}  # the last answer counts
     slowest = {line["query"]: line["ms"] for line in sorted(lines, key=lambda line: line["ms"])}
+    counts = Counter(line["query"] for line in lines)
     by_score = sorted(best.items(), key=lambda entry: entry[1])
     by_time = sorted(slowest.items(), key=lambda entry: -entry[1])
     return Asked(
         count=len(lines),
         weak=sum((line["best"] or 0.0) < weak_score for line in lines),
         median_ms=statistics.median(line["ms"] for line in lines),
-        most_asked=[
-            (t, "once" if n == 1 else f"{n} times")
-            for t, n in Counter(line["query"] for line in lines).most_common(SHOWN)
-        ],
+        most_asked=[(text, "once" if n == 1 else f"{n} times") for text, n in counts.most_common(SHOWN)],
         weakest=[(text, f"{score:.3f}") for text, score in by_score[:SHOWN] if score < weak_score],
         slowest=[(text, f"{ms:.0f} ms") for text, ms in by_time[:SHOWN]],
     )
