@@ -35,7 +35,7 @@ test: .venv/test  ## install the test extra, run the tests
 	$(PY) -m pytest
 
 test-faults: .venv/test  ## kills, full disks, thousands of queries: at most 20 minutes
-	$(PY) -m pytest tests/faults -m faults
+	$(PY) -m pytest tests/faults -m faults -n 0
 
 lint: .venv/test  ## ruff and mypy
 	ruff check .

@@ -250,7 +250,7 @@ def test_import_refuses_a_set_with_too_many_broken_images(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--kind", "voc"), "error: the kind 'voc' cannot be imported; choose coco or folder"),
+        (("--kind", "pascal"), "error: the kind 'pascal' cannot be imported; choose coco, "),
         (("--novel", "botle"), "is no category; did you mean 'bottle'?"),
         (("--annotations", "boxes.json"), "error: --annotations: boxes.json is neither in "),
         (("--name", "a/b"), "error: --name 'a/b' may hold only letters"),

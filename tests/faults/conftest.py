@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,10 +45,12 @@ def command(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactor
         fault = {"FAULT_POINT": point, "FAULT_COUNT": str(count), "FAULT_FIRED": str(sign)}
         path = os.pathsep.join([str(KILLER), str(REPOSITORY)])  # the flows lie beside src, and are not installed
         env = {**environment, **fault, "FAULT_GROUP": sign.name, "PYTHONPATH": path, **variables}
+        start = time.monotonic()
         with subprocess.Popen(
             words, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as child:
             out, err = child.communicate(timeout=PATIENCE)
+        print(f"{time.monotonic() - start:6.1f} s  {' '.join(words[-3:])}  {point}")  # pytest -s: where the time goes
         return Ended(child.returncode, out, err, sign.exists())
 
     return run
