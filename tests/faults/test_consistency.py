@@ -22,6 +22,7 @@ from for_retrieval.registry.rollback import rollback
 
 pytestmark = pytest.mark.faults
 READERS, QUERIES, REFRESHES, SWITCHES = 4, 2_500, 20, 5
+READER = Path(__file__).with_name("reader.py")
 Run = Callable[..., Any]
 
 
@@ -34,30 +35,39 @@ def drop_or_restore(project: Project, full: Any, number: int) -> None:
     dataclasses.replace(full, images=images, objects=objects).save(project.prepared)
 
 
-def test_no_query_fails_and_none_mixes_generations(project: Path, flow: Run, tmp_path: Path) -> None:
-    set_params(project, {"train.steps": 14})
-    done = flow("retrain", "--force", cwd=project)
-    assert done.code == 0, done.out + done.err
-    here, seen = Project(project), {pair_of(project)}
-    assert pair_of(project)[1] == 2
-    script = Path(__file__).with_name("reader.py")
-    outs = [tmp_path / f"reader-{number}.jsonl" for number in range(READERS)]
-    readers = [subprocess.Popen([sys.executable, str(script), str(project), str(QUERIES), str(out)]) for out in outs]
+def write(here: Project, seen: set[Any]) -> int:
+    """Refresh, promote and roll back; `seen` gathers every pair that was live. Returns how often champions changed."""
     full = load_records(here.prepared)
     moves = 0
     for number in range(1, REFRESHES + 1):
         drop_or_restore(here, full, number)
         assert not refresh(here, progress=False).nothing_to_do
-        seen.add(pair_of(project))
+        seen.add(pair_of(here.root))
         if number % (REFRESHES // SWITCHES) == 0:
             if moves % 2:
                 assert promote(here, 2, force=True).promoted
             else:
                 assert rollback(here).version == 1
             moves += 1
-            seen.add(pair_of(project))
-    still_asking = [reader.poll() is None for reader in readers]
-    assert [reader.wait(timeout=900) for reader in readers] == [0] * READERS
+            seen.add(pair_of(here.root))
+    return moves
+
+
+def test_no_query_fails_and_none_mixes_generations(project: Path, flow: Run, tmp_path: Path) -> None:
+    set_params(project, {"train.steps": 14})
+    done = flow("retrain", "--force", cwd=project)
+    assert done.code == 0, done.out + done.err
+    here, seen = Project(project), {pair_of(project)}
+    assert pair_of(project)[1] == 2
+    outs = [tmp_path / f"reader-{number}.jsonl" for number in range(READERS)]
+    readers = [subprocess.Popen([sys.executable, str(READER), str(project), str(QUERIES), str(out)]) for out in outs]
+    try:
+        moves = write(here, seen)
+        still_asking = [reader.poll() is None for reader in readers]
+        assert [reader.wait(timeout=900) for reader in readers] == [0] * READERS
+    finally:
+        for reader in readers:
+            reader.kill()
     answers = [json.loads(line) for out in outs for line in out.read_text(encoding="utf-8").splitlines()]
     assert len(answers) == READERS * QUERIES
     assert [line["error"] for line in answers if "error" in line] == []

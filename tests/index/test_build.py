@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from for_retrieval.errors import ForError
+from for_retrieval.index.changes import changes
 from for_retrieval.index.generations import verify_index
 from for_retrieval.index.locks import only_builder
-from for_retrieval.index.table import row_of
+from for_retrieval.index.manifest import generation_name, read_manifest
+from for_retrieval.index.plan import Earlier
+from for_retrieval.index.table import read_table, row_of
 
 
 def snapshot(folder):
@@ -148,3 +151,24 @@ def test_no_bundle_no_index(tmp_path, build, images):
     with pytest.raises(ForError, match=r"bundle.json does not exist; run `dvc repro export`"):
         build(tmp_path, images, bundle=tmp_path / "nowhere")
     assert not list(tmp_path.glob("gen-*"))
+
+
+def test_what_a_reader_is_about_to_rename_is_not_taken_over(tmp_path, build, images):
+    """Opening the live engine writes its settings anew, by way of a hidden file that may be gone in a moment."""
+    first = tmp_path / generation_name(build(tmp_path, images).digest)
+    (first / "engine" / ".atomicwriteXYZ").symlink_to(tmp_path / "gone")
+    rows = [row_of(image) for image in images[1:]]
+    earlier = Earlier(first, read_manifest(first), changes(read_table(first), rows))
+    manifest = build(tmp_path, [], rows=rows, earlier=earlier)
+    assert manifest.n_images == len(images) - 1
+    assert not list((tmp_path / generation_name(manifest.digest) / "engine").glob(".*"))
+
+
+def test_a_full_disk_is_a_sentence(tmp_path, build, images):
+    first = tmp_path / generation_name(build(tmp_path, images).digest)
+    rows = [row_of(image) for image in images[1:]]
+    earlier = Earlier(first, read_manifest(first), changes(read_table(first), rows))
+    (first / "engine" / "unreadable").symlink_to(tmp_path / "gone")  # fails as a full disk does: inside copytree
+    with pytest.raises(ForError, match=r"cannot be written \(.*No such file.*\); make room, then run the same again$"):
+        build(tmp_path, [], rows=rows, earlier=earlier)
+    assert not list(tmp_path.glob(".building-*"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -57,7 +58,8 @@ def build_index(
                 _then(then, plan.name)
             return manifest
         with draft(folder, plan.collection) as drafted:
-            manifest = _fill(drafted, plan, regions, progress)
+            with _room_told(folder):
+                manifest = _fill(drafted, plan, regions, progress)
             engines.open_engine(drafted, manifest).close()  # reads it back, and counts
             if check:
                 check(drafted, manifest)
@@ -65,6 +67,16 @@ def build_index(
                 publish(folder, drafted, plan.name)
                 _then(then, plan.name)
         return manifest
+
+
+@contextmanager
+def _room_told(folder: Path) -> Iterator[None]:
+    """Turn what the system says of a full or broken disk into a sentence."""
+    try:
+        yield
+    except OSError as error:  # shutil's own holds a list of (from, to, reason)
+        reason = error.strerror or str(error.args[0][0][-1] if isinstance(error.args[0], list) else error)
+        raise ForError(f"{folder} cannot be written ({reason}); make room, then run the same again") from None
 
 
 def _then(then: Callable[[str], None] | None, name: str) -> None:
@@ -114,7 +126,9 @@ def _start(drafted: Path, plan: Plan) -> Engine:
     """A new engine: empty, or with the images that the plan takes over from an earlier generation."""
     earlier = plan.earlier
     if earlier and plan.engine == earlier.manifest.engine == engines.EDGE:
-        shutil.copytree(earlier.generation / engines.FILES, drafted / engines.FILES)
+        # Hidden files are those that a reader, opening the live engine, is just about to rename over its settings.
+        hidden = shutil.ignore_patterns(".*")
+        shutil.copytree(earlier.generation / engines.FILES, drafted / engines.FILES, ignore=hidden)
         return engines.open_engine(drafted, earlier.manifest, writable=True)
     engine = engines.create(plan.engine, drafted, plan.collection, plan.about.dim, plan.settings)
     if earlier:
