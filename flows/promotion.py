@@ -18,6 +18,7 @@ from for_retrieval.index.live import Served, is_live
 from for_retrieval.project import Project
 from for_retrieval.registry.decision import Decision
 from for_retrieval.settings import find_root
+from for_retrieval.tracking.place import check
 
 
 @task(
@@ -70,5 +71,6 @@ def release(force: bool = False, wait: bool = False) -> State[Any]:
     root, say = find_root(), get_run_logger().info
     with lifecycle_lock(root, "release", wait=wait, say=say):
         put_back(root, say)
+        check(Project(root))
         check_complete()
         return register_and_promote(force)

@@ -14,7 +14,9 @@ from flows.lock import lifecycle_lock
 from flows.overrides import overridden
 from flows.promotion import register_and_promote
 from flows.steps import build_index, encode, evaluate, finetune, pull_data, validate
+from for_retrieval.project import Project
 from for_retrieval.settings import find_root
+from for_retrieval.tracking.place import check
 
 
 @flow(name="retrain")
@@ -31,6 +33,7 @@ def retrain(
     """
     root, say = find_root(), get_run_logger().info
     with lifecycle_lock(root, "retrain", wait=wait, say=say), overridden(root, profile, fraction, say):
+        check(Project(root))  # MLflow is needed late, but its absence is told at once
         pull_data()
         validate()
         encode()
