@@ -188,12 +188,3 @@ def project(tiny_project: Path, run: Command) -> Path:
     done = run(sys.executable, "-m", "dvc", "repro", cwd=tiny_project)
     assert done.code == 0, done.out + done.err
     return tiny_project
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of the small project go to two workers in whole, so that each makes it once and keeps their order."""
-    for item in items:
-        if {"project", "tiny_project"} & set(getattr(item, "fixturenames", ())):
-            place = "commands" if "end_to_end" in item.path.parts else "lifecycle"
-            item.add_marker(pytest.mark.xdist_group(place))
