@@ -159,6 +159,7 @@ def test_each_query_is_a_line(project, tmp_path):
 def test_a_log_that_cannot_be_written_fails_no_query(project, tmp_path):
     (tmp_path / "var").write_text("a file where a folder should be")
     log_query(tmp_path / "var" / "queries.jsonl", answer(project, "red", 1), 1)
+    assert (tmp_path / "var").read_text() == "a file where a folder should be"
 
 
 SLOW = [
