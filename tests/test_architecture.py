@@ -48,7 +48,7 @@ HOMES = {
     "matplotlib": ["evaluate/plots.py", "pretrain/"],
     "mlflow": ["tracking/", "registry/"],
     "torch": ["model/", "train/", "evaluate/score.py", "index/gallery_regions.py", "pretrain/", "stages.py"],
-    "pandas": ["data/", "train/run.py", "evaluate/"],
+    "pandas": ["data/", "train/annotations.py", "evaluate/"],
 }
 
 

@@ -40,6 +40,7 @@ class ToyTower:
     dim = DIM
     input_size = 32
     mean = std = (0.5, 0.5, 0.5)
+    pool = None
 
     def features(self, pictures: Tensor) -> Features:
         """There are no pictures."""

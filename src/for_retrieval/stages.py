@@ -8,6 +8,8 @@ from for_retrieval.files import read_json, write_json
 from for_retrieval.project import Project
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
 
     from for_retrieval.data.checks.verdict import Verdict
@@ -54,27 +56,26 @@ def fractions(project: Project, percent: float) -> str:
 
 def validate(project: Project) -> str:
     """Check images, objects and fractions, and how far they are from those of the live index."""
-    from for_retrieval.data.checks.run import page_of
-
-    verdict = check(project)
-    verdict.raise_if_failed(page_of(project))
+    pages = project.data / "validation"
+    verdict = check(project, pages, project.reports / "validation.json")
+    verdict.raise_if_failed((pages / "index.html").relative_to(project.root))
     return verdict.summary()
 
 
-def check(project: Project) -> Verdict:
-    """What `validate` says, whatever it is."""
+def check(project: Project, pages_to: Path, report_to: Path) -> Verdict:
+    """What `validate` says, whatever it is; written elsewhere, it leaves the stage's own outputs as they are."""
     from for_retrieval.data.checks.run import PROFILE, check_data
     from for_retrieval.index.live import bundle_of, is_live
 
     live = is_live(project.index)
     path = bundle_of(project.index, live.live.generation) / PROFILE if live else None
     accepted = read_json(path, "run `for-cli index`") if path and path.exists() else None
-    return check_data(project, accepted)
+    return check_data(project, accepted, pages_to, report_to)
 
 
 def features(project: Project) -> str:
     """Encode every image that has no features yet."""
-    from for_retrieval.model.encode import encode, write_summary
+    from for_retrieval.model.encode import encode, write_summaries
     from for_retrieval.model.tower import load_tower
 
     records, tower, device = _opened(project)
@@ -82,7 +83,7 @@ def features(project: Project) -> str:
     teacher = load_tower(params.model, device, project.root, "teacher_size")
     count = encode(records, tower, params, project.root, project.cache, processes)
     closer = encode(records, teacher, params, project.root, project.cache, processes, splits=("train",))
-    write_summary(project.data / "features.json", records, tower, teacher)
+    write_summaries(project.data, records, tower, teacher)
     return f"{count} images encoded, {closer} for the teacher, the rest were known"
 
 
@@ -111,9 +112,12 @@ def train(project: Project, run: str) -> str:
     check(project)  # and so is a server that does not answer
     started = time.time()
     records, tower, device = _opened(project)
-    train_run(records, tower, project.params, run, project.data, project.cache, project.heads, device)
+    records = records.of("train", "val")
+    finished = train_run(records, tower, project.params, run, project.data, project.cache, project.heads, device)
     write_json(project.heads / run / "val.json", _validated(project, records, tower, device, run))
     log_training(project, run, started)
+    for checkpoint in finished:  # only now: if MLflow has failed, the next try trains nothing again
+        checkpoint.unlink(missing_ok=True)
     return f"{len(settings.seeds)} heads in {project.heads / run}"
 
 
@@ -166,7 +170,7 @@ def export(project: Project) -> str:
         head_path(project.heads, name, seed),
         project.params,
         project.bundle,
-        dataset={"name": records.info.name, "digest": records.info.digest},
+        dataset={"name": records.info.name, "digest": records.of("train", "val").info.digest},
         metrics={**{key: value for key, value in scores.items() if key != "seeds"}, **scores["seeds"][str(seed)]},
         profile=project.data / "validation" / "profile.json",
     )

@@ -92,7 +92,9 @@ class CheckedSet:
 
     def check(self, accepted: dict[str, Any] | None = None) -> Verdict:
         """The verdict on what is stored, by one process."""
-        return check_data(self.project, accepted)
+        project = self.project
+        pages = project.data / "validation"
+        return check_data(project, accepted, pages, project.reports / "validation.json")
 
     def copy(self, target: Path) -> CheckedSet:
         """The same in another folder."""

@@ -141,3 +141,16 @@ def test_negatives_of_another_run_are_refused(tmp_path: Path) -> None:
     (tmp_path / "other" / "negatives.parquet").replace(tmp_path / "negatives.parquet")
     with pytest.raises(ForError, match=r"do not belong to its dataset.json"):
         load_records(tmp_path)
+
+
+def test_the_records_of_a_split_know_nothing_of_another() -> None:
+    records = _records(negatives=pd.DataFrame({"image_id": ["b", "a\nü"], "category": ["car", "dog"]}))
+    train = records.of("train")
+    assert train.images["image_id"].tolist() == ["a\nü"]
+    assert train.objects["category"].tolist() == ["car"]
+    assert train.negatives is not None
+    assert train.negatives["category"].tolist() == ["dog"]
+    assert train.info.digest != records.info.digest
+    without = dataclasses.replace(records, images=records.images[records.images["split"] == "train"])
+    assert without.of("train").info.digest == train.info.digest
+    assert records.of("train", "test").info == records.info

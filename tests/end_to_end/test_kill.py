@@ -108,7 +108,7 @@ def wait_for_workers(group: int) -> None:
     pytest.fail("workers outlived the command that started them")
 
 
-PREPARED = ("data/prepared", "data/features.json", "data/cache")
+PREPARED = ("data/prepared", "data/features.json", "data/learning.json", "data/cache")
 TAUGHT = (*PREPARED, "data/fractions", "data/pseudo", "models")
 
 
@@ -187,7 +187,7 @@ def test_features(project: Path, copy: Copy, cli: Command, kill: Kill) -> None:
 
 def test_train(project: Path, copy: Copy, cli: Command, kill: Kill) -> None:
     """Killed at the first checkpoint."""
-    parts = ("data/prepared", "data/fractions", "data/features.json", "data/pseudo", "data/cache")
+    parts = (*PREPARED, "data/fractions", "data/pseudo")
     folder = copy(*parts)
     shutil.rmtree(folder / "data" / "cache" / "progress", ignore_errors=True)
     kill(folder, "models", "data/cache/progress/[!.]*.pt", 1, "train", "in-10")

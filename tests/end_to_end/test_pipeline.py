@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import yaml
 from PIL import Image
 
 from for_retrieval.data.records import load_records
@@ -27,6 +28,7 @@ OUTPUTS = (
     "data/validation/index.html",
     "reports/validation.json",
     "data/features.json",
+    "data/learning.json",
     "data/pseudo/in/vocabulary.json",
     "data/pseudo/in/scores.safetensors",
     "data/pseudo/held_out/vocabulary.json",
@@ -126,3 +128,23 @@ def test_indexing_again_changes_no_file(project: Path, copy: Copy, cli: Command)
     assert after == before
     assert file_hash(folder / "data" / "index.json") == summary
     assert not list((folder / "data" / "index").glob(".building-*"))
+
+
+def test_a_new_image_in_the_gallery_is_nothing_to_learn_from(project: Path, copy: Copy, cli: Command) -> None:
+    """So DVC trains no head again: of `features`, `pseudo` and `train` depend on learning.json alone."""
+    folder = copy("src/for_retrieval/data/scenes", "data/cache")
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    for count in (40, 41):
+        params["data"]["scenes"]["test"] = count
+        (folder / "params.yaml").write_text(yaml.safe_dump(params))
+        for stage in ("prepare", "features"):
+            done = cli(stage, cwd=folder)
+            assert done.code == 0, done.err
+        assert read_json(folder / "data" / "features.json")["images"] == 70 + count
+        assert file_hash(folder / "data" / "learning.json") == file_hash(project / "data" / "learning.json")
+    assert done.err.splitlines()[-1] == "1 images encoded, 0 for the teacher, the rest were known"
+    stages = yaml.safe_load((project / "dvc.yaml").read_text())["stages"]
+    of_all = {"data/features.json", "data/prepared", "data/prepared/images.parquet", "data/prepared/objects.parquet"}
+    for stage in (stages["pseudo"], stages["train"]["do"]):
+        assert "data/learning.json" in stage["deps"]
+        assert not of_all & set(stage["deps"])

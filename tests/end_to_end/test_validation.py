@@ -82,7 +82,7 @@ def test_data_check_as_json_fails_with_the_same_message(folder: Path, cli: Comma
     done = cli("data", "check", "--json", cwd=folder)
     assert done.code == 1
     report = json.loads(done.out)
-    assert report == read_json(folder / "reports/validation.json")
+    assert report == read_json(folder / "var/check/validation.json")
     failed = [entry["sentence"] for entry in report["outcomes"] if not entry["success"] and not entry["warns"]]
     assert report["failed"] == len(failed) >= 2
     assert any("1 of 62 images of fractions are no training images" in sentence for sentence in failed)
@@ -100,13 +100,15 @@ def test_data_check_measures_drift_against_the_live_index(project: Path, copy: C
     assert done.code == 0, done.err
     assert "every file is there, unchanged, and decodes" in done.out
     assert "0 of 110" in done.out
-    assert done.err.splitlines()[0] == "pages: data/validation/index.html"
+    assert done.err.splitlines()[0] == "pages: var/check/index.html"
     assert "checks passed" in done.err.splitlines()[-1]
     assert (
         "warning: the brightness values are 0.2 away from those of the accepted set, more than 0.1; "
         "retrain if the change is meant (checks.drift.brightness)"
     ) in done.err.splitlines()
-    assert read_json(folder / "reports/validation.json")["accepted"] == accepted["digest"]
+    assert read_json(folder / "var/check/validation.json")["accepted"] == accepted["digest"]
+    assert not (folder / "reports").exists()  # the stage's own
+    assert not (folder / "data/validation").exists()
 
 
 @pytest.mark.parametrize("command", [("validate",), ("data", "check")])

@@ -12,6 +12,7 @@ from for_retrieval.model.representations import cluster_clip
 from for_retrieval.model.sum_clip import SumClip
 from for_retrieval.model.tower import Features
 from for_retrieval.params import Head, Train
+from for_retrieval.train.localise import Objects
 from for_retrieval.train.loop import Lesson
 from for_retrieval.train.pseudo import pseudo_labels
 
@@ -56,11 +57,17 @@ def lesson() -> Lesson:
     dense = rows(IMAGES, GRID[0] * GRID[1], DIM) * 0.6 + shown[:, None]
     patches = rows(IMAGES, GRID[0] * GRID[1], PATCH_DIM)
     features = Features(patches, dense, normalize(dense.mean(1), dim=-1))
+    labelled = torch.arange(IMAGES) < 16
+    category = torch.where(labels.any(1), labels.int().argmax(1), -1).unsqueeze(1)
+    boxes = torch.tensor([0.25, 0.25, 0.5, 0.5]).expand(IMAGES, 1, 4)
     return Lesson(
         features=features,
         base_texts=texts[:5],
         labels=labels,
-        labelled=torch.arange(IMAGES) < 16,
+        counted=labelled[:, None].expand_as(labels),
+        labelled=labelled,
+        objects=Objects(category, boxes),
+        grid=GRID,
         vocabulary=texts[5:],
         pseudo=pseudo_labels(dense.mean(1) @ texts[5:].T, torch.full((9,), 0.1), 3.0),
         clusters=cluster_clip(features, 4),
@@ -71,7 +78,9 @@ def lesson() -> Lesson:
 def make_train() -> MakeTrain:
     """The section `train`, with the weights of the objectives and other changes."""
 
-    def make(base: float = 1.0, pseudo: float = 1.0, keep: float = 0.1, **changes: object) -> Train:
+    def make(
+        base: float = 1.0, localise: float = 0.2, pseudo: float = 1.0, keep: float = 0.1, **changes: object
+    ) -> Train:
         values: dict[str, object] = {
             "steps": 12,
             "warmup": 2,
@@ -81,6 +90,7 @@ def make_train() -> MakeTrain:
             "clip": 1.0,
             "checkpoint_every": 4,
             "base": {"weight": base},
+            "localise": {"weight": localise},
             "pseudo": {"weight": pseudo, "teacher": "ensemble", "positive": 0.05, "ignore": 4.0},
             "keep": {"weight": keep},
             "vocabulary": {"nouns": None, "attributes": True, "max_phrases": 100},

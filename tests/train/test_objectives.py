@@ -90,19 +90,20 @@ def test_extreme_scores_stay_finite() -> None:
 def test_base_learns_from_labelled_images_only() -> None:
     scores, labels, _ = random_case(6, 4, 3)
     labelled = torch.tensor([True, False, True, True, False, True])
+    counted = labelled[:, None].expand_as(labels)
     assert torch.equal(
-        base_objective(scores, labels, labelled),
+        base_objective(scores, labels, counted),
         contrast(scores[labelled], labels[labelled], torch.ones(4, 4, dtype=torch.bool)),
     )
     scores.requires_grad_(True)
-    base_objective(scores, labels, labelled).backward()
+    base_objective(scores, labels, counted).backward()
     assert (scores.grad[~labelled] == 0).all()
     assert (scores.grad[labelled] != 0).any()
 
 
 def test_base_without_a_labelled_image_is_zero() -> None:
     scores, labels, _ = random_case(6, 4, 3)
-    assert base_objective(scores, labels, torch.zeros(6, dtype=torch.bool)).item() == 0
+    assert base_objective(scores, labels, torch.zeros(6, 4, dtype=torch.bool)).item() == 0
 
 
 def naive_pseudo_labels(teacher: Tensor, positive: Tensor, ignore: float) -> tuple[Tensor, Tensor]:

@@ -55,20 +55,21 @@ def data_import(
 
 @data.command("check")
 def data_check(context: typer.Context, as_json: AsJson = False) -> None:
-    """Check the prepared images, objects and fractions, as the stage validate does."""
+    """Check the prepared images, objects and fractions, as the stage validate does; it writes to var/check."""
     from for_retrieval import stages
-    from for_retrieval.data.checks.run import page_of
 
     here = project(context)
-    verdict = stages.check(here)
+    pages = here.root / "var" / "check"
+    verdict = stages.check(here, pages, pages / "validation.json")
+    first = (pages / "index.html").relative_to(here.root)
     if as_json:
         typer.echo(json.dumps(verdict.to_json(), indent=1, ensure_ascii=False))
     else:
         from rich.console import Console
 
         Console().print(verdict.table())
-        say(f"pages: {page_of(here)}")
-    verdict.raise_if_failed(page_of(here))
+        say(f"pages: {first}")
+    verdict.raise_if_failed(first)
     say(verdict.summary())
 
 

@@ -113,6 +113,15 @@ class Records:
         """Where each image lies, in the order of `images`; `project` is the folder of params.yaml."""
         return [project / self.info.root / path for path in self.images["path"]]
 
+    def of(self, *splits: str) -> Records:
+        """The images of these splits and what is known about them, with a digest of their own."""
+        images = self.images[self.images["split"].isin(splits)]
+        objects = self.objects[self.objects["image_id"].isin(images["image_id"])]
+        negatives = self.negatives
+        if negatives is not None:
+            negatives = negatives[negatives["image_id"].isin(images["image_id"])]
+        return Records(images, objects, self.info, negatives)
+
     def save(self, folder: Path) -> None:
         """Write images.parquet, objects.parquet and dataset.json; equal records give equal bytes.
 

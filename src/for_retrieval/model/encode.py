@@ -100,17 +100,16 @@ def chunks(features: Features, size: int, device: torch.device) -> Iterator[Feat
         yield features.rows(slice(start, start + size)).to(device)
 
 
-def write_summary(path: Path, records: Records, tower: Tower, teacher: Tower) -> None:
-    """What was encoded, and by what: the stage's tracked output (the features themselves are a cache)."""
-    write_json(
-        path,
-        {
-            "tower": tower.id,
-            "teacher": teacher.id,
-            "images": len(records.images),
-            "dataset": records.info.digest,
-            "grid": list(tower.grid),
-            "patch_dim": tower.patch_dim,
-            "dim": tower.dim,
-        },
-    )
+def write_summaries(folder: Path, records: Records, tower: Tower, teacher: Tower) -> None:
+    """What was encoded, and by what: the stage's tracked outputs (the features themselves are a cache).
+
+    features.json is about all images. learning.json is about those that heads learn from and are chosen on, and the
+    words that go with them: a new image of the gallery does not change it, so no head is trained again.
+    """
+    learning, info = records.of("train", "val"), records.info
+    by = {"tower": tower.id, "teacher": teacher.id}
+    sizes = {"grid": list(tower.grid), "patch_dim": tower.patch_dim, "dim": tower.dim}
+    words = {name: getattr(info, name) for name in ("base", "novel", "synonyms", "hypernyms", "colours")}
+    about = {"name": info.name, "digest": learning.info.digest, "images": len(learning.images)}
+    write_json(folder / "features.json", {**by, "images": len(records.images), "dataset": info.digest, **sizes})
+    write_json(folder / "learning.json", {**about, **by, **sizes, **words})

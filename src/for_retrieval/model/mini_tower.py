@@ -16,6 +16,7 @@ from for_retrieval.model.mini_clip import DIM, PATCH_DIM, WEIGHTS, MiniClip, fol
 from for_retrieval.model.minilm import MAX_TOKENS, WEIGHTS_SHA256, MiniLM, embed, minilm_folder, minilm_tokens
 from for_retrieval.model.text_graph import save_text_graph
 from for_retrieval.model.tower import Features, SizeKey, tower_id
+from for_retrieval.model.tower_pool import TowerPool
 from for_retrieval.params import Model
 
 CPU_CHUNK = 8 * 256 * 256  # pixels at once; more fall out of the processor's cache (benchmarks/encode.py)
@@ -28,6 +29,7 @@ class MiniTower:
     dim = DIM
     mean = MiniClip.mean
     std = MiniClip.std
+    pool: TowerPool | None = None
 
     def __init__(self, params: Model, device: torch.device, size: SizeKey = "input_size") -> None:
         self.input_size: int = getattr(params, size)

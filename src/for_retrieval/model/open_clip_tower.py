@@ -17,6 +17,7 @@ from for_retrieval.model.dense.kinds import kind_of
 from for_retrieval.model.open_clip_files import Checkpoint, find_checkpoint, load_tokenizer
 from for_retrieval.model.open_clip_text import export_text, exportable
 from for_retrieval.model.tower import Features, SizeKey, tower_id
+from for_retrieval.model.tower_pool import TowerPool
 from for_retrieval.params import Model
 
 
@@ -42,6 +43,8 @@ class OpenClipTower:
         self._kind = kind_of(self._model.visual, params.name)
         self._device, self._batch_size = device, params.batch_size
         self.grid = _grid(size, self.input_size, self._kind.stride(self._model.visual))
+        visual = self._model.visual
+        self.pool = TowerPool(visual.attnpool) if attention_pool.fits(visual) else None
         self.mean, self.std = checkpoint.mean, checkpoint.std
         probe = self.features(torch.zeros(1, 3, self.input_size, self.input_size))
         self.patch_dim, self.dim = probe.patches.shape[2], probe.dense.shape[2]

@@ -1,8 +1,9 @@
 """SUM-CLIP: K learnable queries attend to the patch features and summarise an image into K embeddings.
 
-It starts from the tower itself: values and output projection are the tower's (the dense embeddings), each
-query begins as the average over a window of the image, and every refinement enters through a branch whose
-last layer starts at zero. So before any training each embedding is a mixture of dense embeddings.
+It starts from the tower itself. Values and output projection are the tower's (the dense embeddings), each query
+begins as the average over a window of the image, and every refinement enters through a branch whose last layer
+starts at zero: before any training each embedding is a mixture of dense embeddings. Where the tower pools by
+attention, the queries begin as that pool, each within its window. Each box begins as its query's window.
 """
 
 from __future__ import annotations
@@ -15,15 +16,20 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from for_retrieval.model.tower import Features
+from for_retrieval.model.tower_pool import TowerPool
 from for_retrieval.params import Head
 
 
 @dataclass(frozen=True)
 class Summary:
-    """E [B, K, D], L2-normalised, and where each query looked: attention [B, K, N], rows sum to 1."""
+    """E [B, K, D], L2-normalised, and where each query looked.
+
+    attention: [B, K, N], rows sum to 1. boxes: [B, K, 4] as centre x, centre y, width, height, of the image's sides.
+    """
 
     regions: Tensor
     attention: Tensor
+    boxes: Tensor
 
 
 class DecoderLayer(nn.Module):
@@ -51,9 +57,13 @@ class DecoderLayer(nn.Module):
 class SumClip(nn.Module):
     """Features of B images -> their K region embeddings and attention maps."""
 
-    def __init__(self, params: Head, grid: tuple[int, int], patch_dim: int, dim: int) -> None:
+    def __init__(
+        self, params: Head, grid: tuple[int, int], patch_dim: int, dim: int, pool: TowerPool | None = None
+    ) -> None:
+        """pool: the tower's own, where it is attention."""
         super().__init__()
         width, cells = params.width, grid[0] * grid[1]
+        self.pool, self.whole = pool, params.queries == 1
         self.patch_norm = nn.LayerNorm(patch_dim)
         self.inward = nn.Linear(patch_dim + dim, width)
         self.positions = nn.Parameter(torch.randn(cells, width) * 0.02)
@@ -65,13 +75,16 @@ class SumClip(nn.Module):
         self.query_norm = nn.LayerNorm(width)
         self.to_query = nn.Linear(width, width)
         self.to_key = nn.Linear(width, width, bias=False)
-        self.windows = nn.Parameter(window_logits(params.queries, grid))
+        whole = torch.zeros(1, cells)  # one query looks everywhere
+        self.windows = nn.Parameter(whole if self.whole and pool else window_logits(params.queries, grid))
         self.values = nn.Sequential(
             nn.Linear(patch_dim + dim, params.feed_forward), nn.GELU(), nn.Linear(params.feed_forward, dim)
         )
         self.outward = nn.Linear(width, dim)
+        self.to_box = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 4))
+        self.register_buffer("first_boxes", window_boxes(params.queries, grid).logit(eps=1e-4), persistent=False)
         # Zero keys: attention starts as the windows; zero last layers: values start as the dense embeddings.
-        for last in (self.to_key, self.values[2], self.outward):
+        for last in (self.to_key, self.values[2], self.outward, self.to_box[2]):
             for parameter in last.parameters():
                 nn.init.zeros_(parameter)
 
@@ -85,11 +98,18 @@ class SumClip(nn.Module):
             queries = layer(queries, cells)
         queries = self.query_norm(queries)
         logits = self.to_query(queries) @ self.to_key(cells).transpose(1, 2) / math.sqrt(cells.shape[-1])
-        attention = (logits.float() + self.windows).softmax(-1)  # [B, K, N]
-        values, own = dense + self.values(z).float(), self.outward(queries).float()
+        change, own, boxes = self.values(z).float(), self.outward(queries).float(), self.to_box(queries).float()
         with torch.autocast(z.device.type, enabled=False):  # what is stored and compared keeps full precision
-            regions = attention @ values + own
-        return Summary(normalize(regions, dim=-1), attention)
+            logits = logits.float() + self.windows
+            if self.pool is None:
+                attention = logits.softmax(-1)  # [B, K, N]
+                mixed = attention @ dense
+            else:
+                pooled, attention = self.pool(features.patches, logits, self.whole)
+                mixed = normalize(pooled, dim=-1)
+            regions = mixed + attention @ change + own
+            boxes = (self.first_boxes + boxes).sigmoid()
+        return Summary(normalize(regions, dim=-1), attention, boxes)
 
 
 def summarise(head: SumClip, features: Features) -> Summary:
@@ -99,17 +119,22 @@ def summarise(head: SumClip, features: Features) -> Summary:
     return summary
 
 
-def window_logits(queries: int, grid: tuple[int, int]) -> Tensor:
-    """[K, N] logits whose softmax is a soft window around each of K points spread over the image."""
+def window_boxes(queries: int, grid: tuple[int, int]) -> Tensor:
+    """[K, 4] windows that tile the image, as centre x, centre y, width, height, of its sides."""
     columns = math.ceil(math.sqrt(queries * grid[1] / grid[0]))
     rows = math.ceil(queries / columns)
-    # The last row may have fewer points, which then stand wider apart: every cell belongs to some window.
+    # The last row may have fewer windows, which are then wider: every cell belongs to some window.
     per_row = [min(columns, queries - row * columns) for row in range(rows)]
-    places = [((row + 0.5) / rows, (k + 0.5) / n, n) for row, n in enumerate(per_row) for k in range(n)]
-    points = torch.tensor(places)
+    return torch.tensor(
+        [((k + 0.5) / n, (row + 0.5) / rows, 1 / n, 1 / rows) for row, n in enumerate(per_row) for k in range(n)]
+    )
+
+
+def window_logits(queries: int, grid: tuple[int, int]) -> Tensor:
+    """[K, N] logits whose softmax is soft and centred on each window of `window_boxes`."""
+    x0, y0, width, height = window_boxes(queries, grid).unsqueeze(2).unbind(1)
     y = (torch.arange(grid[0]) + 0.5) / grid[0]
     x = (torch.arange(grid[1]) + 0.5) / grid[1]
-    dy = (y[None, :] - points[:, :1]) * rows
-    dx = (x[None, :] - points[:, 1:2]) * points[:, 2:]
+    dy, dx = (y - y0) / height, (x - x0) / width
     # A Gaussian of 0.4 windows: most of the weight inside the window, some on its neighbours.
     return -(dy.square()[:, :, None] + dx.square()[:, None, :]).flatten(1) / (2 * 0.4**2)

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from for_retrieval.errors import ForError, UsageError
+from for_retrieval.model.tower_pool import TowerPool
 from for_retrieval.params import Model
 
 EMBEDDED = "mini-clip"
@@ -52,6 +53,7 @@ class Tower(Protocol):
     input_size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    pool: TowerPool | None  # where it pools by attention: what heads start from
 
     def features(self, pictures: Tensor) -> Features:
         """Normalised pictures [B, 3, S, S] -> features."""

@@ -139,6 +139,7 @@ class Train(Section):
     clip: Positive
     checkpoint_every: Count
     base: Weighted
+    localise: Weighted
     pseudo: Pseudo
     keep: Weighted
     vocabulary: Vocabulary

@@ -33,7 +33,7 @@ def log_training(project: Project, run: str, started: float) -> None:
     folder = project.heads / run
     history = read_json(folder / "history.json")
     scores = read_json(folder / "val.json")["seeds"]
-    dataset = read_json(project.prepared / "dataset.json")
+    dataset = read_json(project.data / "learning.json", "run `for-cli features`")
     with connected(project, dataset["name"]) as mlflow:
         tags = {**common_tags(project, dataset), "group": group_of(project, dataset["digest"])}
         with only_one(mlflow.folder):

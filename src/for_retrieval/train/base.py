@@ -32,12 +32,12 @@ def contrast(scores: Tensor, positive: Tensor, counted: Tensor) -> Tensor:
     return (per_text * usable).sum() / usable.sum().clamp(min=1)
 
 
-def base_objective(scores: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:
+def base_objective(scores: Tensor, labels: Tensor, counted: Tensor) -> Tensor:
     """`contrast` over the base categories on labelled images.
 
     Args:
         scores: [B, T] scores against the base categories.
         labels: [B, T] bool, which categories an image shows.
-        labelled: [B] bool, whether an image's labels may be used.
+        counted: [B, T] bool, whether a label, or its absence, may be used and says something.
     """
-    return contrast(scores, labels, labelled[:, None].expand_as(labels))
+    return contrast(scores, labels, counted)

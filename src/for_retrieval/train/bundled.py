@@ -51,5 +51,5 @@ def load_bundled(folder: Path, device: torch.device, root: Path, like: Bundled |
             f"the tower of model {model} cannot be rebuilt: {settings.name} ({settings.pretrained}) is now "
             f"{tower.id} instead of {tower_id}; put its checkpoint back"
         )
-    head = SumClip(sizes, tower.grid, tower.patch_dim, tower.dim).to(device)
+    head = SumClip(sizes, tower.grid, tower.patch_dim, tower.dim, tower.pool).to(device)
     return Bundled(model, tower, load_head(folder / "head.safetensors", head), settings)

@@ -17,6 +17,7 @@ from for_retrieval.params import Train
 from for_retrieval.train.base import base_objective
 from for_retrieval.train.checkpoints import load_progress, save_progress
 from for_retrieval.train.keep import keep_objective
+from for_retrieval.train.localise import Objects, localise_objective
 from for_retrieval.train.pseudo import PseudoLabels, pseudo_objective
 
 History = list[dict[str, float]]
@@ -26,14 +27,18 @@ History = list[dict[str, float]]
 class Lesson:
     """All that a head learns from; n training images.
 
-    base_texts: [T, D] of the base categories; labels: [n, T] bool; labelled: [n] bool.
+    base_texts: [T, D] of the base categories; labels, counted: [n, T] bool, which an image shows, and where that
+    may be used; labelled: [n] bool, the images whose labels may be used. objects: those with boxes; grid: the cells.
     vocabulary: [V, D]; pseudo: the teacher's ranking, [n, V]. clusters: [n, C, D], Cluster-CLIP's embeddings.
     """
 
     features: Features
     base_texts: Tensor
     labels: Tensor
+    counted: Tensor
     labelled: Tensor
+    objects: Objects
+    grid: tuple[int, int]
     vocabulary: Tensor
     pseudo: PseudoLabels
     clusters: Tensor
@@ -60,12 +65,15 @@ def draw_batch(labelled: Tensor, size: int, seed: int, step: int) -> Tensor:
 def losses(head: SumClip, lesson: Lesson, rows: Tensor, params: Train, temperature: float) -> dict[str, Tensor]:
     """Every objective with a weight, on one batch."""
     device = lesson.base_texts.device
-    part = lesson.features.rows(rows).to(device)
-    regions = summarise(head, part).regions
+    summary = summarise(head, lesson.features.rows(rows).to(device))
+    regions = summary.regions
     out: dict[str, Tensor] = {}
     if params.base.weight:
         base_scores = smooth_scores(regions, lesson.base_texts, temperature)
-        out["base"] = base_objective(base_scores, lesson.labels[rows].to(device), lesson.labelled[rows].to(device))
+        out["base"] = base_objective(base_scores, lesson.labels[rows].to(device), lesson.counted[rows].to(device))
+    if params.localise.weight:
+        objects = lesson.objects.of(rows, lesson.labelled, device)
+        out["localise"] = localise_objective(summary, lesson.base_texts, objects, lesson.grid)
     if params.pseudo.weight:
         open_scores = smooth_scores(regions, lesson.vocabulary, temperature)
         positive, counted = lesson.pseudo.positive[rows], lesson.pseudo.counted[rows]
@@ -89,7 +97,7 @@ def train_head(
     `progress` holds the state of an unfinished run, which is taken up where it was left.
     """
     optimizer = torch.optim.AdamW(head.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay)
-    weights = {"base": params.base.weight, "pseudo": params.pseudo.weight, "keep": params.keep.weight}
+    weights = {name: getattr(params, name).weight for name in ("base", "localise", "pseudo", "keep")}
     history = load_progress(progress, head, optimizer)
     head.train()
     with Progress(console=Console(stderr=True)) as bars:
@@ -106,7 +114,7 @@ def train_head(
             optimizer.step()
             history.append({name: float(value.detach()) for name, value in parts.items()})
             bars.advance(bar)
-            if len(history) % params.checkpoint_every == 0 and len(history) < params.steps:
+            if len(history) % params.checkpoint_every == 0 or len(history) == params.steps:
                 save_progress(progress, head, optimizer, history)
     head.eval()
     return history

@@ -5,33 +5,22 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-import pandas as pd
 import torch
-from torch import Tensor
 
 from for_retrieval.data.fractions import fraction_path, load_fraction
 from for_retrieval.data.records import Records
 from for_retrieval.files import file_hash, write_json
+from for_retrieval.model import sum_clip
 from for_retrieval.model.encode import chunks, load_split
 from for_retrieval.model.representations import cluster_clip
 from for_retrieval.model.sum_clip import SumClip
 from for_retrieval.model.tower import Tower, prompted
 from for_retrieval.params import Params
+from for_retrieval.train.annotations import judged_matrix, label_matrix, objects_of
 from for_retrieval.train.checkpoints import head_path, save_head
 from for_retrieval.train.loop import Lesson, train_head
 from for_retrieval.train.pseudo import pseudo_labels, shares
 from for_retrieval.train.teacher import load_teacher
-
-
-def label_matrix(records: Records, image_ids: list[str], categories: list[str]) -> Tensor:
-    """[n, T] bool: which of `categories` each image shows."""
-    objects = records.objects[records.objects["category"].isin(categories)]
-    rows = pd.Index(image_ids).get_indexer(objects["image_id"])
-    columns = pd.Index(categories).get_indexer(objects["category"])
-    known = torch.from_numpy(rows >= 0)
-    matrix = torch.zeros(len(image_ids), len(categories), dtype=torch.bool)
-    matrix[torch.from_numpy(rows)[known], torch.from_numpy(columns)[known]] = True
-    return matrix
 
 
 def make_lesson(records: Records, tower: Tower, params: Params, run: str, data: Path, cache: Path) -> Lesson:
@@ -44,11 +33,16 @@ def make_lesson(records: Records, tower: Tower, params: Params, run: str, data: 
     positive = shares([phrase.kind for phrase in phrases], pseudo.positive)
     base = records.info.base
     base_texts = prompted(tower, base, params.model.prompts) if base else torch.zeros(0, tower.dim)
+    labels = label_matrix(records.objects, ids, base)
+    labelled = torch.tensor([image_id in allowed for image_id in ids])
     return Lesson(
         features=features,
         base_texts=base_texts,
-        labels=label_matrix(records, ids, base),
-        labelled=torch.tensor([image_id in allowed for image_id in ids]),
+        labels=labels,
+        counted=labelled[:, None] & judged_matrix(records, ids, labels, base),
+        labelled=labelled,
+        objects=objects_of(records, ids, base),
+        grid=tower.grid,
         vocabulary=texts.to(base_texts.device),
         pseudo=pseudo_labels(teacher, positive, pseudo.ignore),
         clusters=torch.cat(
@@ -63,7 +57,7 @@ def make_lesson(records: Records, tower: Tower, params: Params, run: str, data: 
 def new_head(params: Params, tower: Tower, seed: int, device: torch.device) -> SumClip:
     """A head as it is before training."""
     torch.manual_seed(seed)
-    return SumClip(params.head, tower.grid, tower.patch_dim, tower.dim).to(device)
+    return SumClip(params.head, tower.grid, tower.patch_dim, tower.dim, tower.pool).to(device)
 
 
 def train_run(
@@ -75,8 +69,10 @@ def train_run(
     cache: Path,
     out: Path,
     device: torch.device,
-) -> None:
+) -> list[Path]:
     """Train every seed of `run`; writes ``out/<run>/seed<seed>.safetensors`` and history.json.
+
+    Returns the checkpoints of the last step: while they are there, the same call trains nothing again.
 
     Raises:
         UsageError: params.yaml has no such run.
@@ -85,8 +81,9 @@ def train_run(
     settings = params.train.run(run)
     lesson = make_lesson(records, tower, params, run, data, cache)
     fraction, teacher = fraction_path(data / "fractions", settings.fraction), data / "pseudo" / settings.vocabulary
-    inputs = [file_hash(path) for path in (fraction, *sorted(teacher.iterdir()))]
-    history = {}
+    code = (*sorted(Path(__file__).parent.glob("*.py")), Path(sum_clip.__file__))
+    inputs = [file_hash(path) for path in (fraction, *sorted(teacher.iterdir()), *code)]
+    history, checkpoints = {}, []
     for seed in settings.seeds:
         key = repr(
             (
@@ -107,5 +104,6 @@ def train_run(
         title = f"{run}, seed {seed}"
         history[str(seed)] = train_head(head, lesson, params.train, params.head.temperature, seed, progress, title)
         save_head(head_path(out, run, seed), head)
-        progress.unlink(missing_ok=True)
+        checkpoints.append(progress)
     write_json(out / run / "history.json", history)
+    return checkpoints

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from for_retrieval.data.checks.pages import write_pages
@@ -16,16 +15,15 @@ from for_retrieval.data.records import load_info, load_records, read_tables
 from for_retrieval.files import write_json
 from for_retrieval.project import Project
 
-REPORT = "validation.json"  # in reports/
-PROFILE = "profile.json"  # in data/validation/, beside the pages
-INDEX = "index.html"
+PROFILE = "profile.json"  # beside the pages
 
 
-def check_data(project: Project, accepted: Profile | None) -> Verdict:
+def check_data(project: Project, accepted: Profile | None, pages_to: Path, report_to: Path) -> Verdict:
     """Check the prepared set and its fractions, and write report, profile and pages, whatever was found.
 
     `accepted` is the profile of the set that drift is measured against. If the stored tables do not have the
-    columns they should, only that is checked, since nothing else can be.
+    columns they should, only that is checked, since nothing else can be. Profile and pages go into the folder
+    `pages_to`, the report into the file `report_to`.
 
     Raises:
         ForError: nothing is prepared, a fraction is missing, or Great Expectations lost a check.
@@ -54,18 +52,8 @@ def check_data(project: Project, accepted: Profile | None) -> Verdict:
         more, more_pages = run_suite(tables, full_suite(params, records.info, tables))
         against = str(accepted.get("digest")) if accepted and moved is not None else None
         verdict, pages = Verdict(info.name, info.digest, outcomes + more, against), pages | more_pages
-    _write(project, verdict, now, pages)
-    return verdict
-
-
-def page_of(project: Project) -> Path:
-    """The page to begin with, relative to the project."""
-    return (project.data / "validation" / INDEX).relative_to(project.root)
-
-
-def _write(project: Project, verdict: Verdict, now: Profile | None, pages: Mapping[str, str]) -> None:
-    folder = project.data / "validation"
     if now is not None:
-        write_json(folder / PROFILE, now)
-    write_pages(folder, verdict, now, pages)
-    write_json(project.reports / REPORT, verdict.to_json())
+        write_json(pages_to / PROFILE, now)
+    write_pages(pages_to, verdict, now, pages)
+    write_json(report_to, verdict.to_json())
+    return verdict

@@ -1,0 +1,54 @@
+"""What the annotations of the training images teach: labels, what was judged, and objects with boxes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from for_retrieval.data.records import Records
+from for_retrieval.train.localise import Objects
+
+MOST = 32  # objects an image; of more, the largest
+
+
+def label_matrix(table: pd.DataFrame, image_ids: list[str], categories: list[str]) -> Tensor:
+    """[n, T] bool: which of `categories` each image has a row of in `table` (columns image_id and category)."""
+    table = table[table["category"].isin(categories)]
+    rows = pd.Index(image_ids).get_indexer(table["image_id"])
+    columns = pd.Index(categories).get_indexer(table["category"])
+    known = torch.from_numpy(rows >= 0)
+    matrix = torch.zeros(len(image_ids), len(categories), dtype=torch.bool)
+    matrix[torch.from_numpy(rows)[known], torch.from_numpy(columns)[known]] = True
+    return matrix
+
+
+def judged_matrix(records: Records, image_ids: list[str], labels: Tensor, categories: list[str]) -> Tensor:
+    """[n, T] bool: where `labels` [n, T] say something. In a set like LVIS an image that is neither positive nor
+    listed as negative was not searched for the category, and counts for nothing."""
+    if records.negatives is None:
+        return torch.ones_like(labels)
+    return labels | label_matrix(records.negatives, image_ids, categories)
+
+
+def objects_of(records: Records, image_ids: list[str], categories: list[str]) -> Objects:
+    """The objects of `categories` that have a box of their own: no crowds, no labels of whole images."""
+    table = records.objects
+    whole = table["attributes"].str.contains('"whole_image": true', regex=False)
+    table = table[table["category"].isin(categories) & ~table["crowd"] & ~whole & table["image_id"].isin(image_ids)]
+    area = table["w"].astype("float64") * table["h"]
+    table = table.assign(area=area).sort_values(["image_id", "area"], ascending=[True, False], kind="stable")
+    place = table.groupby("image_id").cumcount().to_numpy()
+    table, place = table[place < MOST], place[place < MOST]
+    sizes = records.images.set_index("image_id").loc[table["image_id"], ["width", "height"]].to_numpy(np.float64)
+    x, y, w, h = table[["x", "y", "w", "h"]].to_numpy(np.float64).T
+    width, height = sizes.T
+    boxes = np.stack([(x + w / 2) / width, (y + h / 2) / height, w / width, h / height], 1)
+    rows = pd.Index(image_ids).get_indexer(table["image_id"])
+    most = int(place.max()) + 1 if len(place) else 0
+    category = torch.full((len(image_ids), most), -1, dtype=torch.long)
+    out = torch.zeros(len(image_ids), most, 4)
+    category[rows, place] = torch.from_numpy(pd.Index(categories).get_indexer(table["category"]).astype(np.int64))
+    out[rows, place] = torch.from_numpy(boxes).float()
+    return Objects(category, out)
