@@ -6,7 +6,7 @@ export DVC_NO_ANALYTICS := 1
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro up down test test-faults lint tower clean
+.PHONY: help repro up down test test-faults lint benchmark tower clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ lint: .venv/test  ## ruff and mypy
 	ruff check .
 	ruff format --check .
 	mypy
+
+benchmark: .venv/run  ## methods x three drawn sets x label fractions x seeds: hours; goes on where it was stopped
+	$(PY) -m benchmarks.benchmark
 
 tower: .venv/run  ## train the embedded tower anew (an hour; pretrain/README.md)
 	$(PY) -m pip install --disable-pip-version-check -q -e '.[pretrain]'

@@ -31,16 +31,12 @@ STAGES = (
     "for_retrieval.evaluate.score:evaluate:after",
     "for_retrieval.evaluate.plots:plot_comparison:before",
     "for_retrieval.model.export:export:after",
-    "for_retrieval.index.build:_write:after",
     "for_retrieval.index.generations:publish:before",
-    "for_retrieval.index.generations:publish:after",
     "for_retrieval.index.live:record_candidate:after",
 )
 RELEASE = (
     "for_retrieval.registry.register:_create:before",
     "for_retrieval.registry.register:_log:after",
-    "for_retrieval.registry.register:_create:after",
-    "for_retrieval.registry.judge:judge:before",
     "for_retrieval.registry.judge:judge:after",
     "for_retrieval.registry.promote:_record:after",
     "for_retrieval.index.live:_point_at:before",
@@ -49,10 +45,8 @@ RELEASE = (
     "for_retrieval.registry.promote:_release:before",
 )
 REFRESH = (
-    "for_retrieval.index.refresh:waiting:after",
     "for_retrieval.index.build:_write:after",
     "for_retrieval.index.verify:verify_generation:after",
-    "for_retrieval.index.generations:publish:before",
     "for_retrieval.index.generations:publish:after",
     "for_retrieval.index.live:_point_at:before",
     "for_retrieval.index.live:_point_at:after",

@@ -39,9 +39,11 @@ def summarise(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def describe(method: str, fraction: float, vocabulary: str) -> str:
     """``FOR, 100 % of the labels, novel names in the pseudo vocabulary``."""
-    if method != "for":
-        return f"{NAMES[method]}, no training"
-    return f"{NAMES[method]}, {fraction:g} % of the labels, {VOCABULARY[vocabulary]}"
+    name, *without = method.split("-without-")
+    if name != "for":
+        return f"{NAMES[name]}, no training"
+    left_out = f" without {' and '.join(without)}" if without else ""
+    return f"{NAMES[name]}{left_out}, {fraction:g} % of the labels, {VOCABULARY[vocabulary]}"
 
 
 def markdown(table: pd.DataFrame, title: str) -> str:

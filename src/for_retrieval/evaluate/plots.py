@@ -25,9 +25,11 @@ SHORT = {
 
 
 def _label(method: str, fraction: float, vocabulary: str) -> str:
-    if method != "for":
-        return SHORT[method]
-    return f"FOR {fraction:g} %" + (", held out" if vocabulary == "held_out" else "")
+    name, *without = method.split("-without-")
+    if name != "for":
+        return SHORT[name]
+    left_out = f" without {', '.join(without)}" if without else ""
+    return f"FOR{left_out} {fraction:g} %" + (", held out" if vocabulary == "held_out" else "")
 
 
 def plot_comparison(table: pd.DataFrame, path: Path, title: str) -> None:
@@ -47,7 +49,7 @@ def plot_comparison(table: pd.DataFrame, path: Path, title: str) -> None:
         for i, ((method, _, _), row) in enumerate(wide[::-1].iterrows()):
             for offset, subset, alpha in ((0.2, "base", 1.0), (-0.2, "novel", 0.55)):
                 value = row.get(subset, float("nan"))
-                axis.barh(i + offset, value, 0.38, color=COLOURS[method], alpha=alpha)
+                axis.barh(i + offset, value, 0.38, color=COLOURS[method.partition("-without-")[0]], alpha=alpha)
                 if value == value:
                     axis.text(value + 0.6, i + offset, f"{value:.0f}", va="center", fontsize=8)
         axis.set_yticks(range(len(wide)), [_label(*key) for key in wide.index[::-1]])

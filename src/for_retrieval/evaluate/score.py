@@ -108,5 +108,6 @@ def evaluate(
         for seed in settings.seeds:
             head = load_head(head_path(heads, run, seed), new_head(params, tower, seed, device))
             table = head_scores(head, features, texts)
-            rows += rows_of(table, sets, params, name, "for", settings.fraction, seed, settings.vocabulary)
+            method = "-without-".join(["for", *settings.without])
+            rows += rows_of(table, sets, params, name, method, settings.fraction, seed, settings.vocabulary)
     return [asdict(row) for row in rows]

@@ -126,6 +126,7 @@ class Run(Section):
     fraction: Annotated[float, Field(gt=0, le=100)]
     vocabulary: Literal["in", "held_out"]
     seeds: Annotated[list[Seed], Field(min_length=1)]
+    without: tuple[Literal["base", "localise", "pseudo", "keep"], ...] = ()  # objectives left out: an ablation
 
 
 class Train(Section):
@@ -154,6 +155,11 @@ class Train(Section):
         if name not in self.runs:
             raise UsageError(f"train.runs has no run {name!r}; {nearest(name, self.runs)}")
         return self.runs[name]
+
+    def of(self, run: Run) -> Train:
+        """These settings with the weights that `run` leaves: 0 for the objectives it does without."""
+        left_out = {str(name): getattr(self, name).model_copy(update={"weight": 0.0}) for name in run.without}
+        return self.model_copy(update=left_out)
 
 
 class Evaluate(Section):

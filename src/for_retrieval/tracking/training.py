@@ -192,6 +192,8 @@ def _summarise(mlflow: Connection, project: Project, parent: str) -> None:
         newest[run.data.tags["run"], run.data.tags["seed"]] = run
     points: dict[tuple[str, str, float], list[float]] = {}
     for run in newest.values():
+        if run.data.params.get("run.without", "[]") != "[]":
+            continue  # an ablation, no point of the curve
         for subset in ("base", "novel"):
             if (value := run.data.metrics.get(f"val/{subset}/map50_r40")) is not None:
                 key = (subset, run.data.params["run.vocabulary"], float(run.data.params["run.fraction"]))

@@ -102,7 +102,9 @@ def train_run(
         progress = cache / "progress" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.pt"
         head = new_head(params, tower, seed, device)
         title = f"{run}, seed {seed}"
-        history[str(seed)] = train_head(head, lesson, params.train, params.head.temperature, seed, progress, title)
+        history[str(seed)] = train_head(
+            head, lesson, params.train.of(settings), params.head.temperature, seed, progress, title
+        )
         save_head(head_path(out, run, seed), head)
         checkpoints.append(progress)
     write_json(out / run / "history.json", history)

@@ -1,0 +1,106 @@
+"""reports/benchmark.json and its plots, and docs/benchmarks.md made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.pictures import plot_ablation, plot_fraction_curves, plot_gains
+from benchmarks.targets import Rows, Target, targets
+from for_retrieval.evaluate.compare import describe
+from for_retrieval.files import read_json, write_json, write_text
+
+KEYS = ["benchmark", "query_set", "method", "label_fraction", "vocabulary", "subset"]
+TEMPLATE = Path(__file__).with_name("benchmarks.md")
+
+
+def aggregated(rows: Rows) -> Rows:
+    """Rows of data/evaluation/test.json, one a seed -> one for all seeds, with mean and standard deviation."""
+    out = []
+    for key, part in pd.DataFrame(rows).groupby(KEYS, sort=False):
+        scores = part[["map50", "map50_r40"]]
+        out.append(
+            {
+                **dict(zip(KEYS, key, strict=True)),
+                "seeds": sorted(part["seed"].tolist()),
+                "n_categories": int(part["n_categories"].iloc[0]),
+                "mean": {name: round(float(value), 2) for name, value in scores.mean().items()},
+                "std": {name: round(float(value), 2) for name, value in scores.std(ddof=0).items()},
+            }
+        )
+    return out
+
+
+def write_report(rows: Rows, root: Path) -> Iterator[Path]:
+    """Write everything that is made of `rows` (one a seed); yields each file when it is there."""
+    table = aggregated(rows)
+    judged = targets(table)
+    found = [{**vars(target), "found": round(target.found, 2), "met": target.met} for target in judged]
+    path = root / "reports" / "benchmark.json"
+    write_json(path, {"rows": table, "targets": found})
+    yield path
+    for name, plot in (("fractions", plot_fraction_curves), ("gains", plot_gains), ("ablation", plot_ablation)):
+        path = root / "reports" / f"benchmark-{name}.png"
+        plot(table, path)
+        yield path
+    path = root / "docs" / "benchmarks.md"
+    write_text(path, page(table, judged, root))
+    yield path
+
+
+def page(table: Rows, judged: list[Target], root: Path) -> str:
+    """docs/benchmarks.md: the template with its tables."""
+    parts = {
+        "targets": "\n".join(_targets(judged)),
+        "tables": "\n".join(_tables(table)),
+        "ideas": "\n".join(_stored(root / "reports" / "ideas.json")),
+        "speed": "\n".join(_stored(root / "reports" / "speed.json")),
+    }
+    text = TEMPLATE.read_text(encoding="utf-8")
+    for name, value in parts.items():
+        text = text.replace(f"<!-- {name} -->", value)
+    return text
+
+
+def _targets(judged: Iterable[Target]) -> Iterator[str]:
+    yield "| set | aim: points of mAP@50 r40 that FOR is ahead | wanted | found | |"
+    yield "| --- | --- | --- | --- | --- |"
+    for target in judged:
+        said = "reached" if target.met else "**missed**"
+        yield f"| {target.benchmark} | {target.what} | {target.wanted:+.0f} | {target.found:+.1f} | {said} |"
+
+
+def _tables(table: Rows) -> Iterator[str]:
+    frame = pd.DataFrame(table)
+    for (benchmark, queries), part in frame.groupby(["benchmark", "query_set"], sort=False):
+        subsets = [name for name in ("base", "novel", "all", "small") if name in set(part["subset"])]
+        counts = part.drop_duplicates("subset").set_index("subset")["n_categories"]
+        yield f"\n### {benchmark}, queries: {queries}\n"
+        yield "| method | seeds | " + " | ".join(f"{name} ({counts[name]})" for name in subsets) + " |"
+        yield "| --- | --- |" + " --- |" * len(subsets)
+        for (method, fraction, vocabulary), group in part.groupby(KEYS[2:5], sort=False):
+            cells = group.set_index("subset")
+            seeds = len(cells["seeds"].iloc[0])
+            what = describe(str(method), float(fraction), str(vocabulary))
+            yield f"| {what} | {seeds} | " + " | ".join(_cell(cells.loc[name], seeds) for name in subsets) + " |"
+
+
+def _cell(row: Any, seeds: int) -> str:
+    spread = f" ± {row['std']['map50_r40']:.1f}" if seeds > 1 else ""
+    return f"{row['mean']['map50']:.1f} / {row['mean']['map50_r40']:.1f}{spread}"
+
+
+def _stored(path: Path) -> Iterator[str]:
+    """A table that another benchmark has left: {"command", "device", "columns", "rows"}."""
+    if not path.exists():
+        yield "Not measured yet."
+        return
+    content = read_json(path)
+    yield f"`{content['command']}`, on {content['device']}:\n"
+    yield "| " + " | ".join(content["columns"]) + " |"
+    yield "| " + " | ".join("---" for _ in content["columns"]) + " |"
+    for row in content["rows"]:
+        yield "| " + " | ".join(str(value) for value in row) + " |"

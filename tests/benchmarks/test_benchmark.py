@@ -1,0 +1,133 @@
+"""The benchmark of all sets: its projects, what it makes of their rows, and which aims are met."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from benchmarks.benchmark import changed, make_project, plan, reproduce, stages
+from benchmarks.report import aggregated, write_report
+from benchmarks.targets import targets
+
+from benchmarks import benchmark
+from for_retrieval.errors import ForError
+from for_retrieval.params import load_params
+
+ROOT = Path(benchmark.__file__).parents[1]
+
+
+def row(method: str, r40: float, **changes: Any) -> dict[str, Any]:
+    values = {"benchmark": "driving", "query_set": "names", "label_fraction": 0, "seed": 0, "subset": "base"}
+    values |= {"vocabulary": "none", "n_categories": 3, "map50": r40 + 10, "map50_r40": r40, "method": method}
+    return {**values, **changes}
+
+
+def trained(r40: float, **changes: Any) -> dict[str, Any]:
+    return row(**{"method": "for", "r40": r40, "label_fraction": 100, "vocabulary": "in", **changes})
+
+
+def test_seeds_become_mean_and_deviation() -> None:
+    found = aggregated([row("cluster-clip", 30.0), *(trained(50.0 + 3 * seed, seed=seed) for seed in (0, 1, 2))])
+    assert [(r["method"], r["seeds"]) for r in found] == [("cluster-clip", [0]), ("for", [0, 1, 2])]
+    assert found[0]["mean"] == {"map50": 40.0, "map50_r40": 30.0}
+    assert found[0]["std"] == {"map50": 0.0, "map50_r40": 0.0}
+    assert found[1]["mean"] == {"map50": 63.0, "map50_r40": 53.0}
+    assert found[1]["std"]["map50_r40"] == pytest.approx(2.45, abs=0.01)
+
+
+def test_an_aim_is_met_where_for_is_far_enough_ahead() -> None:
+    rows = [row("cluster-clip", 30.0), row("ensemble", 40.0), trained(47.96)]
+    found = {target.what: target for target in targets(aggregated(rows))}
+    over_cluster = found["names, base, 100 % of the labels, over Cluster-CLIP"]
+    over_best = found["names, base, 100 % of the labels, over the best training-free baseline"]
+    assert (over_cluster.wanted, round(over_cluster.found, 2), over_cluster.met) == (16.0, 17.96, True)
+    assert (over_best.wanted, over_best.met) == (8.0, True)  # 7.96, to a tenth
+    assert len(found) == 2, "nothing is said of what was not measured"
+
+
+def test_an_aim_is_missed_where_it_is_not() -> None:
+    rows = [row("cluster-clip", 30.0, subset="novel"), trained(33.9, subset="novel", vocabulary="held_out")]
+    (found,) = targets(aggregated(rows))
+    assert "held out" in found.what
+    assert not found.met
+
+
+def test_photographs_have_aims_of_their_own() -> None:
+    rows = [row("cluster-clip", 20.0, benchmark="photos"), trained(41.0, benchmark="photos")]
+    (found,) = targets(aggregated(rows))
+    assert (found.benchmark, found.wanted, found.met) == ("photos", 20.0, True)
+
+
+def test_an_ablation_is_not_taken_for_the_method() -> None:
+    rows = [row("cluster-clip", 30.0), trained(90.0, method="for-without-keep")]
+    assert targets(aggregated(rows)) == []
+
+
+def test_report_plots_and_page(tmp_path: Path) -> None:
+    rows = [row("cluster-clip", 30.0), trained(50.0), trained(52.0, seed=1), trained(40.0, method="for-without-keep")]
+    (tmp_path / "reports").mkdir()
+    stored = {"command": "python x.py", "device": "a machine", "columns": ["idea", "novel"], "rows": [["hull", 1.5]]}
+    (tmp_path / "reports" / "ideas.json").write_text(json.dumps(stored))
+    written = [path.relative_to(tmp_path).as_posix() for path in write_report(rows, tmp_path)]
+    assert written == [
+        "reports/benchmark.json",
+        "reports/benchmark-fractions.png",
+        "reports/benchmark-gains.png",
+        "reports/benchmark-ablation.png",
+        "docs/benchmarks.md",
+    ]
+    assert all((tmp_path / name).stat().st_size > 0 for name in written)
+    report = json.loads((tmp_path / "reports" / "benchmark.json").read_text())
+    assert {"rows", "targets"} == set(report)
+    assert report["targets"][0]["met"] is True
+    text = (tmp_path / "docs" / "benchmarks.md").read_text()
+    assert "| FOR, 100 % of the labels, novel names in the pseudo vocabulary | 2 | 61.0 / 51.0 ± 1.0 |" in text
+    assert "| FOR without keep, 100 % of the labels, novel names in the pseudo vocabulary | 1 | 50.0 / 40.0 |" in text
+    assert "| driving | names, base, 100 % of the labels, over Cluster-CLIP | +16 | +21.0 | reached |" in text
+    assert "`python x.py`, on a machine:" in text
+    assert "| hull | 1.5 |" in text
+    assert "Not measured yet." in text, "speed.json is not there"
+    assert "<!--" not in text
+
+
+@pytest.mark.parametrize("name", plan()["sets"])
+def test_a_project_has_valid_params_and_every_stage(name: str, tmp_path: Path) -> None:
+    settings = plan()
+    make_project(tmp_path, {**settings["common"], **settings["sets"][name]})
+    params = load_params(tmp_path / "params.yaml")
+    assert (params.data.name, params.data.scenes.benchmark) == (name, name)
+    assert params.fractions.percent == [1, 5, 10, 25, 100]
+    named = stages(tmp_path)
+    assert {"prepare", "features", "evaluate", "compare"} < set(named)
+    assert {f"train@{run}" for run in params.train.runs} < set(named)
+    assert not {"export", "index"} & set(named)
+
+
+def test_a_stage_that_fails_is_told_with_its_log(tmp_path: Path) -> None:
+    make_project(tmp_path, {"data.kind": "coco", "data.root": "nowhere"})
+    with pytest.raises(ForError, match=r"a stage of .* failed; .*log\.txt has its messages"):
+        reproduce(tmp_path, lambda stage: None)
+    assert "nowhere" in (tmp_path / "log.txt").read_text()
+
+
+def test_entries_are_changed_at_dotted_keys() -> None:
+    assert changed({"a": {"b": 1, "c": 2}, "d": 3}, {"a.b": 4, "d": 5}) == {"a": {"b": 4, "c": 2}, "d": 5}
+
+
+def test_an_unknown_set_is_refused(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "benchmarks.benchmark", "--sets", "drivin"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "invalid choice: 'drivin' (choose from " in done.stderr
+
+
+def test_the_plan_has_every_objective_left_out_once() -> None:
+    runs = yaml.safe_load((ROOT / "benchmarks" / "benchmark.yaml").read_text())["common"]["train.runs"]
+    left_out = [run["without"] for run in runs.values() if "without" in run]
+    assert sorted(left_out) == [["base"], ["keep"], ["localise"], ["pseudo"]]
+    assert all(run["seeds"] == [0, 1, 2] for run in runs.values())
