@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from for_retrieval.errors import ForError
 from for_retrieval.model.sum_clip import SumClip
@@ -69,3 +70,13 @@ def test_progress_comes_back_with_the_optimizer(make_head: MakeHead, tmp_path: P
 def test_no_progress_is_an_empty_history(make_head: MakeHead, tmp_path: Path) -> None:
     head = make_head()
     assert load_progress(tmp_path / "p.pt", head, torch.optim.AdamW(head.parameters())) == []
+
+
+def test_a_head_of_before_there_were_boxes_is_still_a_head(make_head: MakeHead, tmp_path: Path) -> None:
+    """Else no challenger could be measured against the champion of an earlier version."""
+    old = make_head(1)
+    state = {name: value for name, value in old.state_dict().items() if not name.startswith("to_box.")}
+    save_file(state, tmp_path / "old.safetensors")
+    found = load_head(tmp_path / "old.safetensors", make_head(2)).state_dict()
+    assert all(torch.equal(found[name], value) for name, value in state.items())
+    assert torch.count_nonzero(found["to_box.2.weight"]) == 0, "its boxes are the windows"

@@ -12,6 +12,8 @@ from for_retrieval.errors import ForError
 from for_retrieval.files import atomic
 from for_retrieval.model.sum_clip import SumClip
 
+LATER = "to_box."  # what older heads lack; no embedding depends on it
+
 
 def head_path(folder: Path, run: str, seed: int) -> Path:
     """Where the finished head of a run and seed lies."""
@@ -24,14 +26,21 @@ def save_head(path: Path, head: SumClip) -> None:
         save_file({name: value.cpu().contiguous() for name, value in head.state_dict().items()}, str(temporary))
 
 
+def _of(head: SumClip, part: str) -> dict[str, torch.Tensor]:
+    return {name: value for name, value in head.state_dict().items() if name.startswith(part)}
+
+
 def load_head(path: Path, head: SumClip) -> SumClip:
     """Fill `head` with the weights at `path`, ready for inference.
+
+    Heads of before there were boxes lack these, and are measured and refreshed as they are.
 
     Raises:
         ForError: the file is missing, damaged, or of a head with other sizes.
     """
     try:
-        head.load_state_dict(load_file(path))
+        weights = {**_of(head, LATER), **load_file(path)}
+        head.load_state_dict(weights)
     except FileNotFoundError:
         raise ForError(f"{path} does not exist; run `dvc repro train`") from None
     except (SafetensorError, RuntimeError) as error:
