@@ -45,7 +45,8 @@ def trained(tmp_path: Path, write_params: Callable[..., Path], fresh_database: P
         project = Project(root)
         project.prepared.mkdir(parents=True, exist_ok=True)
         dataset = {"name": "toy-streets", "digest": "d" * 64}
-        (project.prepared / "dataset.json").write_text(json.dumps(dataset))
+        for path in (project.prepared / "dataset.json", project.data / "learning.json"):
+            path.write_text(json.dumps(dataset))
         (root / "dvc.lock").write_text("schema: '2.0'\n")
         for run, settings in RUNS.items():
             folder = project.heads / run
