@@ -1,1 +1,1 @@
-"""What is measured, and how: see docs/benchmarks.md."""
+"""What is measured, and how; `make benchmark` writes docs/benchmarks.md."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from benchmarks.targets import Rows
 from for_retrieval.evaluate.plots import COLOURS
 from for_retrieval.files import atomic
 
-Rows = list[dict[str, Any]]
 DPI = 100
 
 

@@ -73,7 +73,7 @@ def _changed(root: Path, text: str, profile: str | None, fraction: float | None)
     """params.yaml with the profile's values, then with the run of the fraction; checked as a whole."""
     values = yaml.safe_load(text)
     if profile is not None:
-        values = _merged(values, _profile(root, profile))
+        values = merged(values, _profile(root, profile))
     if fraction is not None:
         values["index"]["run"] = _run_of(_checked(values), fraction)
     _checked(values)
@@ -95,12 +95,12 @@ def _profile(root: Path, name: str) -> dict[str, Any]:
     return values
 
 
-def _merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """`values` with `changes` laid over it, section by section; a list is replaced whole."""
     result = dict(values)
     for key, value in changes.items():
         old = result.get(key)
-        result[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        result[key] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return result
 
 

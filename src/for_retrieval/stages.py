@@ -159,9 +159,11 @@ def compare(project: Project) -> str:
 def export(project: Project) -> str:
     """Write the serving bundle of the run that params.yaml names."""
     from for_retrieval.model.export import export as run
+    from for_retrieval.model.tower import find_device, load_tower
     from for_retrieval.train.checkpoints import head_path
 
-    records, tower, _ = _opened(project)
+    tower = load_tower(project.params.model, find_device(project.settings.device), project.root)
+    learning = read_json(project.data / "learning.json", "run `dvc repro features`")
     name = project.params.index.run
     seed = project.params.train.runs[name].seeds[0]
     scores = read_json(project.heads / name / "val.json", f"run `dvc repro train@{name}`")
@@ -170,7 +172,7 @@ def export(project: Project) -> str:
         head_path(project.heads, name, seed),
         project.params,
         project.bundle,
-        dataset={"name": records.info.name, "digest": records.of("train", "val").info.digest},
+        dataset={"name": learning["name"], "digest": learning["digest"]},
         metrics={**{key: value for key, value in scores.items() if key != "seeds"}, **scores["seeds"][str(seed)]},
         profile=project.data / "validation" / "profile.json",
     )

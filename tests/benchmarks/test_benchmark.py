@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
-from benchmarks.benchmark import changed, make_project, plan, reproduce, stages
+from benchmarks.benchmark import make_project, plan, reproduce, stages
 from benchmarks.report import aggregated, write_report
 from benchmarks.targets import targets
+from flows.overrides import merged
 
 from benchmarks import benchmark
 from for_retrieval.errors import ForError
@@ -98,7 +99,7 @@ def test_report_plots_and_page(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", plan()["sets"])
 def test_a_project_has_valid_params_and_every_stage(name: str, tmp_path: Path) -> None:
     settings = plan()
-    make_project(tmp_path, {**settings["common"], **settings["sets"][name]})
+    make_project(tmp_path, merged(settings["common"], settings["sets"][name]))
     params = load_params(tmp_path / "params.yaml")
     assert (params.data.name, params.data.scenes.benchmark) == (name, name)
     assert params.fractions.percent == [1, 5, 10, 25, 100]
@@ -108,15 +109,46 @@ def test_a_project_has_valid_params_and_every_stage(name: str, tmp_path: Path) -
     assert not {"export", "index"} & set(named)
 
 
-def test_a_stage_that_fails_is_told_with_its_log(tmp_path: Path) -> None:
-    make_project(tmp_path, {"data.kind": "coco", "data.root": "nowhere"})
-    with pytest.raises(ForError, match=r"a stage of .* failed; .*log\.txt has its messages"):
+def test_a_stage_that_fails_is_told_with_its_own_reason(tmp_path: Path) -> None:
+    make_project(tmp_path, {"data": {"scenes": {"novel": ["no such kind"]}}})
+    with pytest.raises(ForError, match=r"stage prepare failed: .*no such kind"):
         reproduce(tmp_path, lambda stage: None)
-    assert "nowhere" in (tmp_path / "log.txt").read_text()
+    assert "no such kind" in (tmp_path / "log.txt").read_text()
 
 
-def test_entries_are_changed_at_dotted_keys() -> None:
-    assert changed({"a": {"b": 1, "c": 2}, "d": 3}, {"a.b": 4, "d": 5}) == {"a": {"b": 4, "c": 2}, "d": 5}
+def test_a_small_set_is_measured_and_a_second_time_nothing_runs(tmp_path: Path) -> None:
+    """The whole way, on few images: the code and the graph of the repository in a project of their own."""
+    few = {"size": 96, "train": 60, "val": 10, "test": 40, "novel": ["dog", "bus"]}
+    runs = {"no-keep": {"fraction": 100, "vocabulary": "in", "seeds": [0], "without": ["keep"]}}
+    train = {"steps": 4, "warmup": 1, "batch_size": 20, "vocabulary": {"max_phrases": 100}, "runs": runs}
+    make_project(tmp_path, {"data": {"name": "few", "scenes": few}, "train": train})
+    told: list[str] = []
+    reproduce(tmp_path, told.append)
+    assert sorted(told) == sorted(stages(tmp_path))
+    rows = json.loads((tmp_path / "data" / "evaluation" / "test.json").read_text())
+    assert {"cluster-clip", "for", "for-without-keep"} < {row["method"] for row in rows}
+    for _ in write_report(rows, tmp_path / "report"):
+        pass
+    assert "FOR without keep, 100 %" in (tmp_path / "report" / "docs" / "benchmarks.md").read_text()
+    reproduce(tmp_path, told.append)
+    assert "Running stage" not in (tmp_path / "log.txt").read_text()
+
+
+def test_a_folder_without_photographs_is_refused(environment: dict[str, str], tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.benchmark",
+        "--sets",
+        "--photos",
+        str(tmp_path),
+        "--place",
+        str(tmp_path / "place"),
+    ]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+    assert str(tmp_path) in done.stderr
 
 
 def test_an_unknown_set_is_refused(environment: dict[str, str]) -> None:
@@ -127,7 +159,7 @@ def test_an_unknown_set_is_refused(environment: dict[str, str]) -> None:
 
 
 def test_the_plan_has_every_objective_left_out_once() -> None:
-    runs = yaml.safe_load((ROOT / "benchmarks" / "benchmark.yaml").read_text())["common"]["train.runs"]
+    runs = yaml.safe_load((ROOT / "benchmarks" / "benchmark.yaml").read_text())["common"]["train"]["runs"]
     left_out = [run["without"] for run in runs.values() if "without" in run]
     assert sorted(left_out) == [["base"], ["keep"], ["localise"], ["pseudo"]]
     assert all(run["seeds"] == [0, 1, 2] for run in runs.values())
