@@ -37,8 +37,10 @@ def run(flow: Callable[[], str]) -> int:
         print(f"error: {type(error).__name__}: {first}", file=sys.stderr)
         return 1
     finally:
-        # The server stops when Python exits, since logs are sent until then; that it does is no line worth being last.
-        logging.getLogger("prefect").setLevel(logging.WARNING)
+        # The server stops when Python exits, since logs are sent until then; that it does, or that a last event is on
+        # its way, is no line worth being last.
+        for name in ("prefect", "EventsWorker"):
+            logging.getLogger(name).setLevel(logging.ERROR)
     return 0
 
 
