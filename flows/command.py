@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -49,7 +50,13 @@ def _start_server() -> None:
     from prefect.server.api.server import SubprocessASGIServer
 
     server = SubprocessASGIServer()
-    server.start()
+    # Ctrl-C goes to everything in the terminal. A server that has ended cannot be told how the flow did, and Prefect
+    # would wait for it for minutes: it is started with the signal blocked, which it inherits.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        server.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     process = server.server_process
     if process is None or (ticks := started(process.pid)) is None:
         raise ForError("Prefect's own server ended as it started; look above, or start one with `make up`")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -15,6 +18,7 @@ from tests.conftest import REPOSITORY
 from for_retrieval.files import file_hash, write_json
 
 Command = Callable[..., Any]
+Until = Callable[..., None]
 FLOWS = ("retrain", "refresh_index", "monitor", "release")
 
 
@@ -99,3 +103,37 @@ def test_the_shell_is_told_all_that_a_flow_sets(root: Path, flow: Command) -> No
     assert f"export PREFECT_HOME={root / 'var' / 'prefect'}" in lines
     assert "export PREFECT_API_URL=http://127.0.0.1:4200/api" in lines
     assert {"export DO_NOT_TRACK=1", "export PREFECT_SERVER_ANALYTICS_ENABLED=false"} <= set(lines)
+
+
+SLEEPER = """
+import sys, time
+from flows.command import run
+from prefect import flow, get_run_logger
+
+@flow
+def sleeper():
+    get_run_logger().info("it sleeps now")
+    time.sleep(600)
+
+sys.exit(run(lambda: str(sleeper())))
+"""
+
+
+def test_ctrl_c_ends_a_flow_that_has_a_server_of_its_own(root: Path, environment: dict[str, str], until: Until) -> None:
+    """A terminal sends it to the whole group; Prefect waits for minutes for a server that it ends too."""
+    log = root / "log.txt"
+    with log.open("w") as out:
+        child = subprocess.Popen(
+            [sys.executable, "-c", SLEEPER], cwd=root, env={**environment, "PYTHONPATH": str(REPOSITORY)},
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+        )  # fmt: skip
+        try:
+            until(lambda: "it sleeps now" in log.read_text(), 90, "the flow runs")
+            os.killpg(child.pid, signal.SIGINT)
+            assert child.wait(timeout=30) == 130
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+    lines = log.read_text().splitlines()
+    assert "interrupted; the same command goes on where it stopped" in lines
+    assert not [line for line in lines if "Traceback" in line]
