@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import torch
 from torch import Tensor
 
+from for_retrieval.data.scenes import drawings  # noqa: F401  (registers the kinds)
 from for_retrieval.data.scenes.catalog import KINDS
 from for_retrieval.data.scenes.compose import SceneObject
 from for_retrieval.data.scenes.pen import COLOURS
-from for_retrieval.data.scenes.streets import RANKING
 from for_retrieval.model.mini_clip import MiniClip
 from for_retrieval.model.minilm import MiniLM, embed
 
@@ -34,10 +36,17 @@ COLOUR_WORDS: dict[str, tuple[str, ...]] = {
 TEMPLATES = ("{}", "a photo of a {}", "a {}", "a picture of a {}")
 
 
+@cache
+def _said_of() -> Counter[str]:
+    """How many kinds each word is true of."""
+    return Counter(w for kind in KINDS.values() for w in {kind.name, *kind.synonyms, *kind.hypernyms})
+
+
 def held_out_synonym(name: str) -> str | None:
-    """The one synonym of a kind that no caption uses, where it has three or more."""
+    """The one synonym of a kind that no caption uses: its last that is no word for another; with fewer than 3, none."""
     synonyms = KINDS[name].synonyms
-    return synonyms[-1] if len(synonyms) >= 3 else None
+    own = [word for word in synonyms if _said_of()[word] == 1]
+    return own[-1] if own and len(synonyms) >= 3 else None
 
 
 def words_of(name: str) -> list[str]:
@@ -51,12 +60,12 @@ class PhraseBank:
     """All phrases, their embeddings in the joint space, and which objects each is true of."""
 
     text: MiniLM
-    words: list[str] = field(default_factory=lambda: list(dict.fromkeys(w for n in RANKING for w in words_of(n))))
+    words: list[str] = field(default_factory=lambda: list(dict.fromkeys(w for n in KINDS for w in words_of(n))))
     colours: list[str] = field(default_factory=lambda: list(COLOURS))
 
     def __post_init__(self) -> None:
-        self.kind_index = {name: i for i, name in enumerate(RANKING)}
-        self.true = torch.tensor([[w in words_of(n) for w in self.words] for n in RANKING])  # [kinds, words]
+        self.kind_index = {name: i for i, name in enumerate(KINDS)}
+        self.true = torch.tensor([[w in words_of(n) for w in self.words] for n in KINDS])  # [kinds, words]
         self.of_kind = [torch.nonzero(row).flatten().tolist() for row in self.true]
         tints = [[""]] + [[c, *COLOUR_WORDS[c][:-1]] for c in self.colours]
         self.spelled = [[f"{tint} {word}".strip() for tint in shades] for word in self.words for shades in tints]

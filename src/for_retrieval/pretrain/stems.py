@@ -18,9 +18,11 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
+from for_retrieval.data.scenes.backdrops import BACKDROPS
+from for_retrieval.data.scenes.benchmark import kinds_of
 from for_retrieval.data.scenes.catalog import KINDS
-from for_retrieval.data.scenes.compose import SceneObject, Style, compose
-from for_retrieval.data.scenes.streets import RANKING, draw_kinds
+from for_retrieval.data.scenes.compose import SceneObject, Style, arrange, compose
+from for_retrieval.data.scenes.streets import draw_kinds
 from for_retrieval.data.workers import end_with_parent
 from for_retrieval.model.mini_clip import MiniClip
 
@@ -29,7 +31,9 @@ INPUT = 256  # px, as the tower sees whole pictures
 CROP = 96  # px, as it sees crops
 MIN_CROP = 48  # px of the drawn picture: enlarged about as much as whole pictures are
 CROPS = 2  # of each drawn picture
-ALL_KINDS = tuple(RANKING)
+ALL_KINDS = tuple(KINDS)
+PLACED = kinds_of(ALL_KINDS, {})
+FITS = {name: [b for b in BACKDROPS.values() if b.places & set(kind.places)] for name, kind in PLACED.items()}
 # As many, and mostly the same, as in the feasibility study: its figures can be compared with.
 FLAT_KINDS = (
     "car",
@@ -79,18 +83,23 @@ def _scene(rng: random.Random, kinds: tuple[str, ...] | None, close: float) -> t
         if kinds is None:
             image, objects = compose(draw_kinds(rng), SIZE, rng)
         else:
-            chosen = [KINDS[rng.choice(kinds)] for _ in range(rng.randint(1, 6))]
-            style = Style() if rng.random() >= close else Style(far=0.12, near=rng.uniform(0.3, 0.7), sky=(0.12, 0.35))
-            image, objects = compose(chosen, SIZE, rng, style)
+            first = rng.choice(kinds)
+            place = rng.choice(FITS[first])
+            fitting = [name for name in kinds if place in FITS[name]]
+            chosen = [PLACED[name] for name in (first, *rng.choices(fitting, k=rng.randint(0, 5)))]
+            near = Style(far=0.12, near=rng.uniform(0.3, 0.7), sky=(0.12, 0.35))
+            empty, layout = place.draw(SIZE, rng)
+            style = place.style if place.indoors or rng.random() >= close else near
+            image, objects = arrange(empty, layout, chosen, rng, style)
         if objects:
             return image, objects
 
 
 def whole(number: int, *, seed: str, kinds: tuple[str, ...] | None, close: float = 1.0) -> list[Shown]:
-    """One picture: of the drawn streets (`kinds` None), or of 1 to 6 of `kinds`, all equally often.
+    """One picture: of the drawn streets (`kinds` None), or of 1 to 6 of `kinds` in a place where they belong.
 
     Args:
-        close: the share of pictures that show things near, as pictures with captions mostly do; the others are streets.
+        close: the share of the pictures taken outdoors that show things near, as pictures with captions mostly do.
     """
     image, objects = _scene(random.Random(f"{seed}/{number}"), kinds, close)
     return [(np.asarray(image.resize((INPUT, INPUT), Image.Resampling.BICUBIC)), objects)]
