@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,6 +84,9 @@ def losses(head: SumClip, lesson: Lesson, rows: Tensor, params: Train, temperatu
     return out
 
 
+Objectives = Callable[[SumClip, Lesson, Tensor, Train, float], dict[str, Tensor]]
+
+
 def train_head(
     head: SumClip,
     lesson: Lesson,
@@ -91,6 +95,7 @@ def train_head(
     seed: int,
     progress: Path,
     title: str,
+    objectives: Objectives = losses,
 ) -> History:
     """Train `head` in place; returns the value of each objective at each step.
 
@@ -106,7 +111,7 @@ def train_head(
             for group in optimizer.param_groups:
                 group["lr"] = params.learning_rate * schedule(step, params.steps, params.warmup)
             rows = draw_batch(lesson.labelled, params.batch_size, seed, step)
-            parts = losses(head, lesson, rows, params, temperature)
+            parts = objectives(head, lesson, rows, params, temperature)
             total = torch.stack([weights[name] * value for name, value in parts.items()]).sum()
             optimizer.zero_grad(set_to_none=True)
             total.backward()  # type: ignore[no-untyped-call]

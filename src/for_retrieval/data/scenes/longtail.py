@@ -27,8 +27,7 @@ PARENTS = {
     "duck": "bird",
     "construction worker": "person",
 }
-# From common to rare. The tail is mixed, and most of it is what the embedded tower has seen with words: no finetuning
-# finds a thing without a label that the tower cannot name.
+# From common to rare.
 RANKING = """
 pedestrian, sedan, oak tree, dining chair, bottle, street lamp, cup, dog, bowl, book, bicycle, house, potted plant,
 traffic light, cat, bench, station wagon, handbag, table, songbird, city bus, spoon, box truck, backpack, van,

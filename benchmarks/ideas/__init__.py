@@ -1,0 +1,1 @@
+"""Ideas for novel words that were in no vocabulary."""

@@ -1,0 +1,173 @@
+"""The ideas: each trains one head in its own way, from a setting, a seed and a place for the unfinished head."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import kl_div, normalize
+
+from benchmarks.ideas.setting import RUN, Setting
+from for_retrieval.evaluate.metric import rare_average_precisions
+from for_retrieval.evaluate.score import head_scores
+from for_retrieval.model.representations import cluster_clip, pooled_dense, scores, standardised
+from for_retrieval.model.sum_clip import SumClip, summarise
+from for_retrieval.model.training_free import training_free_scores
+from for_retrieval.params import Train
+from for_retrieval.train.localise import Objects
+from for_retrieval.train.loop import Lesson, losses, smooth_scores
+from for_retrieval.train.pseudo import pseudo_labels, shares
+from for_retrieval.train.vocabulary import build_vocabulary, mentions
+
+MANY = 2000  # phrases
+DIRECTIONS = 600
+FRESH = 128  # directions a step
+RANK = 16
+EACH = 5  # every fifth base category is held out as a proxy
+
+
+def _taught(setting: Setting, texts: Tensor, kinds: list[str]) -> Lesson:
+    """The lesson with another vocabulary, ranked by the teacher of params.yaml."""
+    model, pseudo = setting.params.model, setting.params.train.pseudo
+    teacher = training_free_scores(
+        setting.teacher_features, texts, setting.teacher.grid, model.clusters, model.pool, (pseudo.teacher,)
+    )[pseudo.teacher]
+    labels = pseudo_labels(teacher.half().float().cpu(), shares(kinds, pseudo.positive), pseudo.ignore)
+    return replace(setting.lesson, vocabulary=texts, pseudo=labels)
+
+
+def more_phrases(setting: Setting, seed: int, place: Path) -> SumClip:
+    """A larger share of the shipped nouns: the nearer a known word is to an unknown one, the more it tells of it."""
+    params = setting.params
+    words = params.train.vocabulary.model_copy(update={"max_phrases": MANY})
+    mode = params.train.runs[RUN].vocabulary
+    phrases = build_vocabulary(setting.records.info, words, mode, params.seed, setting.project.root)
+    lesson = _taught(setting, setting.texts([p.text for p in phrases]), [p.kind for p in phrases])
+    return setting.train(seed, place, lesson=lesson)
+
+
+def directions(texts: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """[count, D] directions distributed as `texts` are: a Gaussian of their mean and covariance, L2-normalised."""
+    spread = (texts - texts.mean(0)) / len(texts) ** 0.5
+    mixed = torch.randn(count, len(texts), generator=generator).to(texts) @ spread
+    return normalize(texts.mean(0) + mixed, dim=-1)
+
+
+def random_directions(setting: Setting, seed: int, place: Path) -> SumClip:
+    """Pseudo-queries that are no words at all."""
+    texts = directions(setting.lesson.vocabulary, DIRECTIONS, torch.Generator().manual_seed(seed))
+    both = torch.cat([setting.lesson.vocabulary, texts])
+    kinds = [p.kind for p in setting.phrases] + ["other"] * DIRECTIONS
+    return setting.train(seed, place, lesson=_taught(setting, both, kinds))
+
+
+def synthetic_phrases(setting: Setting, seed: int, place: Path) -> SumClip:
+    """Besides the vocabulary, phrases half-way between two of it."""
+    words, generator = setting.lesson.vocabulary, torch.Generator().manual_seed(seed)
+    one, other = (torch.randint(len(words), (DIRECTIONS,), generator=generator) for _ in range(2))
+    both = torch.cat([words, normalize(words[one] + words[other], dim=-1)])
+    kinds = [p.kind for p in setting.phrases] + ["other"] * DIRECTIONS
+    return setting.train(seed, place, lesson=_taught(setting, both, kinds))
+
+
+def relational(setting: Setting, seed: int, place: Path) -> SumClip:
+    """Fresh random directions at every step; along each, the images of the batch stand as they do for the teacher.
+
+    ``KL(softmax(z_teacher / 0.5) || softmax(z_student / 0.5))`` over the images of a batch, z being standardised
+    scores: relations between images are distilled (Park et al., "Relational Knowledge Distillation", 2019), no phrase.
+    """
+    model, generator = setting.params.model, torch.Generator().manual_seed(seed)
+    seen = setting.teacher_features
+    parts = [seen.rows(slice(i, i + 256)).to(setting.lesson.base_texts.device) for i in range(0, len(seen.pooled), 256)]
+    clusters = torch.cat([cluster_clip(part, model.clusters).half() for part in parts])
+    windows = torch.cat([pooled_dense(part, setting.teacher.grid, model.pool).half() for part in parts])
+
+    def objectives(head: SumClip, lesson: Lesson, rows: Tensor, params: Train, temperature: float) -> dict[str, Tensor]:
+        out = losses(head, lesson, rows, params, temperature)
+        texts = directions(lesson.vocabulary, FRESH, generator)
+        with torch.no_grad():
+            whole = seen.pooled[rows].float() @ texts.T
+            teacher = 0.5 * standardised(whole)
+            for regions in (clusters, windows):
+                teacher = teacher + standardised(scores(regions[rows].float(), texts))
+        student = smooth_scores(
+            summarise(head, lesson.features.rows(rows).to(texts.device)).regions, texts, temperature
+        )
+        logs = [(standardised(table) / 0.5).log_softmax(0) for table in (student, teacher)]
+        out["pseudo"] = kl_div(logs[0].T, logs[1].T, log_target=True, reduction="batchmean")
+        return out
+
+    return setting.train(seed, place, objectives=objectives)
+
+
+def inside_the_hull(setting: Setting, seed: int, place: Path) -> SumClip:
+    """Only where to look is learned: every region embedding stays a mixture of dense embeddings."""
+    head = setting.new_head(seed)
+    for part in (head.values, head.outward):
+        part.requires_grad_(False)
+    return setting.train(seed, place, head=head)
+
+
+def low_rank(setting: Setting, seed: int, place: Path) -> SumClip:
+    """What is added to the dense embeddings passes through 16 dimensions."""
+    head = setting.new_head(seed)
+    wide, dim = head.values[0].in_features, head.outward.out_features
+    ends = [nn.Linear(RANK, dim) for _ in range(2)]
+    for last in ends:
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+    head.values = nn.Sequential(nn.Linear(wide, RANK), nn.GELU(), ends[0])
+    head.outward = nn.Sequential(nn.Linear(head.outward.in_features, RANK), ends[1])  # type: ignore[assignment]
+    return setting.train(seed, place, head=head.to(setting.lesson.base_texts.device))
+
+
+def stays_nearer(setting: Setting, seed: int, place: Path) -> SumClip:
+    """More of the objective that distils Cluster-CLIP's set of embeddings."""
+    return setting.train(seed, place, weights={"keep": 5 * setting.params.train.keep.weight})
+
+
+def early(setting: Setting, seed: int, place: Path) -> SumClip:
+    """As many steps as are best for base words that neither labels nor the vocabulary name, on val."""
+    proxy = setting.records.info.base[::EACH]
+    lesson, best = without(setting, proxy), (-1.0, 0)
+    names, split = set(proxy), setting.splits["val"]
+    columns = [n for n, text in enumerate(split.names.texts) if text in names]
+    for share in (0.25, 0.5, 1.0):
+        steps = round(share * setting.params.train.steps)
+        head = setting.train(seed, place.with_suffix(f".{steps}"), lesson=lesson, steps=steps)
+        table = head_scores(head, split.features, split.texts[columns]).cpu().numpy()
+        found = rare_average_precisions(table, split.names.relevant[:, columns], 50, 40, 5, 0).mean()
+        best = max(best, (float(found), steps))
+    return setting.train(seed, place, steps=best[1])
+
+
+def without(setting: Setting, names: list[str]) -> Lesson:
+    """The lesson as if these base categories had no labels and were in no vocabulary."""
+    base, lesson, info = setting.records.info.base, setting.lesson, setting.records.info
+    kept = [n for n, name in enumerate(base) if name not in names]
+    place = torch.full((len(base) + 1,), -1)  # the last is for "no object", -1
+    place[torch.tensor(kept)] = torch.arange(len(kept))
+    said = mentions([word for name in names for word in (name, *info.synonyms.get(name, ()))])
+    phrases = [n for n, phrase in enumerate(setting.phrases) if not said.search(phrase.text)]
+    return replace(
+        lesson,
+        base_texts=lesson.base_texts[kept],
+        labels=lesson.labels[:, kept],
+        counted=lesson.counted[:, kept],
+        objects=Objects(place[lesson.objects.category], lesson.objects.boxes),
+        vocabulary=lesson.vocabulary[phrases],
+        pseudo=replace(
+            lesson.pseudo, positive=lesson.pseudo.positive[:, phrases], counted=lesson.pseudo.counted[:, phrases]
+        ),
+    )
+
+
+def interpolated(head: SumClip, start: SumClip, share: float) -> SumClip:
+    """WiSE-FT (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022): ``share`` of the trained weights."""
+    mixed = copy.deepcopy(start)
+    trained = head.state_dict()
+    mixed.load_state_dict({name: torch.lerp(value, trained[name], share) for name, value in start.state_dict().items()})
+    return mixed.requires_grad_(False).eval()
