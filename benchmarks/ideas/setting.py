@@ -93,7 +93,7 @@ def open_setting(folder: Path) -> Setting:
     project = Project(folder.resolve())
     params, device = project.params, find_device(project.settings.device)
     records = load_records(project.prepared)
-    tower, teacher = (load_tower(params.model, device, project.root, s) for s in ("input_size", "teacher_size"))  # type: ignore[arg-type]
+    tower, teacher = (load_tower(params.model, device, project.root, s) for s in ("input_size", "teacher_size"))
     lesson = make_lesson(records, tower, params, RUN, project.data, project.cache)
     splits = {}
     for name in ("val", "test"):

@@ -120,7 +120,7 @@ def low_rank(setting: Setting, seed: int, place: Path) -> SumClip:
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
     head.values = nn.Sequential(nn.Linear(wide, RANK), nn.GELU(), ends[0])
-    head.outward = nn.Sequential(nn.Linear(head.outward.in_features, RANK), ends[1])  # type: ignore[assignment]
+    head.outward = nn.Sequential(nn.Linear(setting.params.head.width, RANK), ends[1])  # type: ignore[assignment]
     return setting.train(seed, place, head=head.to(setting.lesson.base_texts.device))
 
 
