@@ -47,6 +47,7 @@ HOMES = {
     "great_expectations": ["data/validate.py"],
     "matplotlib": ["evaluate/plots.py", "pretrain/"],
     "mlflow": ["tracking/", "registry/"],
+    "accelerate": ["model/parallel.py"],
     "torch": ["model/", "train/", "evaluate/score.py", "index/gallery_regions.py", "pretrain/", "stages.py"],
     "pandas": ["data/", "train/annotations.py", "evaluate/"],
 }

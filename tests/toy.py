@@ -39,6 +39,7 @@ class ToyTower:
     patch_dim = 4
     dim = DIM
     input_size = 32
+    device = CPU
     mean = std = (0.5, 0.5, 0.5)
     pool = None
 

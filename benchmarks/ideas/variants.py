@@ -14,7 +14,7 @@ from benchmarks.ideas.setting import RUN, Setting
 from for_retrieval.evaluate.metric import rare_average_precisions
 from for_retrieval.evaluate.score import head_scores
 from for_retrieval.model.representations import cluster_clip, pooled_dense, scores, standardised
-from for_retrieval.model.sum_clip import SumClip, summarise
+from for_retrieval.model.sum_clip import SumClip, Summary
 from for_retrieval.model.training_free import training_free_scores
 from for_retrieval.params import Train
 from for_retrieval.train.localise import Objects
@@ -85,17 +85,17 @@ def relational(setting: Setting, seed: int, place: Path) -> SumClip:
     clusters = torch.cat([cluster_clip(part, model.clusters).half() for part in parts])
     windows = torch.cat([pooled_dense(part, setting.teacher.grid, model.pool).half() for part in parts])
 
-    def objectives(head: SumClip, lesson: Lesson, rows: Tensor, params: Train, temperature: float) -> dict[str, Tensor]:
-        out = losses(head, lesson, rows, params, temperature)
+    def objectives(
+        summary: Summary, lesson: Lesson, rows: Tensor, params: Train, temperature: float
+    ) -> dict[str, Tensor]:
+        out = losses(summary, lesson, rows, params, temperature)
         texts = directions(lesson.vocabulary, FRESH, generator)
         with torch.no_grad():
             whole = seen.pooled[rows].float() @ texts.T
             teacher = 0.5 * standardised(whole)
             for regions in (clusters, windows):
                 teacher = teacher + standardised(scores(regions[rows].float(), texts))
-        student = smooth_scores(
-            summarise(head, lesson.features.rows(rows).to(texts.device)).regions, texts, temperature
-        )
+        student = smooth_scores(summary.regions, texts, temperature)
         logs = [(standardised(table) / 0.5).log_softmax(0) for table in (student, teacher)]
         out["pseudo"] = kl_div(logs[0].T, logs[1].T, log_target=True, reduction="batchmean")
         return out
@@ -114,7 +114,7 @@ def inside_the_hull(setting: Setting, seed: int, place: Path) -> SumClip:
 def low_rank(setting: Setting, seed: int, place: Path) -> SumClip:
     """What is added to the dense embeddings passes through 16 dimensions."""
     head = setting.new_head(seed)
-    wide, dim = head.values[0].in_features, head.outward.out_features
+    wide, dim = setting.tower.patch_dim + setting.tower.dim, setting.tower.dim
     ends = [nn.Linear(RANK, dim) for _ in range(2)]
     for last in ends:
         nn.init.zeros_(last.weight)

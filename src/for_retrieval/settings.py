@@ -27,7 +27,8 @@ def cores() -> int:
 class Settings:
     """Each field is read from its variable, else from ``settings.toml`` in the project folder.
 
-    device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda`` or ``cuda:1``.
+    device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda`` or ``cuda:1``. devices: GPUs that encode and train
+    together (on a CPU: processes). compile: torch.compile's backend for towers and heads, or ``none``.
     workers: processes that draw, read and decode images; 0 means one per core.
     cache: features by content hash; safe to delete, costly to rebuild.
     tracking_uri: MLflow's server or database; empty means SQLite in ``var/mlflow``.
@@ -38,6 +39,8 @@ class Settings:
     """
 
     device: str = "auto"
+    devices: int = 1
+    compile: str = "none"
     workers: int = 0
     cache: str = "data/cache"
     tracking_uri: str = ""
@@ -59,7 +62,7 @@ class Settings:
 
 
 LEAST = {"workers": 0, "keep_generations": 2, "qdrant_timeout": 1, "qdrant_retries": 0}  # all other numbers: 1
-CHOICES = {"qdrant_quantization": ("none", "int8")}
+CHOICES = {"qdrant_quantization": ("none", "int8"), "compile": ("none", "inductor", "aot_eager")}
 
 
 def variable(name: str) -> str:

@@ -34,6 +34,19 @@ def _serving_head(project: Project, tower: Tower, device: torch.device) -> SumCl
     return load_head(project.bundle / "head.safetensors", new_head(project.params, tower, 0, device))
 
 
+def _in_parallel(project: Project, *arguments: str) -> str | None:
+    """Run this stage in several processes, where settings ask for it and it is not one of them yet."""
+    devices = project.settings.devices
+    if devices == 1:
+        return None
+    from for_retrieval.model.parallel import count, launch
+
+    if count() > 1:
+        return None
+    launch(project.root, list(arguments), devices, project.settings.device)
+    return f"{' '.join(arguments)}: done in {devices} processes"
+
+
 def prepare(project: Project) -> str:
     """Draw or import the images, check them, and write the records."""
     from for_retrieval.data.prepare import prepare as run
@@ -76,14 +89,22 @@ def check(project: Project, pages_to: Path, report_to: Path) -> Verdict:
 def features(project: Project) -> str:
     """Encode every image that has no features yet."""
     from for_retrieval.model.encode import encode, write_summaries
+    from for_retrieval.model.parallel import Team
     from for_retrieval.model.tower import load_tower
 
+    if shared := _in_parallel(project, "features"):
+        return shared
     records, tower, device = _opened(project)
-    params, processes = project.params, project.settings.processes
+    params, settings = project.params, project.settings
     teacher = load_tower(params.model, device, project.root, "teacher_size")
-    count = encode(records, tower, params, project.root, project.cache, processes)
-    closer = encode(records, teacher, params, project.root, project.cache, processes, splits=("train",))
-    write_summaries(project.data, records, tower, teacher)
+    team = Team(device)
+    count, closer = (
+        encode(records, each, params, project.root, project.cache, settings.processes, splits, settings.compile)
+        for each, splits in ((tower, ("train", "val", "test")), (teacher, ("train",)))
+    )
+    team.end()
+    if team.writes:
+        write_summaries(project.data, records, tower, teacher)
     return f"{count} images encoded, {closer} for the teacher, the rest were known"
 
 
@@ -105,15 +126,20 @@ def train(project: Project, run: str) -> str:
     """Train the heads of one run, measure them on the validation split, and tell MLflow."""
     import time
 
+    from for_retrieval.model.parallel import rank
     from for_retrieval.tracking import check, log_training
     from for_retrieval.train.run import train_run
 
     settings = project.params.train.run(run)  # a typo is told before anything is loaded
     check(project)  # and so is a server that does not answer
+    if shared := _in_parallel(project, "train", run):
+        return shared
     started = time.time()
     records, tower, device = _opened(project)
-    records = records.of("train", "val")
-    finished = train_run(records, tower, project.params, run, project.data, project.cache, project.heads, device)
+    records, places = records.of("train", "val"), (project.data, project.cache, project.heads)
+    finished = train_run(records, tower, project.params, run, *places, device, project.settings.compile)
+    if rank():
+        return f"process {rank()} has done its part"
     write_json(project.heads / run / "val.json", _validated(project, records, tower, device, run))
     log_training(project, run, started)
     for checkpoint in finished:  # only now: if MLflow has failed, the next try trains nothing again

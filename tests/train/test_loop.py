@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from for_retrieval.model.sum_clip import SumClip
+from for_retrieval.model.sum_clip import SumClip, summarise
 from for_retrieval.params import Train
 from for_retrieval.train import loop
 from for_retrieval.train.localise import Objects
@@ -81,9 +81,9 @@ def test_training_lowers_each_objective(
     head, weights = make_head(), {key: float(key == name) for key in ("base", "localise", "pseudo", "keep")}
     params = make_train(**weights, steps=60)
     everything = torch.arange(len(lesson.labelled))
-    before = losses(head, lesson, everything, params, 0.03)
+    before = losses(summarise(head, lesson.features), lesson, everything, params, 0.03)
     history = train(head, lesson, params, tmp_path / "p.pt")
-    after = losses(head, lesson, everything, params, 0.03)
+    after = losses(summarise(head, lesson.features), lesson, everything, params, 0.03)
     assert list(before) == list(after) == [name]
     assert after[name].item() < before[name].item() * 0.9
     assert len(history) == 60

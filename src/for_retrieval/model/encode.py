@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from for_retrieval.data.images import open_image
 from for_retrieval.data.records import Records
 from for_retrieval.files import write_json
+from for_retrieval.model import parallel
 from for_retrieval.model.feature_store import FeatureStore
 from for_retrieval.model.tower import Features, Tower, normalised, squared
 from for_retrieval.params import Params
@@ -47,8 +48,11 @@ def encode(
     cache: Path,
     workers: int,
     splits: tuple[str, ...] = ("train", "val", "test"),
+    backend: str = "none",
 ) -> int:
     """Encode the images of `splits` that have no features yet; returns how many that were.
+
+    Of several processes each encodes its part. backend: of torch.compile.
 
     Raises:
         ForError: an image that `prepare` accepted can no longer be read.
@@ -56,20 +60,27 @@ def encode(
     store = store_for(tower, cache)
     paths = dict(zip(records.images["hash"], records.paths(project), strict=True))
     todo = store.missing(records.images.loc[records.images["split"].isin(splits), "hash"].tolist())
+    todo = todo[parallel.rank() :: parallel.count()]
+    features = tower.features if backend == "none" else torch.compile(tower.features, backend=backend)
     pictures = _Pictures([paths[h] for h in todo], tower.input_size, params.data.max_pixels, params.data.min_side)
-    loader = DataLoader(pictures, batch_size=params.model.batch_size, num_workers=workers if len(todo) > SHARD else 0)
+    loader = DataLoader(
+        pictures,
+        batch_size=params.model.batch_size,
+        num_workers=workers if len(todo) > SHARD else 0,
+        pin_memory=tower.device.type == "cuda",  # so that the next batch is copied while this one is encoded
+    )
     columns = (
         TextColumn(f"encoding images at {tower.input_size} px"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), disable=not todo) as progress:
+    with Progress(*columns, console=Console(stderr=True), disable=not todo or parallel.rank() > 0) as progress:
         bar = progress.add_task("", total=len(todo))
         done, pending = 0, 0
         held: list[Features] = []
         for batch in loader:
-            held.append(tower.features(normalised(batch, tower)))
+            held.append(features(normalised(batch.to(tower.device, non_blocking=True), tower)))
             pending += len(batch)
             progress.advance(bar, len(batch))
             if pending >= SHARD:

@@ -40,7 +40,7 @@ class MiniTower:
         model = fold_batch_norm(load_mini_clip())
         self._model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._text: MiniLM | None = None
-        self._device = device
+        self.device = device
         self.id = tower_id(
             {"image": file_hash(WEIGHTS), "text": WEIGHTS_SHA256, "input_size": self.input_size, "dense": 2}
         )
@@ -49,14 +49,14 @@ class MiniTower:
     def features(self, pictures: Tensor) -> Features:
         """Pictures [B, 3, S, S] -> features, in bfloat16 arithmetic."""
         size = len(pictures)
-        if self._device.type == "cpu":
+        if self.device.type == "cpu":
             size = max(1, round(CPU_CHUNK / self.input_size**2))
         parts = [self._chunk(part) for part in torch.split(pictures, size)]
         return Features(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
     def _chunk(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        pictures = pictures.to(self._device).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self._device.type, torch.bfloat16):
+        pictures = pictures.to(self.device).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16):
             cells = self._model.cells(self._model.stem(pictures))
             dense, pooled = self._model.project(cells), self._model.project(cells.mean(1))
             patches = self._model.reduce(cells)
@@ -67,7 +67,7 @@ class MiniTower:
         """MiniLM, then the projection into the joint space."""
         if self._text is None:
             self._text = MiniLM()
-        return normalize(self._model.text(embed(self._text, texts).to(self._device)), dim=-1)
+        return normalize(self._model.text(embed(self._text, texts).to(self.device)), dim=-1)
 
     def export_text(self, folder: Path) -> dict[str, object]:
         """MiniLM with its projection as text.onnx, and its tokenizer."""

@@ -41,7 +41,9 @@ class OpenClipTower:
                 "choose a tower with CLIP's or SigLIP's tokenizer, such as ViT-B-16, RN50 or ViT-B-16-SigLIP"
             )
         self._kind = kind_of(self._model.visual, params.name)
-        self._device, self._batch_size = device, params.batch_size
+        self._memory = torch.channels_last if self._kind.convolutions else torch.contiguous_format
+        self._model.visual.to(memory_format=self._memory)
+        self.device, self._batch_size = device, params.batch_size
         self.grid = _grid(size, self.input_size, self._kind.stride(self._model.visual))
         visual = self._model.visual
         self.pool = TowerPool(visual.attnpool) if attention_pool.fits(visual) else None
@@ -62,16 +64,17 @@ class OpenClipTower:
 
     @torch.inference_mode()
     def features(self, pictures: Tensor) -> Features:
-        """Pictures [B, 3, S, S] -> features, in float32."""
-        return self._kind.features(self._model.visual, pictures.to(self._device))
+        """Pictures [B, 3, S, S] -> features, in float32; on CUDA in bfloat16 arithmetic."""
+        pictures = pictures.to(self.device, memory_format=self._memory)
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
+            found = self._kind.features(self._model.visual, pictures)
+        return found.to(self.device)
 
     @torch.inference_mode()
     def text(self, texts: list[str]) -> Tensor:
         """Texts -> L2-normalised embeddings [T, D], `model.batch_size` texts at a time."""
         batches = [texts[i : i + self._batch_size] for i in range(0, len(texts), self._batch_size)]
-        return torch.cat(
-            [self._model.encode_text(self._tokenizer(b).to(self._device), normalize=True) for b in batches]
-        )
+        return torch.cat([self._model.encode_text(self._tokenizer(b).to(self.device), normalize=True) for b in batches])
 
     def export_text(self, folder: Path) -> dict[str, object]:
         """text.onnx and tokenizer.json."""

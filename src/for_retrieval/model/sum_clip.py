@@ -112,7 +112,7 @@ class SumClip(nn.Module):
         return Summary(normalize(regions, dim=-1), attention, boxes)
 
 
-def summarise(head: SumClip, features: Features) -> Summary:
+def summarise(head: nn.Module, features: Features) -> Summary:
     """Run the head with its linear layers in bfloat16: the one way for training, evaluation and the index."""
     with torch.autocast(features.dense.device.type, torch.bfloat16):
         summary: Summary = head(features)

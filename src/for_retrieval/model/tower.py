@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -15,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from for_retrieval.errors import ForError, UsageError
+from for_retrieval.model import parallel
 from for_retrieval.model.tower_pool import TowerPool
 from for_retrieval.params import Model
 
@@ -53,6 +55,7 @@ class Tower(Protocol):
     input_size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    device: torch.device
     pool: TowerPool | None  # where it pools by attention: what heads start from
 
     def features(self, pictures: Tensor) -> Features:
@@ -76,7 +79,7 @@ def squared(image: Image.Image, size: int) -> Tensor:
 
 def normalised(pixels: Tensor, tower: Tower) -> Tensor:
     """Bytes [B, S, S, 3] as the tower's input [B, 3, S, S]."""
-    mean, std = (torch.tensor(values) for values in (tower.mean, tower.std))
+    mean, std = (torch.tensor(values, device=pixels.device) for values in (tower.mean, tower.std))
     return ((pixels.float() / 255 - mean) / std).permute(0, 3, 1, 2)
 
 
@@ -98,7 +101,9 @@ def find_device(name: str) -> torch.device:
         UsageError: it does not exist here.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and parallel.count() > 1:
+        name = f"cuda:{os.environ['LOCAL_RANK']}"
     try:
         device = torch.device(name)
         torch.empty(1, device=device)

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor, nn
 
-from for_retrieval.model.sum_clip import SumClip, summarise
+from for_retrieval.model.parallel import Team
+from for_retrieval.model.sum_clip import SumClip, Summary, summarise
 from for_retrieval.model.tower import Features
 from for_retrieval.params import Train
 from for_retrieval.train.base import base_objective
@@ -63,11 +64,9 @@ def draw_batch(labelled: Tensor, size: int, seed: int, step: int) -> Tensor:
     return torch.cat([own, rest])
 
 
-def losses(head: SumClip, lesson: Lesson, rows: Tensor, params: Train, temperature: float) -> dict[str, Tensor]:
-    """Every objective with a weight, on one batch."""
-    device = lesson.base_texts.device
-    summary = summarise(head, lesson.features.rows(rows).to(device))
-    regions = summary.regions
+def losses(summary: Summary, lesson: Lesson, rows: Tensor, params: Train, temperature: float) -> dict[str, Tensor]:
+    """Every objective with a weight, on one batch: the images at `rows`, summarised by the head."""
+    device, regions = lesson.base_texts.device, summary.regions
     out: dict[str, Tensor] = {}
     if params.base.weight:
         base_scores = smooth_scores(regions, lesson.base_texts, temperature)
@@ -84,7 +83,7 @@ def losses(head: SumClip, lesson: Lesson, rows: Tensor, params: Train, temperatu
     return out
 
 
-Objectives = Callable[[SumClip, Lesson, Tensor, Train, float], dict[str, Tensor]]
+Objectives = Callable[[Summary, Lesson, Tensor, Train, float], dict[str, Tensor]]
 
 
 def train_head(
@@ -96,33 +95,46 @@ def train_head(
     progress: Path,
     title: str,
     objectives: Objectives = losses,
+    team: Team | None = None,
+    backend: str = "none",
 ) -> History:
     """Train `head` in place; returns the value of each objective at each step.
 
-    `progress` holds the state of an unfinished run, which is taken up where it was left.
+    `progress` holds the state of an unfinished run, which is taken up where it was left. backend: of torch.compile.
     """
+    device = lesson.base_texts.device
+    team = team or Team(device)
     optimizer = torch.optim.AdamW(head.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay)
     weights = {name: getattr(params, name).weight for name in ("base", "localise", "pseudo", "keep")}
     history = load_progress(progress, head, optimizer)
     head.train()
-    with Progress(console=Console(stderr=True)) as bars:
+    module = compiled(head, backend)
+    with Progress(console=Console(stderr=True), disable=not team.writes) as bars:
         bar = bars.add_task(title, total=params.steps, completed=len(history))
         for step in range(len(history), params.steps):
             for group in optimizer.param_groups:
                 group["lr"] = params.learning_rate * schedule(step, params.steps, params.warmup)
-            rows = draw_batch(lesson.labelled, params.batch_size, seed, step)
-            parts = objectives(head, lesson, rows, params, temperature)
+            rows = team.even(draw_batch(lesson.labelled, params.batch_size, seed, step))
+            summary = team.joined(summarise(module, lesson.features.rows(team.part(rows)).to(device)))
+            parts = objectives(summary, lesson, rows, params, temperature)
             total = torch.stack([weights[name] * value for name, value in parts.items()]).sum()
             optimizer.zero_grad(set_to_none=True)
             total.backward()  # type: ignore[no-untyped-call]
+            team.average(head)
             nn.utils.clip_grad_norm_(head.parameters(), params.clip)
             optimizer.step()
             history.append({name: float(value.detach()) for name, value in parts.items()})
             bars.advance(bar)
-            if len(history) % params.checkpoint_every == 0 or len(history) == params.steps:
+            if team.writes and (len(history) % params.checkpoint_every == 0 or len(history) == params.steps):
                 save_progress(progress, head, optimizer, history)
     head.eval()
     return history
+
+
+def compiled(head: nn.Module, backend: str) -> nn.Module:
+    """`head` through torch.compile, where a backend is named."""
+    out: nn.Module = head if backend == "none" else torch.compile(head, backend=backend)  # type: ignore[assignment]
+    return out
 
 
 def schedule(step: int, steps: int, warmup: int) -> float:

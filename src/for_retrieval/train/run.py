@@ -12,6 +12,7 @@ from for_retrieval.data.records import Records
 from for_retrieval.files import file_hash, write_json
 from for_retrieval.model import sum_clip
 from for_retrieval.model.encode import chunks, load_split
+from for_retrieval.model.parallel import Team
 from for_retrieval.model.representations import cluster_clip
 from for_retrieval.model.sum_clip import SumClip
 from for_retrieval.model.tower import Tower, prompted
@@ -69,10 +70,12 @@ def train_run(
     cache: Path,
     out: Path,
     device: torch.device,
+    backend: str = "none",
 ) -> list[Path]:
     """Train every seed of `run`; writes ``out/<run>/seed<seed>.safetensors`` and history.json.
 
-    Returns the checkpoints of the last step: while they are there, the same call trains nothing again.
+    Returns the checkpoints of the last step: while they are there, the same call trains nothing again. Of several
+    processes one writes. backend: of torch.compile.
 
     Raises:
         UsageError: params.yaml has no such run.
@@ -83,7 +86,7 @@ def train_run(
     fraction, teacher = fraction_path(data / "fractions", settings.fraction), data / "pseudo" / settings.vocabulary
     code = (*sorted(Path(__file__).parent.glob("*.py")), Path(sum_clip.__file__))
     inputs = [file_hash(path) for path in (fraction, *sorted(teacher.iterdir()), *code)]
-    history, checkpoints = {}, []
+    history, checkpoints, team = {}, [], Team(device)
     for seed in settings.seeds:
         key = repr(
             (
@@ -103,9 +106,20 @@ def train_run(
         head = new_head(params, tower, seed, device)
         title = f"{run}, seed {seed}"
         history[str(seed)] = train_head(
-            head, lesson, params.train.of(settings), params.head.temperature, seed, progress, title
+            head,
+            lesson,
+            params.train.of(settings),
+            params.head.temperature,
+            seed,
+            progress,
+            title,
+            team=team,
+            backend=backend,
         )
-        save_head(head_path(out, run, seed), head)
+        if team.writes:
+            save_head(head_path(out, run, seed), head)
         checkpoints.append(progress)
-    write_json(out / run / "history.json", history)
+    if team.writes:
+        write_json(out / run / "history.json", history)
+    team.end()
     return checkpoints

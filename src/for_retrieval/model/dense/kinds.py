@@ -15,23 +15,27 @@ from for_retrieval.model.tower import Features
 
 @dataclass(frozen=True)
 class Kind:
-    """name: as messages list it. stride: pixels a cell. features: pictures [B, 3, S, S] -> features."""
+    """name: as messages list it. stride: pixels a cell. features: pictures [B, 3, S, S] -> features.
+
+    convolutions: most of the work is convolutions, which are faster in channels-last memory.
+    """
 
     name: str
     fits: Callable[[Any], bool]
     stride: Callable[[Any], int]
     features: Callable[[Any, Tensor], Features]
+    convolutions: bool
 
 
-def _kind(name: str, module: Any) -> Kind:
-    return Kind(name, module.fits, module.stride, module.features)
+def _kind(name: str, module: Any, convolutions: bool = False) -> Kind:
+    return Kind(name, module.fits, module.stride, module.features, convolutions)
 
 
 KINDS = (
-    _kind("ResNets with an attention pool (RN50)", attention_pool),
+    _kind("ResNets with an attention pool (RN50)", attention_pool, convolutions=True),
     _kind("vision transformers with a class token (ViT-B-32)", class_token),
     _kind("timm transformers with an attention pool (ViT-B-16-SigLIP)", latent_pool),
-    _kind("timm trunks with average pooling (convnext_base_w)", average_pool),
+    _kind("timm trunks with average pooling (convnext_base_w)", average_pool, convolutions=True),
 )
 
 

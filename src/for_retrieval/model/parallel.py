@@ -1,0 +1,155 @@
+"""One stage in several processes, each with a device of its own, through Hugging Face's accelerate.
+
+A stage started by `launch` (or by `accelerate launch` itself, on several machines too) finds `Team.count` above 1.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from for_retrieval.errors import ForError, UsageError
+from for_retrieval.settings import cores
+
+if TYPE_CHECKING:
+    from for_retrieval.model.sum_clip import Summary
+
+MEETING = "FOR_RETRIEVAL_MEETING"  # the file in which the processes of `launch` meet
+
+
+def rank() -> int:
+    """The number of this process among those of the stage; 0 for the one that writes, or the only one."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def count() -> int:
+    """How many processes run this stage."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def launch(root: Path, arguments: list[str], devices: int, device: str) -> None:
+    """Run ``for-cli`` with `arguments` in `devices` processes on this machine. They meet in a file: no port is open.
+
+    Raises:
+        UsageError: there are not so many GPUs.
+        ForError: a process has failed; what it said is above.
+    """
+    cpu = device == "cpu" or not torch.cuda.is_available()
+    if not cpu and devices > (there := torch.cuda.device_count()):
+        raise UsageError(f"FOR_DEVICES asks for {devices} GPUs and there are {there}; set it to {there} or less")
+    with tempfile.TemporaryDirectory() as folder:
+        shared = {**os.environ, MEETING: f"{folder}/meeting", "FOR_DEVICES": "1"}
+        shared |= {"WORLD_SIZE": str(devices), "LOCAL_WORLD_SIZE": str(devices)}
+        if cpu:
+            shared.setdefault("OMP_NUM_THREADS", str(max(1, cores() // devices)))
+        if sys.platform == "linux":
+            shared.setdefault("GLOO_SOCKET_IFNAME", "lo")
+        command = [sys.executable, "-m", "for_retrieval", "--project", str(root), *arguments]
+        processes = [
+            subprocess.Popen(command, env={**shared, "RANK": str(n), "LOCAL_RANK": str(n)}) for n in range(devices)
+        ]
+        code = _ended(processes)
+    if code:
+        raise ForError(f"{' '.join(arguments)} in {devices} processes failed with exit code {code}; see above")
+
+
+def _ended(processes: list[subprocess.Popen[bytes]]) -> int:
+    """Wait for all; the first that fails ends the others. Returns its exit code, or 0."""
+    try:
+        while any(process.poll() is None for process in processes):
+            if code := next((process.returncode for process in processes if process.returncode), 0):
+                return code
+            time.sleep(0.1)
+        return next((process.returncode for process in processes if process.returncode), 0)
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+
+
+class _Joined(torch.autograd.Function):
+    """Parts [n / count, ...] of all processes as [n, ...]; backwards, the sum of all gradients of this one's part.
+
+    torch's own differentiable `all_gather` reads gradients that are not contiguous in the wrong order with gloo.
+    """
+
+    @staticmethod
+    def forward(context: Any, part: Tensor) -> Tensor:
+        parts = [torch.empty_like(part) for _ in range(count())]
+        torch.distributed.all_gather(parts, part.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        total = gradient.contiguous()
+        torch.distributed.all_reduce(total)
+        return total.chunk(count())[rank()]
+
+
+class Team:
+    """The processes that run this stage together. Alone, every method gives back what it is given."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.rank, self.count = rank(), count()
+        self._accelerator: Any = None
+        if self.count > 1:
+            from accelerate import Accelerator
+
+            if meeting := os.environ.get(MEETING):
+                backend = "gloo" if device.type == "cpu" else "nccl"
+                torch.distributed.init_process_group(
+                    backend, init_method=f"file://{meeting}", rank=self.rank, world_size=self.count
+                )
+            self._accelerator = Accelerator(cpu=device.type == "cpu")
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process is the one that writes results."""
+        return self.rank == 0
+
+    def average(self, head: nn.Module) -> None:
+        """Make each gradient of `head` its mean over the processes; all have the same ones, since the loss is one."""
+        if self._accelerator:
+            found = [parameter for parameter in head.parameters() if parameter.grad is not None]
+            means = self._accelerator.reduce([parameter.grad for parameter in found], "mean")
+            for parameter, mean in zip(found, means, strict=True):
+                parameter.grad = mean
+
+    def even(self, rows: Tensor) -> Tensor:
+        """The rows of one batch, without the last few that cannot be shared out evenly."""
+        return rows[: len(rows) // self.count * self.count]
+
+    def part(self, rows: Tensor) -> Tensor:
+        """Those rows of one batch that are this process's."""
+        return rows.chunk(self.count)[self.rank]
+
+    def joined(self, summary: Summary) -> Summary:
+        """The summaries of the whole batch from those of each process's part, in the batch's order.
+
+        Every process then has the same loss of the whole batch. Gradients of a part come back from all of them,
+        `count` times the right one together, and `average` divides: the step is that of one process.
+        """
+        if not self._accelerator:
+            return summary
+        parts = (summary.regions, summary.attention, summary.boxes)
+        return type(summary)(*(_Joined.apply(part) for part in parts))
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self._accelerator:
+            self._accelerator.wait_for_everyone()
+
+    def end(self) -> None:
+        """The others are done; the one that writes goes on alone."""
+        if self._accelerator:
+            self._accelerator.wait_for_everyone()
+            torch.distributed.destroy_process_group()
