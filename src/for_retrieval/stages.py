@@ -168,17 +168,20 @@ def evaluate(project: Project, split: str) -> str:
     from for_retrieval.evaluate.score import evaluate as run
 
     records, tower, device = _opened(project)
-    rows = run(records, tower, project.params, project.heads, project.cache, device, split)
+    rows, boxes = run(records, tower, project.params, project.heads, project.cache, device, split)
     path = project.data / "evaluation" / f"{split}.json"
+    write_json(path.with_name(f"{split}_boxes.json"), boxes)
     write_json(path, rows)
     return f"{len(rows)} rows in {path}"
 
 
 def compare(project: Project) -> str:
     """Write the comparison for people and programs."""
+    from for_retrieval.evaluate.compare import FILES
     from for_retrieval.evaluate.compare import compare as run
 
-    run(read_json(project.data / "evaluation" / "test.json", "run `dvc repro evaluate`"), project.reports)
+    rows, boxes = (read_json(project.data / "evaluation" / name, "run `dvc repro evaluate`") for name in FILES)
+    run(rows, boxes, project.reports)
     return f"{project.reports / 'compare.md'}, compare.json and compare.png"
 
 

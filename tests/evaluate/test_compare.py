@@ -57,7 +57,7 @@ def lines(folder: Path) -> list[str]:
 
 
 def test_the_table_says_what_each_row_is(tmp_path: Path) -> None:
-    compare(ROWS, tmp_path)
+    compare(ROWS, [], tmp_path)
     text = lines(tmp_path)
     assert text[0] == "# Comparison on toy"
     assert "Each cell: mAP@50 / mAP@50 r40 (40 relevant images kept per query)" in text[2]
@@ -77,8 +77,8 @@ def test_the_table_says_what_each_row_is(tmp_path: Path) -> None:
 
 
 def test_json_keeps_every_row_and_the_picture_opens(tmp_path: Path) -> None:
-    compare(ROWS, tmp_path)
-    assert read_json(tmp_path / "compare.json") == {"rows": ROWS}
+    compare(ROWS, [], tmp_path)
+    assert read_json(tmp_path / "compare.json") == {"rows": ROWS, "boxes": []}
     with Image.open(tmp_path / "compare.png") as picture:
         picture.load()
         assert picture.format == "PNG"
@@ -88,7 +88,7 @@ def test_json_keeps_every_row_and_the_picture_opens(tmp_path: Path) -> None:
 
 def test_query_sets_get_a_table_each(tmp_path: Path) -> None:
     other = [{**row, "query_set": "synonyms"} for row in ROWS]
-    compare(ROWS + other, tmp_path)
+    compare(ROWS + other, [], tmp_path)
     assert [line for line in lines(tmp_path) if line.startswith("##")] == [
         "## Queries: names",
         "## Queries: synonyms",
@@ -98,22 +98,22 @@ def test_query_sets_get_a_table_each(tmp_path: Path) -> None:
 
 
 def test_a_set_without_novel_categories_has_no_such_column(tmp_path: Path) -> None:
-    compare(rows("clip", 20, None) + rows("for", 30, None, 100, "in"), tmp_path)
+    compare(rows("clip", 20, None) + rows("for", 30, None, 100, "in"), [], tmp_path)
     assert "| method | seeds | base (7) |" in lines(tmp_path)
     assert (tmp_path / "compare.png").stat().st_size > 0
 
 
 def test_nothing_to_compare_is_said_and_leaves_all_three_files(tmp_path: Path) -> None:
-    compare([], tmp_path)
+    compare([], [], tmp_path)
     assert lines(tmp_path)[0] == "# Nothing to compare"
-    assert read_json(tmp_path / "compare.json") == {"rows": []}
+    assert read_json(tmp_path / "compare.json") == {"rows": [], "boxes": []}
     with Image.open(tmp_path / "compare.png") as picture:
         picture.load()
 
 
 def test_equal_rows_give_equal_files(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        compare(ROWS, tmp_path / name)
+        compare(ROWS, [], tmp_path / name)
     for name in ("compare.json", "compare.md", "compare.png"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
@@ -133,3 +133,26 @@ def test_seeds_are_averaged_and_counted() -> None:
 )
 def test_a_method_in_words(key: tuple[str, float, str], said: str) -> None:
     assert describe(*key) == said
+
+
+def test_boxes_are_a_table_of_runs(tmp_path: Path) -> None:
+    boxes = [
+        {"run": run, "seed": seed, "subset": subset, "results": 9, "located": value}
+        for run, seed, subset, value in [
+            ("in-1", 0, "base", 10.0),
+            ("in-1", 0, "novel", 6.0),
+            ("in-100", 0, "base", 20.0),
+            ("in-100", 1, "base", 30.0),
+            ("in-100", 0, "novel", 4.0),
+            ("in-100", 1, "novel", 5.0),
+        ]
+    ]
+    compare(ROWS, boxes, tmp_path)
+    lines = (tmp_path / "compare.md").read_text(encoding="utf-8").splitlines()
+    assert lines[-4:] == [
+        "| run | base | novel |",
+        "| --- | --- | --- |",
+        "| in-1 | 10.0 | 6.0 |",
+        "| in-100 | 25.0 | 4.5 |",
+    ]
+    assert read_json(tmp_path / "compare.json")["boxes"] == boxes

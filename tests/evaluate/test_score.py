@@ -96,7 +96,8 @@ def test_columns_of_the_table_are_the_sets_side_by_side(params: Params) -> None:
 def test_every_method_and_every_head_is_measured(params: Params, heads: Path, tmp_path: Path) -> None:
     records = toy_records()
     store_features(records, TOWER, tmp_path / "cache")
-    rows = evaluate(records, TOWER, params, heads, tmp_path / "cache", CPU, "test")
+    rows, boxes = evaluate(records, TOWER, params, heads, tmp_path / "cache", CPU, "test")
+    assert {(row["run"], row["seed"]) for row in boxes} == {("in-10", 0), ("in-10", 1), ("held-out-10", 0)}
     assert [list(row) for row in rows] == [KEYS] * len(rows)
     found = {(row["method"], row["label_fraction"], row["seed"], row["vocabulary"]) for row in rows}
     trained = {("for", 10, 0, "in"), ("for", 10, 1, "in"), ("for", 10, 0, "held_out")}
@@ -107,7 +108,7 @@ def test_every_method_and_every_head_is_measured(params: Params, heads: Path, tm
     assert all(0 <= row["map50"] <= 100 and 0 <= row["map50_r40"] <= 100 for row in rows)
     best = [row["map50"] for row in rows if row["method"] == "dense-clip" and row["query_set"] == "names"]
     assert min(best) > 90  # the toy's features hold what is asked for
-    assert rows == evaluate(records, TOWER, params, heads, tmp_path / "cache", CPU, "test")
+    assert (rows, boxes) == evaluate(records, TOWER, params, heads, tmp_path / "cache", CPU, "test")
 
 
 def test_a_missing_head_names_its_stage(params: Params, heads: Path, tmp_path: Path) -> None:
@@ -123,4 +124,4 @@ def test_without_objects_there_are_no_rows(params: Params, heads: Path, tmp_path
     toy = toy_records(6, images)
     records = Records(toy.images, toy.objects.iloc[:0], toy.info)
     store_features(records, TOWER, tmp_path / "cache")
-    assert evaluate(records, TOWER, params, heads, tmp_path / "cache", CPU, "test") == []
+    assert evaluate(records, TOWER, params, heads, tmp_path / "cache", CPU, "test") == ([], [])

@@ -22,6 +22,7 @@ VOCABULARY = {
     "in": "novel names in the pseudo vocabulary",
     "held_out": "novel names held out of it",
 }
+FILES = ("test.json", "test_boxes.json")  # what the stage `evaluate` leaves
 KEYS = ["query_set", "method", "label_fraction", "vocabulary", "subset"]
 
 
@@ -67,14 +68,33 @@ def markdown(table: pd.DataFrame, title: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def compare(rows: list[dict[str, Any]], out: Path) -> None:
+def boxes_table(boxes: list[dict[str, Any]]) -> list[str]:
+    """How often the boxes of the results are right, a line a run; the mean over its seeds."""
+    if not boxes:
+        return []
+    means = pd.DataFrame(boxes).pivot_table("located", "run", "subset", sort=False)
+    subsets = [s for s in ("base", "novel", "all", "small") if s in means]
+    lines = [
+        "",
+        "## Boxes",
+        "",
+        "Of the true results among a name's first 50, the share whose box overlaps a thing of ",
+    ]
+    lines[-1] += "that name by half (intersection over union), mean over the seeds, %."
+    lines += ["", "| run | " + " | ".join(subsets) + " |", "| --- |" + " --- |" * len(subsets)]
+    return lines + [
+        f"| {run} | " + " | ".join(f"{row[s]:.1f}" for s in subsets) + " |" for run, row in means.iterrows()
+    ]
+
+
+def compare(rows: list[dict[str, Any]], boxes: list[dict[str, Any]], out: Path) -> None:
     """Write compare.json, compare.md and compare.png into `out`."""
-    write_json(out / "compare.json", {"rows": rows})
+    write_json(out / "compare.json", {"rows": rows, "boxes": boxes})
     if not rows:
         write_text(out / "compare.md", "# Nothing to compare\n\nThe test split has no annotated objects.\n")
         plot_comparison(pd.DataFrame(columns=[*KEYS, "map50_r40"]), out / "compare.png", "nothing to compare")
         return
     table = summarise(rows)
     title = f"Comparison on {rows[0]['benchmark']}"
-    write_text(out / "compare.md", markdown(table, title))
+    write_text(out / "compare.md", markdown(table, title) + "\n".join([*boxes_table(boxes), ""]))
     plot_comparison(table, out / "compare.png", title)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from for_retrieval.data.records import Records
+from for_retrieval.evaluate.localisation import Located, located, object_boxes
 from for_retrieval.evaluate.metric import average_precisions, rare_average_precisions, unjudged_last
 from for_retrieval.evaluate.queries import QuerySet, query_sets
 from for_retrieval.model.encode import chunks, load_split
@@ -86,10 +87,12 @@ def rows_of(
 
 def evaluate(
     records: Records, tower: Tower, params: Params, heads: Path, cache: Path, device: torch.device, split: str
-) -> list[dict[str, object]]:
+) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     """All methods and all trained heads on `split`; exact, without an index.
 
-    Without annotated objects there is nothing to measure, and no rows.
+    Returns:
+        A `Row` for each method and head, and a `Located` for each head. Without annotated objects there is nothing
+        to measure, and no rows.
 
     Raises:
         ForError: a head is missing.
@@ -97,17 +100,24 @@ def evaluate(
     ids, features = load_split(records, tower, cache, split)
     sets = query_sets(records, ids, params.evaluate.small)
     if not sets:
-        return []
+        return [], []
     texts = prompted(tower, [t for s in sets for t in s.texts], params.model.prompts).to(device)
     name = records.info.name
     rows: list[Row] = []
     untrained = training_free_scores(features, texts, tower.grid, params.model.clusters, params.model.pool, BASELINES)
     for method in BASELINES:
         rows += rows_of(untrained[method], sets, params, name, method, 0, params.seed, "none")
+    boxes, found = object_boxes(records), []
+    asked = [s for s in sets if s.name == "names"]  # each asks for one category, so that its boxes can be told
     for run, settings in params.train.runs.items():
         for seed in settings.seeds:
             head = load_head(head_path(heads, run, seed), new_head(params, tower, seed, device))
             table = head_scores(head, features, texts)
             method = "-without-".join(["for", *settings.without])
             rows += rows_of(table, sets, params, name, method, settings.fraction, seed, settings.vocabulary)
-    return [asdict(row) for row in rows]
+            for names in asked:
+                values = table[:, : len(names.texts)].cpu().numpy()
+                own = texts[: len(names.texts)]
+                shares = located(head, features, own, values, names, ids, boxes, tower.grid, params.evaluate.k)
+                found += [Located(run, seed, subset, *share) for subset, share in shares.items()]
+    return [asdict(row) for row in rows], [asdict(row) for row in found]

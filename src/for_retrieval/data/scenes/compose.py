@@ -34,8 +34,8 @@ class SceneObject:
 class Style:
     """How large things appear: heights of a person, as shares of the picture, at the horizon and in front."""
 
-    far: float = 0.075
-    near: float = 0.25
+    far: float = 0.06
+    near: float = 0.2
     sky: tuple[float, float] = (0.08, 0.2)
 
 

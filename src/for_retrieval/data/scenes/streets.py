@@ -7,7 +7,7 @@ import random
 from for_retrieval.data.scenes import drawings  # noqa: F401  (registers the kinds)
 from for_retrieval.data.scenes.catalog import KINDS, Kind
 
-COMMON, RARE = 0.15, 0.005  # share of the images that show the most common and the rarest kind
+COMMON, RARE = 0.12, 0.004  # share of the images that show the most common and the rarest kind
 MAX_OBJECTS = 9
 
 # From common to rare, as one would meet them on a street.
