@@ -134,7 +134,8 @@ def run(sets: list[str], photos: Path | None, place: Path, console: Console) -> 
             reproduce(folder, advance)
     done = [name for name in [*settings["sets"], "photos"] if (place / name / "data/evaluation/test.json").exists()]
     rows = [row for name in done for row in read_json(place / name / "data/evaluation/test.json")]
-    for path in write_report(rows, ROOT):
+    boxes = {name: read_json(place / name / "data/evaluation/test_boxes.json") for name in done}
+    for path in write_report(rows, boxes, ROOT):
         console.print(f"{path.relative_to(ROOT)} written", highlight=False)
 
 

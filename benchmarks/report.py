@@ -34,28 +34,29 @@ def aggregated(rows: Rows) -> Rows:
     return out
 
 
-def write_report(rows: Rows, root: Path) -> Iterator[Path]:
-    """Write everything that is made of `rows` (one a seed); yields each file when it is there."""
+def write_report(rows: Rows, boxes: dict[str, Rows], root: Path) -> Iterator[Path]:
+    """Write everything that is made of `rows` (one a seed) and of each set's `boxes`; yields each file when there."""
     table = aggregated(rows)
     judged = targets(table)
     found = [{**vars(target), "found": round(target.found, 2), "met": target.met} for target in judged]
     path = root / "reports" / "benchmark.json"
-    write_json(path, {"rows": table, "targets": found})
+    write_json(path, {"rows": table, "targets": found, "boxes": boxes})
     yield path
     for name, plot in (("fractions", plot_fraction_curves), ("gains", plot_gains), ("ablation", plot_ablation)):
         path = root / "reports" / f"benchmark-{name}.png"
         plot(table, path)
         yield path
     path = root / "docs" / "benchmarks.md"
-    write_text(path, page(table, judged, root))
+    write_text(path, page(table, judged, boxes, root))
     yield path
 
 
-def page(table: Rows, judged: list[Target], root: Path) -> str:
+def page(table: Rows, judged: list[Target], boxes: dict[str, Rows], root: Path) -> str:
     """docs/benchmarks.md: the template with its tables."""
     parts = {
         "targets": "\n".join(_targets(judged)),
         "tables": "\n".join(_tables(table)),
+        "boxes": "\n".join(_boxes(boxes)),
         "ideas": "\n".join(_stored(root / "reports" / "ideas.json")),
         "speed": "\n".join(_stored(root / "reports" / "speed.json")),
     }
@@ -71,6 +72,15 @@ def _targets(judged: Iterable[Target]) -> Iterator[str]:
     for target in judged:
         said = "reached" if target.met else "**missed**"
         yield f"| {target.benchmark} | {target.what} | {target.wanted:+.0f} | {target.found:+.1f} | {said} |"
+
+
+def _boxes(boxes: dict[str, Rows]) -> Iterator[str]:
+    yield "| set | run | base | novel |"
+    yield "| --- | --- | --- | --- |"
+    for name, rows in boxes.items():
+        if rows:
+            for run, row in pd.DataFrame(rows).pivot_table("located", "run", "subset", sort=False).iterrows():
+                yield f"| {name} | {run} | {row['base']:.1f} | {row['novel']:.1f} |"
 
 
 def _tables(table: Rows) -> Iterator[str]:

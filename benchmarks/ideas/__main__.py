@@ -24,7 +24,6 @@ from benchmarks.ideas.setting import Setting, Split, open_setting
 from benchmarks.ideas.variants import (
     early,
     inside_the_hull,
-    interpolated,
     low_rank,
     more_phrases,
     random_directions,
@@ -39,6 +38,7 @@ from for_retrieval.files import write_json
 from for_retrieval.model.representations import standardised
 from for_retrieval.model.sum_clip import SumClip
 from for_retrieval.model.training_free import training_free_scores
+from for_retrieval.train.run import interpolated
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = (0, 1, 2)
@@ -46,7 +46,7 @@ Score = Callable[[Split], Tensor]  # [n, T] of the images of a split and its que
 Idea = Callable[[Setting, int, Path], SumClip]
 
 TRAINED: dict[str, Idea] = {
-    "as `held-out-100` in params.yaml": lambda setting, seed, place: setting.train(seed, place),
+    "as `held-out-100`, with `train.keep_start` 0": lambda setting, seed, place: setting.train(seed, place),
     "2,000 phrases, not 600": more_phrases,
     "pseudo-queries: random directions of the text space": random_directions,
     "pseudo-queries: phrases mixed of two": synthetic_phrases,
@@ -63,9 +63,9 @@ def scorers(setting: Setting, heads: Iterable[tuple[str, SumClip, SumClip]]) -> 
     for number, (name, head, start) in enumerate(heads):
         yield name, partial(_own, head)
         if number == 0:
-            for share in (0.75, 0.5, 0.25):
+            for share in (0.25, 0.5, 0.75):
                 mixed = interpolated(head, start, share)
-                yield f"WiSE-FT: {share:g} of the trained weights, the rest as at the start", partial(_own, mixed)
+                yield f"WiSE-FT: {share:g} of the weights as at the start (`train.keep_start`)", partial(_own, mixed)
             for other in ("cluster-clip", "dense-clip", "ensemble"):
                 yield f"test-time ensemble of FOR and {other}", partial(_with, head, other, setting)
 

@@ -18,7 +18,7 @@ from for_retrieval.model.sum_clip import SumClip
 from for_retrieval.model.tower import Features, Tower, find_device, load_tower, prompted
 from for_retrieval.params import Params
 from for_retrieval.project import Project
-from for_retrieval.train.loop import Lesson, Objectives, losses, train_head
+from for_retrieval.train.loop import Lesson, Objectives, train_head
 from for_retrieval.train.run import make_lesson, new_head
 from for_retrieval.train.vocabulary import Phrase
 
@@ -68,7 +68,7 @@ class Setting:
         lesson: Lesson | None = None,
         head: SumClip | None = None,
         steps: int | None = None,
-        objectives: Objectives = losses,
+        objectives: Objectives | None = None,
         weights: dict[str, float] | None = None,
     ) -> SumClip:
         """Train a head as params.yaml says, but for what is given."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -163,11 +162,3 @@ def without(setting: Setting, names: list[str]) -> Lesson:
             lesson.pseudo, positive=lesson.pseudo.positive[:, phrases], counted=lesson.pseudo.counted[:, phrases]
         ),
     )
-
-
-def interpolated(head: SumClip, start: SumClip, share: float) -> SumClip:
-    """WiSE-FT (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022): ``share`` of the trained weights."""
-    mixed = copy.deepcopy(start)
-    trained = head.state_dict()
-    mixed.load_state_dict({name: torch.lerp(value, trained[name], share) for name, value in start.state_dict().items()})
-    return mixed.requires_grad_(False).eval()

@@ -74,7 +74,7 @@ def test_report_plots_and_page(tmp_path: Path) -> None:
     (tmp_path / "reports").mkdir()
     stored = {"command": "python x.py", "device": "a machine", "columns": ["idea", "novel"], "rows": [["hull", 1.5]]}
     (tmp_path / "reports" / "ideas.json").write_text(json.dumps(stored))
-    written = [path.relative_to(tmp_path).as_posix() for path in write_report(rows, tmp_path)]
+    written = [path.relative_to(tmp_path).as_posix() for path in write_report(rows, {}, tmp_path)]
     assert written == [
         "reports/benchmark.json",
         "reports/benchmark-fractions.png",
@@ -127,7 +127,7 @@ def test_a_small_set_is_measured_and_a_second_time_nothing_runs(tmp_path: Path) 
     assert sorted(told) == sorted(stages(tmp_path))
     rows = json.loads((tmp_path / "data" / "evaluation" / "test.json").read_text())
     assert {"cluster-clip", "for", "for-without-keep"} < {row["method"] for row in rows}
-    for _ in write_report(rows, tmp_path / "report"):
+    for _ in write_report(rows, {}, tmp_path / "report"):
         pass
     assert "FOR without keep, 100 %" in (tmp_path / "report" / "docs" / "benchmarks.md").read_text()
     reproduce(tmp_path, told.append)

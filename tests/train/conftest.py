@@ -89,6 +89,7 @@ def make_train() -> MakeTrain:
             "weight_decay": 0.02,
             "clip": 1.0,
             "checkpoint_every": 4,
+            "keep_start": 0.0,
             "base": {"weight": base},
             "localise": {"weight": localise},
             "pseudo": {"weight": pseudo, "teacher": "ensemble", "positive": 0.05, "ignore": 4.0},

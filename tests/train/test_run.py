@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from for_retrieval.data.fractions import save_fraction
 from for_retrieval.data.records import Records
@@ -104,6 +105,19 @@ def test_a_run_leaves_a_head_a_seed_and_no_progress(records: Records, params: Pa
     assert {seed: len(steps) for seed, steps in history.items()} == {"0": 4, "1": 4}
     assert set(history["0"][0]) == {"base", "localise", "pseudo", "keep"}
     assert list((tmp_path / "cache" / "progress").iterdir()) == []
+
+
+def test_a_share_of_the_start_stays_in_a_head(records: Records, params: Params, tmp_path: Path) -> None:
+    heads = {}
+    for share in (0.0, 0.25, 1.0):
+        train = params.train.model_copy(update={"keep_start": share})
+        run(records, params.model_copy(update={"train": train}), "held-out-100", tmp_path, f"kept-{share}")
+        heads[share] = load_file(tmp_path / f"kept-{share}" / "held-out-100" / "seed0.safetensors")
+    start = new_head(params, TOWER, 0, CPU).state_dict()
+    assert all(torch.equal(heads[1.0][name], value) for name, value in start.items())
+    assert not torch.allclose(heads[0.0]["values.2.weight"], start["values.2.weight"], atol=1e-4)
+    for name, value in start.items():
+        assert torch.allclose(heads[0.25][name], 0.25 * value + 0.75 * heads[0.0][name], atol=1e-6)
 
 
 def test_what_was_trained_but_not_recorded_is_not_trained_again(

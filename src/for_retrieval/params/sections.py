@@ -139,6 +139,7 @@ class Train(Section):
     weight_decay: Weight
     clip: Positive
     checkpoint_every: Count
+    keep_start: Share
     base: Weighted
     localise: Weighted
     pseudo: Pseudo

@@ -15,6 +15,7 @@ from for_retrieval.model.sum_clip import Summary
 TEMPERATURE = 0.05
 # Of the parts: Carion et al. weigh L1 against GIoU as 5 to 2; the attention is a hint, the text the aim.
 TEXT, L1, GIOU, LOOK = 1.0, 2.5, 1.0, 0.5
+MATCHING = 2.0  # of a cosine against the costs of a box: a right word outweighs a box beside the object
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def match(summary: Summary, texts: Tensor, objects: Objects) -> tuple[Tensor, Te
             cost = L1 / 4 * torch.cdist(boxes, wanted, p=1) - GIOU * generalized_box_iou(
                 corners(boxes), corners(wanted)
             )
-            cost = cost - TEXT * cosines[row][:, category[there]] / TEMPERATURE / 10
+            cost = cost - MATCHING * cosines[row][:, category[there]]
             one, other = linear_sum_assignment(cost.cpu().numpy())
             images += [row] * len(one)
             queries += one.tolist()

@@ -94,7 +94,7 @@ def train_head(
     seed: int,
     progress: Path,
     title: str,
-    objectives: Objectives = losses,
+    objectives: Objectives | None = None,
     team: Team | None = None,
     backend: str = "none",
 ) -> History:
@@ -116,7 +116,7 @@ def train_head(
                 group["lr"] = params.learning_rate * schedule(step, params.steps, params.warmup)
             rows = team.even(draw_batch(lesson.labelled, params.batch_size, seed, step))
             summary = team.joined(summarise(module, lesson.features.rows(team.part(rows)).to(device)))
-            parts = objectives(summary, lesson, rows, params, temperature)
+            parts = (objectives or losses)(summary, lesson, rows, params, temperature)
             total = torch.stack([weights[name] * value for name, value in parts.items()]).sum()
             optimizer.zero_grad(set_to_none=True)
             total.backward()  # type: ignore[no-untyped-call]

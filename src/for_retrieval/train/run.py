@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from pathlib import Path
 
@@ -61,6 +62,17 @@ def new_head(params: Params, tower: Tower, seed: int, device: torch.device) -> S
     return SumClip(params.head, tower.grid, tower.patch_dim, tower.dim, tower.pool).to(device)
 
 
+def interpolated(head: SumClip, start: SumClip, share: float) -> SumClip:
+    """`share` of the weights of `start`, as it was before training, and the rest of `head`.
+
+    WiSE-FT (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022), which keeps what the tower knew of words
+    that finetuning never named.
+    """
+    mixed, trained = copy.deepcopy(start), head.state_dict()
+    mixed.load_state_dict({name: torch.lerp(trained[name], value, share) for name, value in start.state_dict().items()})
+    return mixed.requires_grad_(False).eval()
+
+
 def train_run(
     records: Records,
     tower: Tower,
@@ -117,7 +129,8 @@ def train_run(
             backend=backend,
         )
         if team.writes:
-            save_head(head_path(out, run, seed), head)
+            start = new_head(params, tower, seed, device)
+            save_head(head_path(out, run, seed), interpolated(head, start, params.train.keep_start))
         checkpoints.append(progress)
     if team.writes:
         write_json(out / run / "history.json", history)
