@@ -48,7 +48,15 @@ HOMES = {
     "matplotlib": ["evaluate/plots.py", "pretrain/"],
     "mlflow": ["tracking/", "registry/"],
     "accelerate": ["model/parallel.py"],
-    "torch": ["model/", "train/", "evaluate/score.py", "index/gallery_regions.py", "pretrain/", "stages.py"],
+    "torch": [
+        "model/",
+        "train/",
+        "evaluate/score.py",
+        "evaluate/localisation.py",
+        "index/gallery_regions.py",
+        "pretrain/",
+        "stages/",
+    ],
     "pandas": ["data/", "train/annotations.py", "evaluate/"],
 }
 

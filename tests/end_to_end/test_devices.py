@@ -80,3 +80,9 @@ def test_a_compiled_tower_and_head_do_the_same(project: Path, copy: Copy, cli: C
     assert done.code == 0, done.err
     plain, compiled = (load_file(root / "models/heads/in-10/seed0.safetensors") for root in (project, here))
     assert max(float((plain[name] - compiled[name]).abs().max()) for name in plain) < 0.05
+
+
+def test_the_embedded_tower_stays_frozen(project: Path, cli: Command, tmp_path: Path) -> None:
+    done = cli("finetune", "--out", str(tmp_path / "mine"), cwd=project)
+    assert done.code == 2
+    assert "model.name 'mini-clip' stays frozen; set model.name to an open_clip model to finetune it" in done.err

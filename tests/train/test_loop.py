@@ -178,7 +178,7 @@ def test_a_damaged_progress_file_means_starting_anew(
         if damage == "no optimizer":
             del state["optimizer"]
         else:
-            state["head"] = make_head(queries=5).state_dict()
+            state["module"] = make_head(queries=5).state_dict()
         torch.save(state, progress)
     train(head, lesson, make_train(), progress)
     assert same(head, undisturbed)

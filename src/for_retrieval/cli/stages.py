@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -58,6 +59,16 @@ def train(context: typer.Context, run: Annotated[str, typer.Argument(help="A run
     say(stages.train(project(context), run))
 
 
+def finetune(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="A new folder for the checkpoint.")],
+) -> None:
+    """Finetune the image tower itself, end to end (not part of `dvc repro`)."""
+    from for_retrieval import stages
+
+    say(stages.finetune(project(context), out))
+
+
 def evaluate(
     context: typer.Context,
     split: Annotated[str, typer.Option(help="val for choices, test for reports.")] = "test",
@@ -84,4 +95,4 @@ def export(context: typer.Context) -> None:
     say(stages.export(project(context)))
 
 
-ALL = (prepare, fractions, validate, features, pseudo, train, evaluate, compare, export)
+ALL = (prepare, fractions, validate, features, pseudo, train, finetune, evaluate, compare, export)

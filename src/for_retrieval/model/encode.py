@@ -22,8 +22,8 @@ from for_retrieval.params import Params
 SHARD = 512  # images a shard: what a kill can cost
 
 
-class _Pictures(Dataset[Tensor]):
-    """Bytes, not floats: what worker processes send is copied, and a quarter of the size."""
+class Pictures(Dataset[Tensor]):
+    """Images as bytes [S, S, 3], not floats: what worker processes send is copied, and a quarter of the size."""
 
     def __init__(self, paths: list[Path], size: int, max_pixels: int, min_side: int) -> None:
         self.paths, self.size, self.max_pixels, self.min_side = paths, size, max_pixels, min_side
@@ -62,7 +62,7 @@ def encode(
     todo = store.missing(records.images.loc[records.images["split"].isin(splits), "hash"].tolist())
     todo = todo[parallel.rank() :: parallel.count()]
     features = tower.features if backend == "none" else torch.compile(tower.features, backend=backend)
-    pictures = _Pictures([paths[h] for h in todo], tower.input_size, params.data.max_pixels, params.data.min_side)
+    pictures = Pictures([paths[h] for h in todo], tower.input_size, params.data.max_pixels, params.data.min_side)
     loader = DataLoader(
         pictures,
         batch_size=params.model.batch_size,
@@ -89,6 +89,13 @@ def encode(
         if pending:
             store.add(todo[done:], _joined(held))
     return len(todo)
+
+
+def encode_anew(records: Records, tower: Tower, params: Params, project: Path, workers: int) -> Features:
+    """Features of all images of `records`, kept nowhere: for a tower that is being finetuned."""
+    pictures = Pictures(records.paths(project), tower.input_size, params.data.max_pixels, params.data.min_side)
+    loader = DataLoader(pictures, batch_size=params.model.batch_size, num_workers=workers)
+    return _joined([tower.features(normalised(batch.to(tower.device), tower)) for batch in loader])
 
 
 def _joined(parts: list[Features]) -> Features:

@@ -8,10 +8,12 @@ from typing import Any
 
 import open_clip
 import torch
-from torch import Tensor
+from open_clip.constants import HF_CONFIG_NAME, HF_SAFE_WEIGHTS_NAME
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from for_retrieval.errors import ForError, UsageError
-from for_retrieval.files import file_hash
+from for_retrieval.files import atomic, file_hash, write_json
 from for_retrieval.model.dense import attention_pool
 from for_retrieval.model.dense.kinds import kind_of
 from for_retrieval.model.open_clip_files import Checkpoint, find_checkpoint, load_tokenizer
@@ -40,6 +42,9 @@ class OpenClipTower:
                 f"model.name {params.name!r} is not supported: queries run without torch, and its tokenizer needs it; "
                 "choose a tower with CLIP's or SigLIP's tokenizer, such as ViT-B-16, RN50 or ViT-B-16-SigLIP"
             )
+        # A file says nothing of its activation, so that a saved model needs the name that does.
+        quick = f"{params.name}-quickgelu"
+        self._name = quick if checkpoint.quick_gelu and quick in open_clip.list_models() else params.name
         self._kind = kind_of(self._model.visual, params.name)
         self._memory = torch.channels_last if self._kind.convolutions else torch.contiguous_format
         self._model.visual.to(memory_format=self._memory)
@@ -62,9 +67,19 @@ class OpenClipTower:
             }
         )
 
+    @property
+    def visual(self) -> nn.Module:
+        """The image tower itself, for finetuning."""
+        visual: nn.Module = self._model.visual
+        return visual
+
     @torch.inference_mode()
     def features(self, pictures: Tensor) -> Features:
         """Pictures [B, 3, S, S] -> features, in float32; on CUDA in bfloat16 arithmetic."""
+        return self.differentiable(pictures)
+
+    def differentiable(self, pictures: Tensor) -> Features:
+        """`features`, through which gradients reach `visual`."""
         pictures = pictures.to(self.device, memory_format=self._memory)
         with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
             found = self._kind.features(self._model.visual, pictures)
@@ -75,6 +90,15 @@ class OpenClipTower:
         """Texts -> L2-normalised embeddings [T, D], `model.batch_size` texts at a time."""
         batches = [texts[i : i + self._batch_size] for i in range(0, len(texts), self._batch_size)]
         return torch.cat([self._model.encode_text(self._tokenizer(b).to(self.device), normalize=True) for b in batches])
+
+    def save(self, folder: Path) -> str:
+        """Write the model as it is now into `folder`, as open_clip publishes models; returns the name to load it by."""
+        state = {name: value.detach().cpu().contiguous() for name, value in self._model.state_dict().items()}
+        with atomic(folder / HF_SAFE_WEIGHTS_NAME) as temporary:
+            save_file({name: value.clone() for name, value in state.items()}, str(temporary))
+        config = {"preprocess_cfg": {"mean": list(self.mean), "std": list(self.std)}}
+        write_json(folder / HF_CONFIG_NAME, config)
+        return self._name
 
     def export_text(self, folder: Path) -> dict[str, object]:
         """text.onnx and tokenizer.json."""

@@ -14,6 +14,7 @@ from for_retrieval.params.section import Section, Seed
 from for_retrieval.params.sections import (
     Data,
     Evaluate,
+    Finetune,
     Fractions,
     Head,
     Index,
@@ -30,6 +31,7 @@ __all__ = [
     "Checks",
     "Data",
     "Evaluate",
+    "Finetune",
     "Fractions",
     "Head",
     "Index",
@@ -56,6 +58,7 @@ class Params(Section):
     model: Model
     head: Head
     train: Train
+    finetune: Finetune
     evaluate: Evaluate
     index: Index
     checks: Checks
@@ -67,6 +70,9 @@ class Params(Section):
         for name, run in self.train.runs.items():
             if run.fraction not in self.fractions.percent:
                 raise ValueError(f"train.runs.{name}.fraction {run.fraction:g} is not in fractions.percent")
+        if self.finetune.run not in self.train.runs:
+            hint = nearest(self.finetune.run, self.train.runs)
+            raise ValueError(f"finetune.run {self.finetune.run!r} is not in train.runs; {hint}")
         if self.index.run not in self.train.runs:
             raise ValueError(
                 f"index.run {self.index.run!r} is not in train.runs; {nearest(self.index.run, self.train.runs)}"

@@ -163,6 +163,19 @@ class Train(Section):
         return self.model_copy(update=left_out)
 
 
+class Finetune(Section):
+    """Finetuning of the image tower itself, end to end."""
+
+    run: str
+    steps: Count
+    warmup: Annotated[int, Field(ge=0)]
+    batch_size: Count
+    learning_rate: Positive
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
+    checkpointing: bool
+    checkpoint_every: Count
+
+
 class Evaluate(Section):
     """The metric."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import atomic
@@ -50,24 +51,26 @@ def load_head(path: Path, head: SumClip) -> SumClip:
     return head.requires_grad_(False).eval()
 
 
-def save_progress(path: Path, head: SumClip, optimizer: torch.optim.Optimizer, history: list[dict[str, float]]) -> None:
+def save_progress(
+    path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, history: list[dict[str, float]]
+) -> None:
     """Keep the state after ``len(history)`` steps."""
     with atomic(path) as temporary:
-        torch.save({"head": head.state_dict(), "optimizer": optimizer.state_dict(), "history": history}, temporary)
+        torch.save({"module": module.state_dict(), "optimizer": optimizer.state_dict(), "history": history}, temporary)
 
 
-def load_progress(path: Path, head: SumClip, optimizer: torch.optim.Optimizer) -> list[dict[str, float]]:
+def load_progress(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer) -> list[dict[str, float]]:
     """Restore what `save_progress` kept; an empty history if there is nothing usable."""
     if not path.exists():
         return []
-    start = {name: value.clone() for name, value in head.state_dict().items()}
+    start = {name: value.clone() for name, value in module.state_dict().items()}
     try:
         state = torch.load(path, weights_only=True)
         history = list(state["history"])
-        head.load_state_dict(state["head"])
+        module.load_state_dict(state["module"])
         optimizer.load_state_dict(state["optimizer"])
     except Exception:  # torch.load raises many types for a damaged file, all of which mean: start anew
         path.unlink()
-        head.load_state_dict(start)
+        module.load_state_dict(start)
         return []
     return history

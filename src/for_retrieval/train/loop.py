@@ -84,6 +84,7 @@ def losses(summary: Summary, lesson: Lesson, rows: Tensor, params: Train, temper
 
 
 Objectives = Callable[[Summary, Lesson, Tensor, Train, float], dict[str, Tensor]]
+Summaries = Callable[[Tensor, int], Summary]  # of the images at these rows, this process's part, at this step
 
 
 def train_head(
@@ -98,36 +99,61 @@ def train_head(
     team: Team | None = None,
     backend: str = "none",
 ) -> History:
-    """Train `head` in place; returns the value of each objective at each step.
+    """Train `head` in place on cached features; returns the value of each objective at each step.
 
     `progress` holds the state of an unfinished run, which is taken up where it was left. backend: of torch.compile.
     """
     device = lesson.base_texts.device
-    team = team or Team(device)
     optimizer = torch.optim.AdamW(head.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay)
-    weights = {name: getattr(params, name).weight for name in ("base", "localise", "pseudo", "keep")}
-    history = load_progress(progress, head, optimizer)
-    head.train()
     module = compiled(head, backend)
+
+    def summaries(rows: Tensor, step: int) -> Summary:
+        return summarise(module, lesson.features.rows(rows).to(device))
+
+    head.train()
+    team = team or Team(device)
+    history = descend(
+        head, optimizer, summaries, lesson, params, temperature, seed, progress, title, objectives or losses, team
+    )
+    head.eval()
+    return history
+
+
+def descend(
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    summaries: Summaries,
+    lesson: Lesson,
+    params: Train,
+    temperature: float,
+    seed: int,
+    progress: Path,
+    title: str,
+    objectives: Objectives,
+    team: Team,
+) -> History:
+    """Take the steps of `params` from where `progress` was left: all parameters of `module`, by `optimizer`."""
+    weights = {name: getattr(params, name).weight for name in ("base", "localise", "pseudo", "keep")}
+    rates = [group["lr"] for group in optimizer.param_groups]
+    history = load_progress(progress, module, optimizer)
     with Progress(console=Console(stderr=True), disable=not team.writes) as bars:
         bar = bars.add_task(title, total=params.steps, completed=len(history))
         for step in range(len(history), params.steps):
-            for group in optimizer.param_groups:
-                group["lr"] = params.learning_rate * schedule(step, params.steps, params.warmup)
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * schedule(step, params.steps, params.warmup)
             rows = team.even(draw_batch(lesson.labelled, params.batch_size, seed, step))
-            summary = team.joined(summarise(module, lesson.features.rows(team.part(rows)).to(device)))
-            parts = (objectives or losses)(summary, lesson, rows, params, temperature)
+            summary = team.joined(summaries(team.part(rows), step))
+            parts = objectives(summary, lesson, rows, params, temperature)
             total = torch.stack([weights[name] * value for name, value in parts.items()]).sum()
             optimizer.zero_grad(set_to_none=True)
             total.backward()  # type: ignore[no-untyped-call]
-            team.average(head)
-            nn.utils.clip_grad_norm_(head.parameters(), params.clip)
+            team.average(module)
+            nn.utils.clip_grad_norm_(module.parameters(), params.clip)
             optimizer.step()
             history.append({name: float(value.detach()) for name, value in parts.items()})
             bars.advance(bar)
             if team.writes and (len(history) % params.checkpoint_every == 0 or len(history) == params.steps):
-                save_progress(progress, head, optimizer, history)
-    head.eval()
+                save_progress(progress, module, optimizer, history)
     return history
 
 

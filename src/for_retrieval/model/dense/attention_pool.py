@@ -8,6 +8,7 @@ import torch
 from open_clip.modified_resnet import ModifiedResNet
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, normalize
+from torch.utils.checkpoint import checkpoint
 
 from for_retrieval.model.tower import Features
 
@@ -29,8 +30,9 @@ def features(visual: Any, pictures: Tensor) -> Features:
     exactly the attention-weighted mean of the cells' embeddings and the mean cell's.
     """
     x = visual.stem(pictures)
+    again = torch.is_grad_enabled() and getattr(visual, "checkpointing", False)  # see model/layers.py
     for stage in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
-        x = stage(x)
+        x = checkpoint(stage, x, use_reentrant=False) if again else stage(x)
     pool = visual.attnpool
     patches = x.flatten(2).transpose(1, 2)
     dense = pool.c_proj(pool.v_proj(patches + pool.positional_embedding[1:]))

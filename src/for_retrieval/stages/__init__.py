@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from for_retrieval.files import read_json, write_json
 from for_retrieval.project import Project
+from for_retrieval.stages.training import features, finetune, opened, train
+
+__all__ = [
+    "check",
+    "compare",
+    "evaluate",
+    "export",
+    "features",
+    "finetune",
+    "fractions",
+    "index",
+    "prepare",
+    "pseudo",
+    "train",
+    "validate",
+]
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,18 +29,8 @@ if TYPE_CHECKING:
     import torch
 
     from for_retrieval.data.checks.verdict import Verdict
-    from for_retrieval.data.records import Records
     from for_retrieval.model.sum_clip import SumClip
     from for_retrieval.model.tower import Tower
-
-
-def _opened(project: Project) -> tuple[Records, Tower, torch.device]:
-    from for_retrieval.data.records import load_records
-    from for_retrieval.model.tower import find_device, load_tower
-
-    params = project.params
-    device = find_device(project.settings.device)
-    return load_records(project.prepared), load_tower(params.model, device, project.root), device
 
 
 def _serving_head(project: Project, tower: Tower, device: torch.device) -> SumClip:
@@ -32,19 +38,6 @@ def _serving_head(project: Project, tower: Tower, device: torch.device) -> SumCl
     from for_retrieval.train.run import new_head
 
     return load_head(project.bundle / "head.safetensors", new_head(project.params, tower, 0, device))
-
-
-def _in_parallel(project: Project, *arguments: str) -> str | None:
-    """Run this stage in several processes, where settings ask for it and it is not one of them yet."""
-    devices = project.settings.devices
-    if devices == 1:
-        return None
-    from for_retrieval.model.parallel import count, launch
-
-    if count() > 1:
-        return None
-    launch(project.root, list(arguments), devices, project.settings.device)
-    return f"{' '.join(arguments)}: done in {devices} processes"
 
 
 def prepare(project: Project) -> str:
@@ -86,28 +79,6 @@ def check(project: Project, pages_to: Path, report_to: Path) -> Verdict:
     return check_data(project, accepted, pages_to, report_to)
 
 
-def features(project: Project) -> str:
-    """Encode every image that has no features yet."""
-    from for_retrieval.model.encode import encode, write_summaries
-    from for_retrieval.model.parallel import Team
-    from for_retrieval.model.tower import load_tower
-
-    if shared := _in_parallel(project, "features"):
-        return shared
-    records, tower, device = _opened(project)
-    params, settings = project.params, project.settings
-    teacher = load_tower(params.model, device, project.root, "teacher_size")
-    team = Team(device)
-    count, closer = (
-        encode(records, each, params, project.root, project.cache, settings.processes, splits, settings.compile)
-        for each, splits in ((tower, ("train", "val", "test")), (teacher, ("train",)))
-    )
-    team.end()
-    if team.writes:
-        write_summaries(project.data, records, tower, teacher)
-    return f"{count} images encoded, {closer} for the teacher, the rest were known"
-
-
 def pseudo(project: Project, vocabulary: str) -> str:
     """Score the training images against the open vocabulary with the teacher."""
     from for_retrieval.data.records import load_records
@@ -122,52 +93,11 @@ def pseudo(project: Project, vocabulary: str) -> str:
     return f"{count} phrases scored by the {project.params.train.pseudo.teacher} teacher"
 
 
-def train(project: Project, run: str) -> str:
-    """Train the heads of one run, measure them on the validation split, and tell MLflow."""
-    import time
-
-    from for_retrieval.model.parallel import rank
-    from for_retrieval.tracking import check, log_training
-    from for_retrieval.train.run import train_run
-
-    settings = project.params.train.run(run)  # a typo is told before anything is loaded
-    check(project)  # and so is a server that does not answer
-    if shared := _in_parallel(project, "train", run):
-        return shared
-    started = time.time()
-    records, tower, device = _opened(project)
-    records, places = records.of("train", "val"), (project.data, project.cache, project.heads)
-    finished = train_run(records, tower, project.params, run, *places, device, project.settings.compile)
-    if rank():
-        return f"process {rank()} has done its part"
-    write_json(project.heads / run / "val.json", _validated(project, records, tower, device, run))
-    log_training(project, run, started)
-    for checkpoint in finished:  # only now: if MLflow has failed, the next try trains nothing again
-        checkpoint.unlink(missing_ok=True)
-    return f"{len(settings.seeds)} heads in {project.heads / run}"
-
-
-def _validated(project: Project, records: Records, tower: Tower, device: torch.device, run: str) -> dict[str, Any]:
-    from for_retrieval.evaluate.validation import names_of, validate_heads
-    from for_retrieval.model.encode import load_split
-    from for_retrieval.train.checkpoints import head_path, load_head
-    from for_retrieval.train.run import new_head
-
-    params = project.params
-    ids, features = load_split(records, tower, project.cache, "val")
-    heads = {
-        str(seed): load_head(head_path(project.heads, run, seed), new_head(params, tower, seed, device))
-        for seed in params.train.runs[run].seeds
-    }
-    queries = names_of(records, ids, params.evaluate.small)
-    return validate_heads(heads, features, queries, tower, params.model.prompts, params.evaluate, params.seed)
-
-
 def evaluate(project: Project, split: str) -> str:
     """Score every method and every head on a split."""
     from for_retrieval.evaluate.score import evaluate as run
 
-    records, tower, device = _opened(project)
+    records, tower, device = opened(project)
     rows, boxes = run(records, tower, project.params, project.heads, project.cache, device, split)
     path = project.data / "evaluation" / f"{split}.json"
     write_json(path.with_name(f"{split}_boxes.json"), boxes)
@@ -212,7 +142,7 @@ def index(project: Project) -> str:
     """Build the index of the gallery beside the one that serves; it serves only where no champion does."""
     from for_retrieval.index.candidate import build_candidate
 
-    records, tower, device = _opened(project)
+    records, tower, device = opened(project)
     built = build_candidate(project, records, tower, _serving_head(project, tower, device), device)
     manifest = built.manifest
     write_json(
