@@ -104,7 +104,7 @@ def _cell(row: Any, seeds: int) -> str:
 
 
 def _stored(path: Path) -> Iterator[str]:
-    """A table that another benchmark has left: {"command", "device", "columns", "rows"}."""
+    """A table that another benchmark has left: {"command", "device", "columns", "rows"}, perhaps a "note"."""
     if not path.exists():
         yield "Not measured yet."
         return
@@ -114,3 +114,5 @@ def _stored(path: Path) -> Iterator[str]:
     yield "| " + " | ".join("---" for _ in content["columns"]) + " |"
     for row in content["rows"]:
         yield "| " + " | ".join(str(value) for value in row) + " |"
+    if note := content.get("note"):
+        yield f"\n{note}"
