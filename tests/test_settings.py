@@ -24,10 +24,10 @@ def test_defaults(tmp_path: Path) -> None:
 
 def test_the_file_then_the_environment_decide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "settings.toml").write_text('device = "cpu"\nworkers = 3\ncache = "/big/disk"\n')
-    assert load_settings(tmp_path) == Settings("cpu", 3, "/big/disk")
+    assert load_settings(tmp_path) == Settings(device="cpu", workers=3, cache="/big/disk")
     monkeypatch.setenv("FOR_WORKERS", "5")
     monkeypatch.setenv("FOR_CACHE", "elsewhere")
-    assert load_settings(tmp_path) == Settings("cpu", 5, "elsewhere")
+    assert load_settings(tmp_path) == Settings(device="cpu", workers=5, cache="elsewhere")
 
 
 def test_an_empty_variable_is_no_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +45,7 @@ def test_no_workers_means_all_cores() -> None:
     ("text", "said"),
     [
         ("worker = 2", "unknown key 'worker'; did you mean 'workers'?"),
-        ("zzz = 2", "unknown key 'zzz'; valid are: cache, device, keep_generations, qdrant_api_key"),
+        ("zzz = 2", "unknown key 'zzz'; valid are: cache, compile, device, devices, keep_generations"),
         ("device = 0", "device must be text in quotes, not 0"),
         ("device =", "is not valid TOML"),
     ],

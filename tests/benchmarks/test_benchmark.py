@@ -84,7 +84,7 @@ def test_report_plots_and_page(tmp_path: Path) -> None:
     ]
     assert all((tmp_path / name).stat().st_size > 0 for name in written)
     report = json.loads((tmp_path / "reports" / "benchmark.json").read_text())
-    assert {"rows", "targets"} == set(report)
+    assert {"rows", "targets", "boxes"} == set(report)
     assert report["targets"][0]["met"] is True
     text = (tmp_path / "docs" / "benchmarks.md").read_text()
     assert "| FOR, 100 % of the labels, novel names in the pseudo vocabulary | 2 | 61.0 / 51.0 ± 1.0 |" in text
@@ -162,4 +162,4 @@ def test_the_plan_has_every_objective_left_out_once() -> None:
     runs = yaml.safe_load((ROOT / "benchmarks" / "benchmark.yaml").read_text())["common"]["train"]["runs"]
     left_out = [run["without"] for run in runs.values() if "without" in run]
     assert sorted(left_out) == [["base"], ["keep"], ["localise"], ["pseudo"]]
-    assert all(run["seeds"] == [0, 1, 2] for run in runs.values())
+    assert all(run["seeds"] == [0, 1, 2] for run in runs.values() if "without" not in run)

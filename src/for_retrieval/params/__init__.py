@@ -70,9 +70,6 @@ class Params(Section):
         for name, run in self.train.runs.items():
             if run.fraction not in self.fractions.percent:
                 raise ValueError(f"train.runs.{name}.fraction {run.fraction:g} is not in fractions.percent")
-        if self.finetune.run not in self.train.runs:
-            hint = nearest(self.finetune.run, self.train.runs)
-            raise ValueError(f"finetune.run {self.finetune.run!r} is not in train.runs; {hint}")
         if self.index.run not in self.train.runs:
             raise ValueError(
                 f"index.run {self.index.run!r} is not in train.runs; {nearest(self.index.run, self.train.runs)}"
