@@ -126,6 +126,7 @@ def test_ctrl_c_ends_a_flow_that_has_a_server_of_its_own(root: Path, environment
         child = subprocess.Popen(
             [sys.executable, "-c", SLEEPER], cwd=root, env={**environment, "PYTHONPATH": str(REPOSITORY)},
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background shells ignore it
         )  # fmt: skip
         try:
             until(lambda: "it sleeps now" in log.read_text(), 90, "the flow runs")

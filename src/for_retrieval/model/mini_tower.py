@@ -45,7 +45,7 @@ class MiniTower:
             {"image": file_hash(WEIGHTS), "text": WEIGHTS_SHA256, "input_size": self.input_size, "dense": 2}
         )
 
-    @torch.inference_mode()
+    @torch.no_grad()  # torch.compile fails in inference mode
     def features(self, pictures: Tensor) -> Features:
         """Pictures [B, 3, S, S] -> features, in bfloat16 arithmetic."""
         size = len(pictures)

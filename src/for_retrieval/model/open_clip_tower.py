@@ -73,7 +73,7 @@ class OpenClipTower:
         visual: nn.Module = self._model.visual
         return visual
 
-    @torch.inference_mode()
+    @torch.no_grad()  # torch.compile fails in inference mode
     def features(self, pictures: Tensor) -> Features:
         """Pictures [B, 3, S, S] -> features, in float32; on CUDA in bfloat16 arithmetic."""
         return self.differentiable(pictures)
@@ -93,9 +93,9 @@ class OpenClipTower:
 
     def save(self, folder: Path) -> str:
         """Write the model as it is now into `folder`, as open_clip publishes models; returns the name to load it by."""
-        state = {name: value.detach().cpu().contiguous() for name, value in self._model.state_dict().items()}
+        state = {name: value.detach().cpu().clone().contiguous() for name, value in self._model.state_dict().items()}
         with atomic(folder / HF_SAFE_WEIGHTS_NAME) as temporary:
-            save_file({name: value.clone() for name, value in state.items()}, str(temporary))
+            save_file(state, str(temporary))
         config = {"preprocess_cfg": {"mean": list(self.mean), "std": list(self.std)}}
         write_json(folder / HF_CONFIG_NAME, config)
         return self._name
