@@ -51,6 +51,10 @@ class ToyTower:
         """The sum of the words' directions."""
         return normalize(torch.stack([sum(map(word, text.split()), torch.zeros(DIM)) for text in texts]), dim=-1)
 
+    def compile(self, backend: str) -> None:
+        """There is nothing to compile."""
+        raise NotImplementedError
+
     def export_text(self, folder: Path) -> dict[str, object]:
         """There is nothing to export."""
         raise NotImplementedError

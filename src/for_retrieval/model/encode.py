@@ -61,7 +61,8 @@ def encode(
     paths = dict(zip(records.images["hash"], records.paths(project), strict=True))
     todo = store.missing(records.images.loc[records.images["split"].isin(splits), "hash"].tolist())
     todo = todo[parallel.rank() :: parallel.count()]
-    features = tower.features if backend == "none" else torch.compile(tower.features, backend=backend)
+    if backend != "none":
+        tower.compile(backend)
     pictures = Pictures([paths[h] for h in todo], tower.input_size, params.data.max_pixels, params.data.min_side)
     loader = DataLoader(
         pictures,
@@ -80,7 +81,7 @@ def encode(
         done, pending = 0, 0
         held: list[Features] = []
         for batch in loader:
-            held.append(features(normalised(batch.to(tower.device, non_blocking=True), tower)))
+            held.append(tower.features(normalised(batch.to(tower.device, non_blocking=True), tower)))
             pending += len(batch)
             progress.advance(bar, len(batch))
             if pending >= SHARD:

@@ -54,6 +54,13 @@ class MiniTower:
         parts = [self._chunk(part) for part in torch.split(pictures, size)]
         return Features(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
+    def compile(self, backend: str) -> None:
+        """The step for a few pictures at once: the loop around it would be unrolled.
+
+        dynamic: a graph for any size takes minutes to reason about; here come two or three sizes.
+        """
+        self._chunk = torch.compile(self._chunk, backend=backend, dynamic=False)  # type: ignore[method-assign]
+
     def _chunk(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         pictures = pictures.to(self.device).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16):

@@ -78,6 +78,10 @@ class OpenClipTower:
         """Pictures [B, 3, S, S] -> features, in float32; on CUDA in bfloat16 arithmetic."""
         return self.differentiable(pictures)
 
+    def compile(self, backend: str) -> None:
+        """All of `features`."""
+        self.features = torch.compile(self.features, backend=backend, dynamic=False)  # type: ignore[method-assign]
+
     def differentiable(self, pictures: Tensor) -> Features:
         """`features`, through which gradients reach `visual`."""
         pictures = pictures.to(self.device, memory_format=self._memory)

@@ -61,6 +61,9 @@ class Tower(Protocol):
     def features(self, pictures: Tensor) -> Features:
         """Normalised pictures [B, 3, S, S] -> features."""
 
+    def compile(self, backend: str) -> None:
+        """Let `features` go through torch.compile with this backend."""
+
     def text(self, texts: list[str]) -> Tensor:
         """Texts -> L2-normalised embeddings [T, D]."""
 
