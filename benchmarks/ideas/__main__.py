@@ -23,9 +23,9 @@ from torch import Tensor
 from benchmarks.ideas.setting import Setting, Split, open_setting
 from benchmarks.ideas.variants import (
     early,
+    fewer_phrases,
     inside_the_hull,
     low_rank,
-    more_phrases,
     random_directions,
     relational,
     stays_nearer,
@@ -47,7 +47,7 @@ Idea = Callable[[Setting, int, Path], SumClip]
 
 TRAINED: dict[str, Idea] = {
     "as `held-out-100`, with `train.keep_start` 0": lambda setting, seed, place: setting.train(seed, place),
-    "2,000 phrases, not 600": more_phrases,
+    "a vocabulary of 600 phrases": fewer_phrases,
     "pseudo-queries: random directions of the text space": random_directions,
     "pseudo-queries: phrases mixed of two": synthetic_phrases,
     "relational distillation, no vocabulary": relational,
@@ -63,7 +63,7 @@ def scorers(setting: Setting, heads: Iterable[tuple[str, SumClip, SumClip]]) -> 
     for number, (name, head, start) in enumerate(heads):
         yield name, partial(_own, head)
         if number == 0:
-            for share in (0.25, 0.5, 0.75):
+            for share in (0.25, 0.4, 0.5, 0.6, 0.75):
                 mixed = interpolated(head, start, share)
                 yield f"WiSE-FT: {share:g} of the weights as at the start (`train.keep_start`)", partial(_own, mixed)
             for other in ("cluster-clip", "dense-clip", "ensemble"):
