@@ -52,13 +52,15 @@ def smooth_scores(regions: Tensor, texts: Tensor, temperature: float) -> Tensor:
 
 
 def draw_batch(labelled: Tensor, size: int, seed: int, step: int) -> Tensor:
-    """Rows of one batch: half from the labelled images, half from all, none twice.
+    """Rows of one batch: at most half from the labelled images, and a quarter of these; the rest from all; none twice.
 
+    Few labelled images that were in every batch would be learned by heart, and leave less room for pseudo-labels.
     A function of seed and step alone, so that a resumed run sees the batches of an undisturbed one.
     """
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
     own = labelled.nonzero().flatten()
-    own = own[torch.randperm(len(own), generator=generator)[: size // 2]]
+    most = min(size // 2, math.ceil(len(own) / 4))
+    own = own[torch.randperm(len(own), generator=generator)[:most]]
     rest = torch.randperm(len(labelled), generator=generator)
     rest = rest[~torch.isin(rest, own)][: size - len(own)]
     return torch.cat([own, rest])
