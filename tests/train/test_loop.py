@@ -35,7 +35,9 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 
 
 @given(st.integers(1, 40), st.integers(0, 40), st.integers(1, 50), st.integers(0, 5), st.integers(0, 500))
-def test_a_batch_has_its_share_of_labelled_images_and_none_twice(n: int, known: int, size: int, seed: int, step: int) -> None:
+def test_a_batch_has_its_share_of_labelled_images_and_none_twice(
+    n: int, known: int, size: int, seed: int, step: int
+) -> None:
     labelled = torch.zeros(n, dtype=torch.bool)
     labelled[torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:known]] = True
     rows = draw_batch(labelled, size, seed, step).tolist()
