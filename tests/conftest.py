@@ -15,8 +15,14 @@ import pytest
 import yaml
 from hypothesis import settings
 
+from for_retrieval.settings import cores
+
 REPOSITORY = Path(__file__).parents[1]
 OF_THE_USER = ("FOR_", "DVC_", "GIT_", "HF_", "XDG_", "OPENBLAS_", "PREFECT_", "MLFLOW_", "QDRANT_")
+
+# Before torch is imported: two processes with as many threads as cores each wait for one another at every step.
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // int(workers))))
 
 # The same examples every time, however slow the machine: a red run is about the change under test.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
