@@ -1,7 +1,7 @@
 """The whole table: methods x sets x label fractions x seeds, as DVC projects below var/benchmark.
 
 python -m benchmarks.benchmark                     # the three drawn sets
-python -m benchmarks.benchmark --photos FOLDER     # and a COCO folder of your own
+python -m benchmarks.benchmark --photos FOLDER     # and a COCO folder of your own, with the runs of params.yaml
 
 Killed, the same command goes on: what is done, DVC knows.
 """
@@ -120,7 +120,7 @@ def run(sets: list[str], photos: Path | None, place: Path, console: Console) -> 
         make_project(folder, merged(settings["common"], settings["sets"][name]))
     if photos is not None:
         projects["photos"] = place / "photos"
-        make_project(projects["photos"], settings["common"])
+        make_project(projects["photos"], {})  # as a user's own project, with the runs of params.yaml
         import_photos(projects["photos"], photos)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     total = {name: stages(folder) for name, folder in projects.items()}
