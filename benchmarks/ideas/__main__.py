@@ -23,9 +23,9 @@ from torch import Tensor
 from benchmarks.ideas.setting import Setting, Split, open_setting
 from benchmarks.ideas.variants import (
     early,
-    fewer_phrases,
     inside_the_hull,
     low_rank,
+    many_phrases,
     random_directions,
     relational,
     stays_nearer,
@@ -47,7 +47,7 @@ Idea = Callable[[Setting, int, Path], SumClip]
 
 TRAINED: dict[str, Idea] = {
     "as `held-out-100`, with `train.keep_start` 0": lambda setting, seed, place: setting.train(seed, place),
-    "a vocabulary of 600 phrases": fewer_phrases,
+    "a vocabulary of 2,000 phrases": many_phrases,
     "pseudo-queries: random directions of the text space": random_directions,
     "pseudo-queries: phrases mixed of two": synthetic_phrases,
     "relational distillation, no vocabulary": relational,
@@ -114,7 +114,7 @@ def rows_for(folder: Path, seeds: Iterable[int], console: Console) -> Iterator[l
                 heads = []
     for what, values in found.items():
         means = [sum(column) / len(values) for column in zip(*(v.values() for v in values), strict=True)]
-        yield [setting.records.info.name, what, *(round(mean, 1) for mean in means)]
+        yield [setting.records.info.name, len(setting.phrases), what, *(round(mean, 1) for mean in means)]
 
 
 def main() -> int:
@@ -130,9 +130,11 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     content = {
-        "command": " ".join(["python -m benchmarks.ideas", *map(str, asked.projects)]),
-        "device": f"CPU, {torch.get_num_threads()} cores; mAP@50 r40, mean of {len(asked.seeds)} seeds",
-        "columns": ["set", "idea", "val base", "val novel", "test base", "test novel"],
+        "command": " ".join(
+            ["python -m benchmarks.ideas", *map(str, asked.projects), "--seeds", *map(str, asked.seeds)]
+        ),
+        "device": f"CPU, {torch.get_num_threads()} cores; mAP@50 r40, mean over the seeds",
+        "columns": ["set", "phrases", "idea", "val base", "val novel", "test base", "test novel"],
         "rows": rows,
     }
     write_json(ROOT / "reports" / "ideas.json", content)
