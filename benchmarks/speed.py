@@ -28,7 +28,6 @@ from torch.nn.functional import normalize
 from benchmarks.ideas.setting import open_setting
 from for_retrieval.errors import ForError
 from for_retrieval.files import write_json
-from for_retrieval.model.mini_clip import load_mini_clip
 from for_retrieval.model.representations import cluster_clip
 from for_retrieval.model.sum_clip import SumClip, summarise
 from for_retrieval.model.tower import EMBEDDED, Tower, find_device, load_tower
@@ -60,14 +59,8 @@ def load(name: str, params: Params, device: torch.device, folder: Path) -> tuple
     """A tower, and how its library encodes an image by itself."""
     size = TOWERS[name]
     if name == EMBEDDED:
-        model = load_mini_clip().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         tower = load_tower(params.model.model_copy(update={"input_size": size}), device, ROOT)
-
-        def pooled(pictures: Tensor) -> object:
-            with torch.autocast(device.type, torch.bfloat16):
-                return model.project(model.cells(model.stem(pictures)).mean(1))
-
-        return tower, pooled
+        return tower, tower.features  # it has no other library than this one
     path = folder / f"{name}.safetensors"
     published = open_clip.create_model(name)
     save_file({key: value.contiguous() for key, value in published.state_dict().items()}, path)
