@@ -74,6 +74,18 @@ def test_resolution_change(name: str, tower: Callable[..., OpenClipTower], pictu
     assert large.id != small.id
 
 
+def test_a_compiled_tower_gives_the_same_features_for_batches_of_two_sizes(
+    tower: Callable[..., OpenClipTower], pictures: Callable[[int, int], torch.Tensor]
+) -> None:
+    plain, compiled = tower("tiny-vit", 64), tower("tiny-vit", 64)
+    compiled.compile("aot_eager")
+    for size in (3, 2):
+        shown = pictures(size, 64)
+        expected, found = plain.features(shown), compiled.features(shown)
+        for part in ("patches", "dense", "pooled"):
+            assert_close(getattr(found, part), getattr(expected, part), rtol=0, atol=1e-4)
+
+
 def test_id_changes_with_the_weights_only(checkpoint: Tiny, model_params: Any, tmp_path: Path) -> None:
     state = load_file(checkpoint("tiny-vit"))
     save_file(state, tmp_path / "same.safetensors")
