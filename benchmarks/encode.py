@@ -18,10 +18,10 @@ from torch import Tensor
 
 from for_retrieval.model.mini_clip import MiniClip, load_mini_clip
 from for_retrieval.model.mini_tower import MiniTower
+from for_retrieval.model.precision import CPU, autocast
 from for_retrieval.params import load_params
 
 ROOT = Path(__file__).resolve().parents[1]
-CPU = torch.device("cpu")
 
 
 def peer(model: MiniClip, batch: int) -> Callable[[Tensor], None]:
@@ -29,7 +29,7 @@ def peer(model: MiniClip, batch: int) -> Callable[[Tensor], None]:
 
     def run(pictures: Tensor) -> None:
         for part in torch.split(pictures, batch):
-            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            with torch.inference_mode(), autocast(CPU):
                 cells = model.cells(model.stem(part))
                 model.project(cells)
                 model.project(cells.mean(1))

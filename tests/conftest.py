@@ -192,5 +192,5 @@ def cli(run: Command) -> Command:
 def project(tiny_project: Path, run: Command) -> Path:
     """The tiny project with everything made by one `dvc repro`; tests only read it."""
     done = run(sys.executable, "-m", "dvc", "repro", cwd=tiny_project)
-    assert done.code == 0, done.out + done.err
+    assert done.code == 0, done.err[-3000:]
     return tiny_project

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TOP = 50  # images
 SAMPLE = 40  # queries
 BATCH = 256  # images
-NOISE = 0.01  # of a cosine: the head's bfloat16 layers give the last bits anew in another batch
+NOISE = 0.01  # of a cosine: on CUDA the head's bfloat16 layers give the last bits anew in another batch
 WORDS = ("car", "person", "tree", "dog", "house", "bicycle", "bird", "chair", "boat", "sign")  # where nothing is named
 
 

@@ -14,6 +14,7 @@ from for_retrieval.errors import UsageError
 from for_retrieval.files import file_hash
 from for_retrieval.model.mini_clip import DIM, PATCH_DIM, WEIGHTS, MiniClip, fold_batch_norm, load_mini_clip
 from for_retrieval.model.minilm import MAX_TOKENS, WEIGHTS_SHA256, MiniLM, embed, minilm_folder, minilm_tokens
+from for_retrieval.model.precision import autocast
 from for_retrieval.model.text_graph import save_text_graph
 from for_retrieval.model.tower import Features, SizeKey, tower_id
 from for_retrieval.model.tower_pool import TowerPool
@@ -47,7 +48,7 @@ class MiniTower:
 
     @torch.no_grad()  # torch.compile fails in inference mode
     def features(self, pictures: Tensor) -> Features:
-        """Pictures [B, 3, S, S] -> features, in bfloat16 arithmetic."""
+        """Pictures [B, 3, S, S] -> features, in the arithmetic in which the device is fast."""
         size = len(pictures)
         if self.device.type == "cpu":
             size = max(1, round(CPU_CHUNK / self.input_size**2))
@@ -55,15 +56,13 @@ class MiniTower:
         return Features(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
     def compile(self, backend: str) -> None:
-        """The step for a few pictures at once: the loop around it would be unrolled.
-
-        dynamic: a graph for any size takes minutes to reason about; here come two or three sizes.
-        """
+        """Compile the step for a few pictures at once, once for each size: the loop around it would be unrolled."""
+        # dynamic: a graph for any size takes minutes to reason about; here come two or three sizes.
         self._chunk = torch.compile(self._chunk, backend=backend, dynamic=False)  # type: ignore[method-assign]
 
     def _chunk(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         pictures = pictures.to(self.device).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with autocast(self.device):
             cells = self._model.cells(self._model.stem(pictures))
             dense, pooled = self._model.project(cells), self._model.project(cells.mean(1))
             patches = self._model.reduce(cells)

@@ -79,7 +79,7 @@ class OpenClipTower:
         return self.differentiable(pictures)
 
     def compile(self, backend: str) -> None:
-        """All of `features`."""
+        """Compile all of `features`, once for each size of batch."""
         self.features = torch.compile(self.features, backend=backend, dynamic=False)  # type: ignore[method-assign]
 
     def differentiable(self, pictures: Tensor) -> Features:

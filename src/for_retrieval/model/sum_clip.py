@@ -113,8 +113,9 @@ class SumClip(nn.Module):
 
 
 def summarise(head: nn.Module, features: Features) -> Summary:
-    """Run the head with its linear layers in bfloat16: the one way for training, evaluation and the index."""
-    with torch.autocast(features.dense.device.type, torch.bfloat16):
+    """Run the head, with its linear layers in bfloat16 on CUDA: the one way for training, evaluation and the index."""
+    device = features.dense.device.type
+    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
         summary: Summary = head(features)
     return summary
 

@@ -16,6 +16,7 @@ from for_retrieval.evaluate.metric import average_precisions, rare_average_preci
 from for_retrieval.files import file_hash, write_json, write_text
 from for_retrieval.model.mini_clip import MiniClip
 from for_retrieval.model.minilm import WEIGHTS_SHA256, MiniLM, embed
+from for_retrieval.model.precision import CPU, arithmetic, autocast
 from for_retrieval.model.tower import Features
 from for_retrieval.model.training_free import training_free_scores
 from for_retrieval.pretrain.photos import load_crops, top_k
@@ -36,8 +37,8 @@ def features_of(model: MiniClip, stems: Stems) -> Features:
     """Dense and pooled features of stem maps, as the tower gives them."""
     dense, pooled = [], []
     for start in range(0, len(stems.objects), 128):
-        maps = torch.from_numpy(stems.maps[start : start + 128].copy()).to(torch.bfloat16)
-        with torch.autocast("cpu", torch.bfloat16):
+        maps = torch.from_numpy(stems.maps[start : start + 128].copy()).to(arithmetic(CPU))
+        with autocast(CPU):
             cells = model.cells(maps.contiguous(memory_format=torch.channels_last))
         cells = cells.float()
         dense.append(model.project(cells))

@@ -25,6 +25,7 @@ from for_retrieval.data.scenes.compose import SceneObject, Style, arrange, compo
 from for_retrieval.data.scenes.streets import draw_kinds
 from for_retrieval.data.workers import end_with_parent
 from for_retrieval.model.mini_clip import MiniClip
+from for_retrieval.model.precision import CPU, autocast
 
 SIZE = 160  # px, as the drawn streets
 INPUT = 256  # px, as the tower sees whole pictures
@@ -140,8 +141,8 @@ def to_input(pictures: NDArray[np.uint8]) -> Tensor:
 
 @torch.inference_mode()
 def stem_maps(model: MiniClip, pictures: NDArray[np.uint8]) -> NDArray[np.float16]:
-    """The frozen part of the trunk, in bfloat16 arithmetic."""
-    with torch.autocast("cpu", torch.bfloat16):
+    """The frozen part of the trunk, in bfloat16 arithmetic where the processor has it."""
+    with autocast(CPU):
         out: NDArray[np.float16] = model.stem(to_input(pictures)).to(torch.float16).numpy()
     return out
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from for_retrieval.model.mini_clip import MiniClip
+from for_retrieval.model.precision import CPU, arithmetic, autocast
 from for_retrieval.pretrain.losses import both_ways, keep_photographs
 from for_retrieval.pretrain.phrases import PhraseBank
 from for_retrieval.pretrain.stems import Stems
@@ -108,8 +109,8 @@ def caption_loss(
 ) -> Tensor:
     """Pictures, each pooled to one embedding as CLIP does, against phrases of what they show; no box is used."""
     maps = torch.from_numpy(stems.maps[rows])
-    with torch.autocast("cpu", torch.bfloat16):
-        cells = model.cells(maps.to(torch.bfloat16).contiguous(memory_format=torch.channels_last))
+    with autocast(CPU):
+        cells = model.cells(maps.to(arithmetic(CPU)).contiguous(memory_format=torch.channels_last))
         pooled = normalize(model.project(cells.mean(1)).float(), dim=-1)
     objects = [stems.objects[r] for r in rows]
     flat = [o for row in objects for o in row]
@@ -123,8 +124,8 @@ def caption_loss(
 
 def photo_loss(model: MiniClip, start: MiniClip, maps: Tensor) -> Tensor:
     """Student against plain ConSE on stem maps of photographs, pooled and cell by cell."""
-    maps = maps.to(torch.bfloat16).contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16):
+    maps = maps.to(arithmetic(CPU)).contiguous(memory_format=torch.channels_last)
+    with autocast(CPU):
         with torch.no_grad():
             reference = start.cells(maps)
             reference = torch.cat([reference.mean(1), reference.flatten(0, 1)[::7]])

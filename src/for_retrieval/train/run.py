@@ -73,6 +73,16 @@ def interpolated(head: SumClip, start: SumClip, share: float) -> SumClip:
     return mixed.requires_grad_(False).eval()
 
 
+def inputs_of(tower: Tower, records: Records, params: Params, run: str, data: Path) -> tuple[object, ...]:
+    """All that the heads of `run` depend on but their seed: settings, and the hashes of files and of the code."""
+    settings = params.train.runs[run]
+    fraction, teacher = fraction_path(data / "fractions", settings.fraction), data / "pseudo" / settings.vocabulary
+    code = (*sorted(Path(__file__).parent.glob("*.py")), Path(sum_clip.__file__))
+    hashes = [file_hash(path) for path in (fraction, *sorted(teacher.iterdir()), *code)]
+    chosen = (settings, params.seed, params.head, params.train, params.model)
+    return (tower.id, records.info.digest, run, *chosen, *hashes)
+
+
 def train_run(
     records: Records,
     tower: Tower,
@@ -95,26 +105,11 @@ def train_run(
     """
     settings = params.train.run(run)
     lesson = make_lesson(records, tower, params, run, data, cache)
-    fraction, teacher = fraction_path(data / "fractions", settings.fraction), data / "pseudo" / settings.vocabulary
-    code = (*sorted(Path(__file__).parent.glob("*.py")), Path(sum_clip.__file__))
-    inputs = [file_hash(path) for path in (fraction, *sorted(teacher.iterdir()), *code)]
+    about = inputs_of(tower, records, params, run, data)
     history, checkpoints, team = {}, [], Team(device)
     for seed in settings.seeds:
-        key = repr(
-            (
-                tower.id,
-                records.info.digest,
-                run,
-                seed,
-                settings,
-                params.seed,
-                params.head,
-                params.train,
-                params.model,
-                *inputs,
-            )
-        )
-        progress = cache / "progress" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.pt"
+        key = hashlib.sha256(repr((seed, about)).encode()).hexdigest()
+        progress = cache / "progress" / f"{key[:16]}.pt"
         head = new_head(params, tower, seed, device)
         title = f"{run}, seed {seed}"
         history[str(seed)] = train_head(

@@ -18,6 +18,7 @@ from for_retrieval.data.scenes.catalog import KINDS, Kind
 from for_retrieval.data.scenes.compose import SceneObject, arrange
 
 MAX_OBJECTS = 9
+FAR, NEAR = 0.06, 0.2  # things are drawn no larger than this, as on the streets: the sets are about small things
 TWICE, THRICE = 0.25, 0.07  # chance that a kind that is there comes once more, and again
 PLACELESS = ("", "a photo of ", "a picture of ", "there is ")  # openings of captions that name no place
 # Where kinds of the streets may stand besides, in scenes that have such a zone.
@@ -119,7 +120,9 @@ class Placed:
         """Draw one scene."""
         place, kinds = self.choose(rng)
         image, layout = BACKDROPS[place].draw(size, rng)
-        return arrange(image, layout, kinds, rng, BACKDROPS[place].style)
+        style = BACKDROPS[place].style
+        small = dataclasses.replace(style, far=min(style.far, FAR), near=min(style.near, NEAR))
+        return arrange(image, layout, kinds, rng, small)
 
     def choose(self, rng: random.Random) -> tuple[str, list[Kind]]:
         """The sort of place and the kinds of one scene, 1 to `MAX_OBJECTS` entries in random order."""
