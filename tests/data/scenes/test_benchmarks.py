@@ -16,7 +16,16 @@ import pytest
 from for_retrieval.data.records import Records
 from for_retrieval.data.scenes import compose as composing
 from for_retrieval.data.scenes.backdrops import BACKDROPS
-from for_retrieval.data.scenes.benchmark import MAX_OBJECTS, Placed, geometric, kinds_of, not_empty, power_law, spread
+from for_retrieval.data.scenes.benchmark import (
+    MAX_OBJECTS,
+    NEAR,
+    Placed,
+    geometric,
+    kinds_of,
+    not_empty,
+    power_law,
+    spread,
+)
 from for_retrieval.data.scenes.benchmarks import MAKERS, benchmark
 from for_retrieval.data.scenes.catalog import KINDS, Kind
 from for_retrieval.data.scenes.generate import generate
@@ -283,6 +292,13 @@ def test_the_streets_have_not_changed() -> None:
         digest.update(image.tobytes())
         digest.update(json.dumps([vars(o) for o in objects]).encode())
     assert digest.hexdigest() == STREETS
+
+
+@pytest.mark.parametrize("name", PLACED)
+def test_things_are_as_small_as_on_the_streets(name: str, drawn: Callable[[str], tuple[Path, Records]]) -> None:
+    objects = drawn(name)[1].objects
+    size = objects["category"].map(lambda category: KINDS[category].size[1])
+    assert (objects["h"] <= 10 + 64 * 1.3 * NEAR * size).all()  # as _place varies, and a little turned
 
 
 def test_a_kind_of_no_place_is_refused() -> None:
