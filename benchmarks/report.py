@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,18 @@ def aggregated(rows: Rows) -> Rows:
 
 
 def write_report(rows: Rows, boxes: dict[str, Rows], root: Path) -> Iterator[Path]:
-    """Write everything that is made of `rows` (one a seed) and of each set's `boxes`; yields each file when there."""
-    table = aggregated(rows)
+    """Write everything that is made of `rows` (one a seed) and of each set's `boxes`; yields each file when there.
+
+    Sets of the report before that have no new rows keep what it says of them.
+    """
+    path = root / "reports" / "benchmark.json"
+    before = read_json(path) if path.exists() else {"rows": [], "boxes": {}}
+    new = {row["benchmark"] for row in rows}
+    kept = [row for row in before["rows"] if row["benchmark"] not in new]
+    table = sorted([*kept, *aggregated(rows)], key=itemgetter("benchmark"))
+    boxes = dict(sorted({**before["boxes"], **boxes}.items()))
     judged = targets(table)
     found = [{**vars(target), "found": round(target.found, 2), "met": target.met} for target in judged]
-    path = root / "reports" / "benchmark.json"
     write_json(path, {"rows": table, "targets": found, "boxes": boxes})
     yield path
     for name, plot in (("fractions", plot_fraction_curves), ("gains", plot_gains), ("ablation", plot_ablation)):

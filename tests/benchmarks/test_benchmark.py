@@ -96,6 +96,20 @@ def test_report_plots_and_page(tmp_path: Path) -> None:
     assert "<!--" not in text
 
 
+def test_sets_that_were_not_run_again_keep_their_rows(tmp_path: Path) -> None:
+    both = [row("cluster-clip", 30.0, benchmark=name) for name in ("driving", "photos")]
+    located = [{"run": "in-100", "subset": subset, "located": 5.0} for subset in ("base", "novel")]
+    (tmp_path / "reports").mkdir()
+    for rows, boxes in (
+        (both, {"driving": located, "photos": located}),
+        ([row("cluster-clip", 40.0, benchmark="photos")], {"photos": []}),
+    ):
+        list(write_report(rows, boxes, tmp_path))
+    report = json.loads((tmp_path / "reports" / "benchmark.json").read_text())
+    assert [(r["benchmark"], r["mean"]["map50_r40"]) for r in report["rows"]] == [("driving", 30.0), ("photos", 40.0)]
+    assert report["boxes"] == {"driving": located, "photos": []}
+
+
 @pytest.mark.parametrize("name", plan()["sets"])
 def test_a_project_has_valid_params_and_every_stage(name: str, tmp_path: Path) -> None:
     settings = plan()
