@@ -86,8 +86,9 @@ def plot_gains(table: Rows, path: Path) -> None:
 
 
 def plot_ablation(table: Rows, path: Path) -> None:
-    """Base and novel with all labels, and with one objective left out."""
-    sets = _sets(table)
+    """Base and novel with all labels, and with one objective left out, of the sets that were measured so."""
+    without = {row["benchmark"] for row in table if row["method"].startswith("for-without-")}
+    sets = [name for name in _sets(table) if name in without] or _sets(table)
     figure, axes = _panels(len(sets), 4, 3)
     for axis, benchmark in zip(axes, sets, strict=True):
         rows = {
