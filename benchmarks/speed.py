@@ -140,7 +140,8 @@ def main() -> int:
     except ForError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    named = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} cores"
+    cpu = f"CPU, {torch.get_num_threads()} cores, {torch.backends.cpu.get_cpu_capability()}"
+    named = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu
     columns = ["tower", "plain, images/s", "SUM-CLIP", "Cluster-CLIP", "the same with scikit-learn"]
     columns += ["SUM-CLIP is slower than plain by", "times as fast as Cluster-CLIP", "as with scikit-learn"]
     command = f"python -m benchmarks.speed --images {asked.images} --laps {asked.laps}"

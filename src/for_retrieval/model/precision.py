@@ -8,7 +8,7 @@ CPU = torch.device("cpu")
 
 
 def arithmetic(device: torch.device) -> torch.dtype:
-    """bfloat16 on CUDA and on CPUs with instructions for it; others emulate it, 60 times slower than float32."""
+    """bfloat16 on CUDA and on CPUs with instructions for it; others emulate it, many times slower than float32."""
     # No public name says so in every release of torch that is supported.
     native = device.type == "cuda" or (device.type == "cpu" and torch.cpu._is_avx512_bf16_supported())
     return torch.bfloat16 if native else torch.float32

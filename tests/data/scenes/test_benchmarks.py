@@ -17,8 +17,8 @@ from for_retrieval.data.records import Records
 from for_retrieval.data.scenes import compose as composing
 from for_retrieval.data.scenes.backdrops import BACKDROPS
 from for_retrieval.data.scenes.benchmark import (
+    LARGEST,
     MAX_OBJECTS,
-    NEAR,
     Placed,
     geometric,
     kinds_of,
@@ -298,7 +298,7 @@ def test_the_streets_have_not_changed() -> None:
 def test_things_are_as_small_as_on_the_streets(name: str, drawn: Callable[[str], tuple[Path, Records]]) -> None:
     objects = drawn(name)[1].objects
     size = objects["category"].map(lambda category: KINDS[category].size[1])
-    assert (objects["h"] <= 10 + 64 * 1.3 * NEAR * size).all()  # as _place varies, and a little turned
+    assert (objects["h"] <= 10 + 64 * 1.3 * LARGEST.near * size).all()  # as _place varies, and a little turned
 
 
 def test_a_kind_of_no_place_is_refused() -> None:

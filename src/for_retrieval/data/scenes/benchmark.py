@@ -15,10 +15,10 @@ from for_retrieval.data.scenes import drawings  # noqa: F401  (registers the kin
 from for_retrieval.data.scenes.backdrops import BACKDROPS
 from for_retrieval.data.scenes.captions import OPENINGS
 from for_retrieval.data.scenes.catalog import KINDS, Kind
-from for_retrieval.data.scenes.compose import SceneObject, arrange
+from for_retrieval.data.scenes.compose import SceneObject, Style, arrange
 
 MAX_OBJECTS = 9
-FAR, NEAR = 0.06, 0.2  # things are drawn no larger than this, as on the streets: the sets are about small things
+LARGEST = Style()  # things are drawn no larger than on the streets: the sets are about small things
 TWICE, THRICE = 0.25, 0.07  # chance that a kind that is there comes once more, and again
 PLACELESS = ("", "a photo of ", "a picture of ", "there is ")  # openings of captions that name no place
 # Where kinds of the streets may stand besides, in scenes that have such a zone.
@@ -121,7 +121,7 @@ class Placed:
         place, kinds = self.choose(rng)
         image, layout = BACKDROPS[place].draw(size, rng)
         style = BACKDROPS[place].style
-        small = dataclasses.replace(style, far=min(style.far, FAR), near=min(style.near, NEAR))
+        small = dataclasses.replace(style, far=min(style.far, LARGEST.far), near=min(style.near, LARGEST.near))
         return arrange(image, layout, kinds, rng, small)
 
     def choose(self, rng: random.Random) -> tuple[str, list[Kind]]:
