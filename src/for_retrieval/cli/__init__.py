@@ -19,6 +19,7 @@ from for_retrieval.settings import find_root
 
 STAGE = "Stages (run by `dvc repro`)"
 
+INTERRUPTED = 130  # exit code after Ctrl-C
 app = typer.Typer(
     name="for-cli",
     help="Find every image that contains some small thing, by words.",
@@ -53,9 +54,11 @@ def main() -> None:
             raise
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != INTERRUPTED:  # what Typer makes of Ctrl-C, without a word
+            raise
         typer.echo("interrupted; the same command goes on where it stopped", err=True)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         if "--debug" in sys.argv:
             raise
