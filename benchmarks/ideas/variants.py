@@ -14,11 +14,11 @@ from for_retrieval.evaluate.metric import rare_average_precisions
 from for_retrieval.evaluate.score import head_scores
 from for_retrieval.model.representations import cluster_clip, pooled_dense, scores, standardised
 from for_retrieval.model.sum_clip import SumClip, Summary
-from for_retrieval.model.training_free import training_free_scores
 from for_retrieval.params import Train
 from for_retrieval.train.localise import Objects
 from for_retrieval.train.loop import Lesson, losses, smooth_scores
 from for_retrieval.train.pseudo import pseudo_labels, shares
+from for_retrieval.train.teacher import teacher_scores
 from for_retrieval.train.vocabulary import build_vocabulary, mentions
 
 MANY = 2000  # phrases
@@ -30,10 +30,8 @@ EACH = 5  # every fifth base category is held out as a proxy
 
 def _taught(setting: Setting, texts: Tensor, kinds: list[str]) -> Lesson:
     """The lesson with another vocabulary, ranked by the teacher of params.yaml."""
-    model, pseudo = setting.params.model, setting.params.train.pseudo
-    teacher = training_free_scores(
-        setting.teacher_features, texts, setting.teacher.grid, model.clusters, model.pool, (pseudo.teacher,)
-    )[pseudo.teacher]
+    pseudo = setting.params.train.pseudo
+    teacher = teacher_scores(setting.teacher_features, texts, setting.teacher.grid, setting.params)
     labels = pseudo_labels(teacher.half().float().cpu(), shares(kinds, pseudo.positive), pseudo.ignore)
     return replace(setting.lesson, vocabulary=texts, pseudo=labels)
 

@@ -92,7 +92,7 @@ def make_train() -> MakeTrain:
             "keep_start": 0.0,
             "base": {"weight": base},
             "localise": {"weight": localise},
-            "pseudo": {"weight": pseudo, "teacher": "ensemble", "positive": 0.05, "ignore": 4.0},
+            "pseudo": {"weight": pseudo, "teacher": "ensemble", "querybank": 0.04, "positive": 0.05, "ignore": 4.0},
             "keep": {"weight": keep},
             "vocabulary": {"nouns": None, "attributes": True, "max_phrases": 100},
             "runs": {},

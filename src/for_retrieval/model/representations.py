@@ -55,6 +55,19 @@ def scores(regions: Tensor, texts: Tensor) -> Tensor:
     return (regions @ texts.T).amax(1)
 
 
+def querybank_scores(regions: Tensor, texts: Tensor, temperature: float) -> Tensor:
+    """`scores`, but a region that is near to many texts counts less: [B, K, D] and [T, D] -> [B, T].
+
+    ``max_k [cos(E_k, t) - T * LSE_v(cos(E_k, v) / T)]`` over the bank of all `texts` v: the inverted softmax of Smith
+    et al., 2017, against hubs, as in Bogolin et al., "Cross Modal Retrieval with Querybank Normalisation", 2022; here
+    by region (D). A `temperature` of 0 is `scores`.
+    """
+    cosines = regions @ texts.T
+    if temperature:
+        cosines = cosines - temperature * torch.logsumexp(cosines / temperature, dim=-1, keepdim=True)
+    return cosines.amax(1)
+
+
 def standardised(columns: Tensor) -> Tensor:
     """z-scores of each text's column over the images [n, T]."""
     return (columns - columns.mean(0)) / columns.std(0).clamp(min=1e-6)

@@ -24,12 +24,14 @@ def training_free_scores(
     clusters: int,
     pool: int,
     names: Collection[str] = ALL,
+    score: Callable[[Tensor, Tensor], Tensor] = scores,
 ) -> dict[str, Tensor]:
     """Scores [n, T] of each method in `names`.
 
     Args:
         texts: [T, D], L2-normalised; the scores are on their device.
         clusters: K of Cluster-CLIP. pool: the pooled dense map is `pool` x `pool`.
+        score: of regions [B, K, D] and texts, [B, T].
     """
     methods: dict[str, Callable[[Features], Tensor]] = {
         "clip": clip,
@@ -41,7 +43,7 @@ def training_free_scores(
     rows: dict[str, list[Tensor]] = {name: [] for name in methods if name in needed}
     for part in chunks(features, BATCH, texts.device):
         for name, column in rows.items():
-            column.append(scores(methods[name](part), texts))
+            column.append(score(methods[name](part), texts))
     out = {name: torch.cat(parts) for name, parts in rows.items()}
     if "ensemble" in names:
         out["ensemble"] = ensemble_scores(*(out[name] for name in ENSEMBLE))

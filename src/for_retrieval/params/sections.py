@@ -110,6 +110,7 @@ class Pseudo(Section):
 
     weight: Weight
     teacher: Literal["ensemble", "cluster-clip"]
+    querybank: Annotated[float, Field(ge=0)]
     positive: Share
     ignore: Annotated[float, Field(ge=1)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
@@ -11,7 +12,8 @@ from for_retrieval.data.records import Records
 from for_retrieval.errors import ForError
 from for_retrieval.files import atomic, read_json, write_json
 from for_retrieval.model.encode import load_split
-from for_retrieval.model.tower import Tower, prompted
+from for_retrieval.model.representations import querybank_scores
+from for_retrieval.model.tower import Features, Tower, prompted
 from for_retrieval.model.training_free import training_free_scores
 from for_retrieval.params import Params
 from for_retrieval.train.vocabulary import Phrase, build_vocabulary
@@ -31,8 +33,7 @@ def teach(records: Records, tower: Tower, params: Params, mode: str, root: Path,
         raise ForError(f"{records.info.name} has no images in its train split; see data.splits in params.yaml")
     phrases = build_vocabulary(records.info, params.train.vocabulary, mode, params.seed, root)
     texts = prompted(tower, [p.text for p in phrases], params.model.prompts)
-    name, model = params.train.pseudo.teacher, params.model
-    teacher = training_free_scores(features, texts, tower.grid, model.clusters, model.pool, (name,))[name]
+    teacher = teacher_scores(features, texts, tower.grid, params)
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "vocabulary.json", [[p.text, p.kind] for p in phrases])
     with atomic(out / "scores.safetensors") as temporary:
@@ -41,6 +42,13 @@ def teach(records: Records, tower: Tower, params: Params, mode: str, root: Path,
             str(temporary),
         )
     return len(phrases)
+
+
+def teacher_scores(features: Features, texts: Tensor, grid: tuple[int, int], params: Params) -> Tensor:
+    """[n, T] scores of `train.pseudo.teacher` for the phrases `texts` [T, D], which are each other's bank."""
+    name, model = params.train.pseudo.teacher, params.model
+    score = partial(querybank_scores, temperature=params.train.pseudo.querybank)
+    return training_free_scores(features, texts, grid, model.clusters, model.pool, (name,), score)[name]
 
 
 def load_teacher(folder: Path) -> tuple[list[Phrase], Tensor, Tensor]:
