@@ -32,7 +32,8 @@ def _taught(setting: Setting, texts: Tensor, kinds: list[str]) -> Lesson:
     """The lesson with another vocabulary, ranked by the teacher of params.yaml."""
     pseudo = setting.params.train.pseudo
     teacher = teacher_scores(setting.teacher_features, texts, setting.teacher.grid, setting.params)
-    labels = pseudo_labels(teacher.half().float().cpu(), shares(kinds, pseudo.positive), pseudo.ignore)
+    alike = torch.ones(len(texts))  # no phrase names a novel category
+    labels = pseudo_labels(teacher.half().float().cpu(), shares(kinds, pseudo.positive), pseudo.ignore, alike)
     return replace(setting.lesson, vocabulary=texts, pseudo=labels)
 
 
@@ -157,6 +158,9 @@ def without(setting: Setting, names: list[str]) -> Lesson:
         objects=Objects(place[lesson.objects.category], lesson.objects.boxes),
         vocabulary=lesson.vocabulary[phrases],
         pseudo=replace(
-            lesson.pseudo, positive=lesson.pseudo.positive[:, phrases], counted=lesson.pseudo.counted[:, phrases]
+            lesson.pseudo,
+            positive=lesson.pseudo.positive[:, phrases],
+            counted=lesson.pseudo.counted[:, phrases],
+            weights=lesson.pseudo.weights[phrases],
         ),
     )

@@ -69,7 +69,7 @@ def lesson() -> Lesson:
         objects=Objects(category, boxes),
         grid=GRID,
         vocabulary=texts[5:],
-        pseudo=pseudo_labels(dense.mean(1) @ texts[5:].T, torch.full((9,), 0.1), 3.0),
+        pseudo=pseudo_labels(dense.mean(1) @ texts[5:].T, torch.full((9,), 0.1), 3.0, torch.ones(9)),
         clusters=cluster_clip(features, 4),
     )
 
@@ -92,7 +92,14 @@ def make_train() -> MakeTrain:
             "keep_start": 0.0,
             "base": {"weight": base},
             "localise": {"weight": localise},
-            "pseudo": {"weight": pseudo, "teacher": "ensemble", "querybank": 0.04, "positive": 0.05, "ignore": 4.0},
+            "pseudo": {
+                "weight": pseudo,
+                "teacher": "ensemble",
+                "querybank": 0.04,
+                "novel": 2.0,
+                "positive": 0.05,
+                "ignore": 4.0,
+            },
             "keep": {"weight": keep},
             "vocabulary": {"nouns": None, "attributes": True, "max_phrases": 100},
             "runs": {},

@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 
 from for_retrieval.train.base import base_objective, contrast
 from for_retrieval.train.keep import keep_objective
-from for_retrieval.train.pseudo import pseudo_labels, pseudo_objective, shares
+from for_retrieval.train.pseudo import emphasis, pseudo_labels, pseudo_objective, shares
 
 SIZES = st.tuples(st.integers(1, 7), st.integers(1, 5), st.integers(0, 2**31))
 
@@ -124,7 +124,7 @@ def test_pseudo_labels_cut_the_teachers_ranking(n: int, phrases: int, share: flo
     generator = torch.Generator().manual_seed(seed)
     teacher = torch.randint(0, 4, (n, phrases), generator=generator).float()  # with many ties
     positive = torch.full((phrases,), share)
-    found = pseudo_labels(teacher, positive, ignore)
+    found = pseudo_labels(teacher, positive, ignore, torch.ones(phrases))
     expected = naive_pseudo_labels(teacher, positive, ignore)
     assert torch.equal(found.positive, expected[0])
     assert torch.equal(found.counted, expected[1])
@@ -134,18 +134,18 @@ def test_pseudo_labels_cut_the_teachers_ranking(n: int, phrases: int, share: flo
 def test_pseudo_labels_by_hand() -> None:
     """10 images, 20 % positive, 2 x ignored: ranks 0 and 1 positive, 2 and 3 ignored, the rest negative."""
     teacher = torch.tensor([[0.0], [9], [1], [8], [2], [7], [3], [6], [4], [5]])
-    found = pseudo_labels(teacher, torch.tensor([0.2]), 2.0)
+    found = pseudo_labels(teacher, torch.tensor([0.2]), 2.0, torch.ones(1))
     assert found.positive.flatten().nonzero().flatten().tolist() == [1, 3]
     assert (~found.counted).flatten().nonzero().flatten().tolist() == [5, 7]
 
 
 def test_ties_go_to_the_earlier_image() -> None:
-    found = pseudo_labels(torch.zeros(1000, 1), torch.tensor([0.3]), 1.0)
+    found = pseudo_labels(torch.zeros(1000, 1), torch.tensor([0.3]), 1.0, torch.ones(1))
     assert found.positive.flatten().tolist() == [True] * 300 + [False] * 700
 
 
 def test_a_rare_phrase_still_has_a_positive_and_a_negative() -> None:
-    found = pseudo_labels(torch.arange(4.0)[:, None], torch.tensor([0.001]), 100.0)
+    found = pseudo_labels(torch.arange(4.0)[:, None], torch.tensor([0.001]), 100.0, torch.ones(1))
     assert found.positive.flatten().tolist() == [False, False, False, True]
     assert found.counted.flatten().tolist() == [True, False, False, True]
 
@@ -156,7 +156,20 @@ def test_rarer_kinds_of_phrases_get_fewer_positives() -> None:
 
 def test_pseudo_is_the_contrast_with_the_teachers_positives() -> None:
     case = random_case(7, 5, 1)
-    assert torch.equal(pseudo_objective(*case), contrast(*case))
+    weights = torch.arange(1.0, 6.0)
+    assert torch.equal(pseudo_objective(*case, weights), contrast(*case, weights))
+
+
+def test_weights_make_a_mean_of_each_texts_contrast() -> None:
+    scores, positive, counted = random_case(7, 3, 1)
+    counted[:, 2] = False  # says nothing, whatever its weight
+    alone = [contrast(scores[:, [t]], positive[:, [t]], counted[:, [t]]) for t in range(2)]
+    found = contrast(scores, positive, counted, torch.tensor([3.0, 0.5, 9.0]))
+    assert torch.allclose(found, (3 * alone[0] + 0.5 * alone[1]) / 3.5)
+
+
+def test_the_names_of_novel_categories_are_stressed() -> None:
+    assert emphasis(["car", "dog", "red dog"], ["dog", "cat"], 10.0).tolist() == [1, 10, 1]
 
 
 def vectors(*shape: int, seed: int = 0) -> Tensor:

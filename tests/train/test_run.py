@@ -39,6 +39,7 @@ def params(write_params: WriteParams, tmp_path: Path) -> Params:
         "train.runs": runs,
         "index.run": "in-10",
         "head": head,
+        "train.pseudo.querybank": 1.0,  # the toy's texts are far apart
         "train.steps": 4,
         "train.batch_size": 12,
         "train.checkpoint_every": 2,

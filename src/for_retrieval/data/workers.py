@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -50,7 +52,9 @@ def _results(work: Callable[[Item], Result], items: Sequence[Item], processes: i
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=end_with_parent)
     try:
-        yield from pool.map(work, items, chunksize=_CHUNK)
+        with _ctrl_c_waits():
+            results = pool.map(work, items, chunksize=_CHUNK)
+        yield from results
     except BrokenProcessPool:
         raise ForError(
             f"a process died while reading {len(items)} images, which mostly means that memory ran out; "
@@ -60,11 +64,22 @@ def _results(work: Callable[[Item], Result], items: Sequence[Item], processes: i
         pool.shutdown(cancel_futures=True)
 
 
-def end_with_parent() -> None:
-    """The initializer of a worker process: it ends when its parent does, even by kill -9.
+@contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Processes started in here inherit that Ctrl-C is held back, so that it ends none while it still imports."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    Without it the workers of a killed ProcessPoolExecutor wait for work for ever.
+
+def end_with_parent() -> None:
+    """The initializer of a worker process: it ends when its parent does, even by kill -9, and leaves Ctrl-C to it.
+
+    Without it the workers of a killed ProcessPoolExecutor wait for work for ever, and each prints its own traceback.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_watch, daemon=True).start()
 
 

@@ -111,6 +111,7 @@ class Pseudo(Section):
     weight: Weight
     teacher: Literal["ensemble", "cluster-clip"]
     querybank: Annotated[float, Field(ge=0)]
+    novel: Positive
     positive: Share
     ignore: Annotated[float, Field(ge=1)]
 

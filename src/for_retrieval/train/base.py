@@ -8,7 +8,7 @@ from torch import Tensor
 TEMPERATURE = 0.05
 
 
-def contrast(scores: Tensor, positive: Tensor, counted: Tensor) -> Tensor:
+def contrast(scores: Tensor, positive: Tensor, counted: Tensor, weights: Tensor | None = None) -> Tensor:
     """Softmax contrast of each text's positive images against its negatives in the batch.
 
     For a text with positives P and negatives N, and x = score / 0.05:
@@ -19,9 +19,10 @@ def contrast(scores: Tensor, positive: Tensor, counted: Tensor) -> Tensor:
         scores: [B, T] image-text scores.
         positive: [B, T] bool.
         counted: [B, T] bool; what is not counted is neither positive nor negative.
+        weights: [T] of the texts in the mean, positive; all 1 where not given.
 
     Returns:
-        The mean over texts with a counted positive and negative; 0 if there is none.
+        The weighted mean over texts with a counted positive and negative; 0 if there is none.
     """
     x = scores / TEMPERATURE
     positive, negative = positive & counted, ~positive & counted
@@ -29,7 +30,8 @@ def contrast(scores: Tensor, positive: Tensor, counted: Tensor) -> Tensor:
     usable = positive.any(0) & negative.any(0)
     terms = torch.logaddexp(x, rest.masked_fill(~usable, 0.0)) - x
     per_text = (terms * positive).sum(0) / positive.sum(0).clamp(min=1)
-    return (per_text * usable).sum() / usable.sum().clamp(min=1)
+    share = usable.to(scores.dtype) if weights is None else usable * weights.to(scores.dtype)
+    return (per_text * share).sum() / share.sum().clamp(min=torch.finfo(scores.dtype).tiny)
 
 
 def base_objective(scores: Tensor, labels: Tensor, counted: Tensor) -> Tensor:

@@ -78,8 +78,9 @@ def losses(summary: Summary, lesson: Lesson, rows: Tensor, params: Train, temper
         out["localise"] = localise_objective(summary, lesson.base_texts, objects, lesson.grid)
     if params.pseudo.weight:
         open_scores = smooth_scores(regions, lesson.vocabulary, temperature)
-        positive, counted = lesson.pseudo.positive[rows], lesson.pseudo.counted[rows]
-        out["pseudo"] = pseudo_objective(open_scores, positive.to(device), counted.to(device))
+        pseudo = lesson.pseudo
+        table = (pseudo.positive[rows], pseudo.counted[rows], pseudo.weights)
+        out["pseudo"] = pseudo_objective(open_scores, *(part.to(device) for part in table))
     if params.keep.weight:
         out["keep"] = keep_objective(regions, lesson.clusters[rows].to(device, torch.float32))
     return out

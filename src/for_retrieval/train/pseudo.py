@@ -16,34 +16,42 @@ KINDS = ("category", "attribute", "other")
 class PseudoLabels:
     """Of each phrase, the images that its teacher ranks first, and those that count as negatives.
 
-    positive, counted: [n, T] bool over training images and phrases.
+    positive, counted: [n, T] bool over training images and phrases; weights: [T] of the phrases in the objective.
     """
 
     positive: Tensor
     counted: Tensor
+    weights: Tensor
 
 
-def pseudo_labels(teacher: Tensor, positive: Tensor, ignore: float) -> PseudoLabels:
+def pseudo_labels(teacher: Tensor, positive: Tensor, ignore: float, weights: Tensor) -> PseudoLabels:
     """Cut the teacher's ranking of all training images into positives, ignored and negatives.
 
     Args:
         teacher: [n, T] scores.
         positive: [T] share of the images that count as positive, for each phrase.
         ignore: ranks between the positives and this many times as many count for nothing.
+        weights: [T] of the phrases in the objective.
     """
     n = len(teacher)
     ranks = teacher.argsort(dim=0, descending=True, stable=True).argsort(dim=0, stable=True)
     last = (positive * n).round().clamp(min=1)
     is_positive = ranks < last
-    return PseudoLabels(is_positive, is_positive | (ranks >= (last * ignore).clamp(max=n - 1)))
+    return PseudoLabels(is_positive, is_positive | (ranks >= (last * ignore).clamp(max=n - 1)), weights)
 
 
-def pseudo_objective(scores: Tensor, positive: Tensor, counted: Tensor) -> Tensor:
-    """`contrast` of the student's scores [B, T] with the teacher's positives of these images."""
-    return contrast(scores, positive, counted)
+def pseudo_objective(scores: Tensor, positive: Tensor, counted: Tensor, weights: Tensor) -> Tensor:
+    """`contrast` of the student's scores [B, T] with the teacher's positives of these images; weights: [T]."""
+    return contrast(scores, positive, counted, weights)
 
 
 def shares(kinds: list[str], positive: float) -> Tensor:
     """[T] shares of positives: categories the given one; others 3/5, colour + noun 1/5 of it, being rarer."""
     factor = {"category": 1.0, "other": 0.6, "attribute": 0.2}
     return torch.tensor([positive * factor[kind] for kind in kinds])
+
+
+def emphasis(phrases: list[str], novel: list[str], weight: float) -> Tensor:
+    """[T] weights of the phrases: those that name a `novel` category, which has no labels, `weight`, all others 1."""
+    names = set(novel)
+    return torch.tensor([weight if phrase in names else 1.0 for phrase in phrases])

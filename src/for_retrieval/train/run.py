@@ -21,7 +21,7 @@ from for_retrieval.params import Params
 from for_retrieval.train.annotations import judged_matrix, label_matrix, objects_of
 from for_retrieval.train.checkpoints import head_path, save_head
 from for_retrieval.train.loop import Lesson, train_head
-from for_retrieval.train.pseudo import pseudo_labels, shares
+from for_retrieval.train.pseudo import emphasis, pseudo_labels, shares
 from for_retrieval.train.teacher import load_teacher
 
 
@@ -33,6 +33,7 @@ def make_lesson(records: Records, tower: Tower, params: Params, run: str, data: 
     phrases, texts, teacher = load_teacher(data / "pseudo" / settings.vocabulary)
     pseudo = params.train.pseudo
     positive = shares([phrase.kind for phrase in phrases], pseudo.positive)
+    weights = emphasis([phrase.text for phrase in phrases], records.info.novel, pseudo.novel)
     base = records.info.base
     base_texts = prompted(tower, base, params.model.prompts) if base else torch.zeros(0, tower.dim)
     labels = label_matrix(records.objects, ids, base)
@@ -46,7 +47,7 @@ def make_lesson(records: Records, tower: Tower, params: Params, run: str, data: 
         objects=objects_of(records, ids, base),
         grid=tower.grid,
         vocabulary=texts.to(base_texts.device),
-        pseudo=pseudo_labels(teacher, positive, pseudo.ignore),
+        pseudo=pseudo_labels(teacher, positive, pseudo.ignore, weights),
         clusters=torch.cat(
             [
                 cluster_clip(part, params.model.clusters).half().cpu()
