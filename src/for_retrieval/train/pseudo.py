@@ -46,9 +46,8 @@ def pseudo_objective(scores: Tensor, positive: Tensor, counted: Tensor, weights:
 
 
 def shares(kinds: list[str], positive: float) -> Tensor:
-    """[T] shares of positives: categories the given one; others 3/5, colour + noun 1/5 of it, being rarer."""
-    factor = {"category": 1.0, "other": 0.6, "attribute": 0.2}
-    return torch.tensor([positive * factor[kind] for kind in kinds])
+    """[T] shares of positives: the given one, and for a colour + noun a third of it, being rarer."""
+    return torch.tensor([positive / 3 if kind == "attribute" else positive for kind in kinds])
 
 
 def emphasis(phrases: list[str], novel: list[str], weight: float) -> Tensor:
