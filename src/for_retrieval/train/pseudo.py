@@ -9,8 +9,6 @@ from torch import Tensor
 
 from for_retrieval.train.base import contrast
 
-KINDS = ("category", "attribute", "other")
-
 
 @dataclass(frozen=True)
 class PseudoLabels:
