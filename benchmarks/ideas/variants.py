@@ -21,7 +21,7 @@ from for_retrieval.train.pseudo import pseudo_labels, shares
 from for_retrieval.train.teacher import teacher_scores
 from for_retrieval.train.vocabulary import build_vocabulary, mentions
 
-MANY = 2000  # phrases
+FEW = 600  # phrases
 DIRECTIONS = 600
 FRESH = 128  # directions a step
 RANK = 16
@@ -37,10 +37,18 @@ def _taught(setting: Setting, texts: Tensor, kinds: list[str]) -> Lesson:
     return replace(setting.lesson, vocabulary=texts, pseudo=labels)
 
 
-def many_phrases(setting: Setting, seed: int, place: Path) -> SumClip:
-    """Most of the shipped nouns: the nearer a known word is to an unknown one, the more it tells of it."""
+def plain_teacher(setting: Setting, seed: int, place: Path) -> SumClip:
+    """Pseudo-labels of a teacher that scores without a querybank."""
+    pseudo = setting.params.train.pseudo.model_copy(update={"querybank": 0.0})
+    train = setting.params.train.model_copy(update={"pseudo": pseudo})
+    plain = replace(setting, params=setting.params.model_copy(update={"train": train}))
+    return setting.train(seed, place, lesson=_taught(plain, plain.lesson.vocabulary, [p.kind for p in plain.phrases]))
+
+
+def few_phrases(setting: Setting, seed: int, place: Path) -> SumClip:
+    """A sixth of the vocabulary: the nearer a known word is to an unknown one, the more it tells of it."""
     params = setting.params
-    words = params.train.vocabulary.model_copy(update={"max_phrases": MANY})
+    words = params.train.vocabulary.model_copy(update={"max_phrases": FEW})
     mode = params.train.runs[RUN].vocabulary
     phrases = build_vocabulary(setting.records.info, words, mode, params.seed, setting.project.root)
     lesson = _taught(setting, setting.texts([p.text for p in phrases]), [p.kind for p in phrases])
