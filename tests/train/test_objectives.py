@@ -14,6 +14,7 @@ from torch.nn.functional import normalize
 from for_retrieval.train.base import base_objective, contrast
 from for_retrieval.train.keep import keep_objective
 from for_retrieval.train.pseudo import emphasis, pseudo_labels, pseudo_objective, shares
+from for_retrieval.train.vocabulary import Phrase
 
 SIZES = st.tuples(st.integers(1, 7), st.integers(1, 5), st.integers(0, 2**31))
 
@@ -168,8 +169,10 @@ def test_weights_make_a_mean_of_each_texts_contrast() -> None:
     assert torch.allclose(found, (3 * alone[0] + 0.5 * alone[1]) / 3.5)
 
 
-def test_the_names_of_novel_categories_are_stressed() -> None:
-    assert emphasis(["car", "dog", "red dog"], ["dog", "cat"], 10.0).tolist() == [1, 10, 1]
+def test_novel_names_and_own_nouns_are_stressed() -> None:
+    kinds = {"car": "category", "dog": "category", "red dog": "attribute", "kiosk": "own", "pump": "other"}
+    phrases = [Phrase(text, kind) for text, kind in kinds.items()]
+    assert emphasis(phrases, ["dog", "cat"], 10.0).tolist() == [1, 10, 1, 10, 1]
 
 
 def vectors(*shape: int, seed: int = 0) -> Tensor:

@@ -178,7 +178,7 @@ def test_every_name_mentions_itself(name: str) -> None:
 def test_your_own_list_is_added(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("# of our plant\n\n  wind turbine blade \ncar\n", encoding="utf-8")
     phrases = build_vocabulary(SET, params(50_000, nouns="mine.txt"), "in", 0, tmp_path)
-    assert Phrase("wind turbine blade", "other") in phrases
+    assert Phrase("wind turbine blade", "own") in phrases
     assert Phrase("red wind turbine blade", "attribute") in phrases
     assert texts(phrases).count("car") == 1
     assert not [text for text in texts(phrases) if text.startswith("#")]

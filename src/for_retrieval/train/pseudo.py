@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from for_retrieval.train.base import contrast
+from for_retrieval.train.vocabulary import Phrase
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,6 @@ def shares(kinds: list[str], positive: float) -> Tensor:
     return torch.tensor([positive / 3 if kind == "attribute" else positive for kind in kinds])
 
 
-def emphasis(phrases: list[str], novel: list[str], weight: float) -> Tensor:
-    """[T] weights of the phrases: those that name a `novel` category, which has no labels, `weight`, all others 1."""
-    names = set(novel)
-    return torch.tensor([weight if phrase in names else 1.0 for phrase in phrases])
+def emphasis(phrases: list[Phrase], novel: list[str], weight: float) -> Tensor:
+    """[T] weights: `weight` for what will be asked without labels, `novel` names and the user's nouns; else 1."""
+    return torch.tensor([weight if phrase.kind == "own" or phrase.text in novel else 1.0 for phrase in phrases])

@@ -33,7 +33,7 @@ def make_lesson(records: Records, tower: Tower, params: Params, run: str, data: 
     phrases, texts, teacher = load_teacher(data / "pseudo" / settings.vocabulary)
     pseudo = params.train.pseudo
     positive = shares([phrase.kind for phrase in phrases], pseudo.positive)
-    weights = emphasis([phrase.text for phrase in phrases], records.info.novel, pseudo.novel)
+    weights = emphasis(phrases, records.info.novel, pseudo.novel)
     base = records.info.base
     base_texts = prompted(tower, base, params.model.prompts) if base else torch.zeros(0, tower.dim)
     labels = label_matrix(records.objects, ids, base)

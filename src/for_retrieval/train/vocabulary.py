@@ -18,7 +18,7 @@ COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown"
 
 @dataclass(frozen=True)
 class Phrase:
-    """One entry. kind: category (a name of the set), other (a noun) or attribute (colour + noun)."""
+    """One entry. kind: category (a name of the set), own (a noun of the user's), other (a shipped one) or attribute."""
 
     text: str
     kind: str
@@ -49,7 +49,7 @@ def build_vocabulary(info: DatasetInfo, params: Vocabulary, mode: str, seed: int
             category.
     """
     names = [Phrase(name, "category") for name in info.base + (info.novel if mode == "in" else [])]
-    own = [Phrase(noun, "other") for noun in (read_nouns(root / params.nouns) if params.nouns else [])]
+    own = [Phrase(noun, "own") for noun in (read_nouns(root / params.nouns) if params.nouns else [])]
     shipped = [Phrase(noun, "other") for noun in read_nouns(NOUNS)]
     if mode == "held_out":  # before anything is drawn, so that both vocabularies have the same size
         mention = mentions([word for name in info.novel for word in (name, *info.synonyms.get(name, ()))])
@@ -80,11 +80,11 @@ def _tinted(phrases: list[Phrase], colours: list[str], room: int, rng: random.Ra
         [
             Phrase(text, "attribute")
             for p in phrases
-            if p.kind == kind
+            if p.kind in kinds
             for colour in colours
             if (text := f"{colour} {p.text}") not in there
         ]
-        for kind in ("category", "other")
+        for kinds in (("category",), ("own", "other"))
     )
     share = (room + 1) // 2 if others else room
     first = rng.sample(about_names, min(len(about_names), share))
