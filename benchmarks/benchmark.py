@@ -113,7 +113,7 @@ def main() -> int:
 
 
 def run(sets: list[str], photos: Path | None, place: Path, console: Console) -> None:
-    """Every set in turn, as projects below `place`; then the report over all that were ever run there."""
+    """Every set in turn, as projects below `place`; then their report, beside what it has of others."""
     settings = plan()
     projects = {name: place / name for name in sets}
     for name, folder in projects.items():
@@ -132,10 +132,8 @@ def run(sets: list[str], photos: Path | None, place: Path, console: Console) -> 
                 bars.update(bar, description=f"{name}: {stage}", advance=1)
 
             reproduce(folder, advance)
-    done = [name for name in [*settings["sets"], "photos"] if (place / name / "data/evaluation/test.json").exists()]
-    rows = [row for name in done for row in read_json(place / name / "data/evaluation/test.json")]
-    boxes = {name: read_json(place / name / "data/evaluation/test_boxes.json") for name in done}
-    for path in write_report(rows, boxes, ROOT):
+    found = {name: read_json(folder / "reports" / "compare.json") for name, folder in projects.items()}
+    for path in write_report(found, ROOT):
         console.print(f"{path.relative_to(ROOT)} written", highlight=False)
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from benchmarks.pictures import plot_ablation, plot_fraction_curves, plot_gains
 from benchmarks.targets import Rows, Target, targets
 from for_retrieval.evaluate.compare import describe
+from for_retrieval.evaluate.plots import plot_category_gains
 from for_retrieval.files import read_json, write_json, write_text
 
 KEYS = ["benchmark", "query_set", "method", "label_fraction", "vocabulary", "subset"]
@@ -19,7 +20,7 @@ TEMPLATE = Path(__file__).with_name("benchmarks.md")
 
 
 def aggregated(rows: Rows) -> Rows:
-    """Rows of data/evaluation/test.json, one a seed -> one for all seeds, with mean and standard deviation."""
+    """Rows of compare.json, one a seed -> one for all seeds, with mean and standard deviation."""
     out = []
     for key, part in pd.DataFrame(rows).groupby(KEYS, sort=False):
         scores = part[["map50", "map50_r40"]]
@@ -35,25 +36,31 @@ def aggregated(rows: Rows) -> Rows:
     return out
 
 
-def write_report(rows: Rows, boxes: dict[str, Rows], root: Path) -> Iterator[Path]:
-    """Write everything that is made of `rows` (one a seed) and of each set's `boxes`; yields each file when there.
+def write_report(found: dict[str, dict[str, Any]], root: Path) -> Iterator[Path]:
+    """Write everything that is made of each set's compare.json; yields each file when there.
 
-    Sets of the report before that have no new rows keep what it says of them.
+    Sets of the report before that are not in `found` keep what it says of them.
     """
     path = root / "reports" / "benchmark.json"
-    before = read_json(path) if path.exists() else {"rows": [], "boxes": {}}
-    new = {row["benchmark"] for row in rows}
-    kept = [row for row in before["rows"] if row["benchmark"] not in new]
-    table = sorted([*kept, *aggregated(rows)], key=itemgetter("benchmark"))
-    boxes = dict(sorted({**before["boxes"], **boxes}.items()))
+    before = read_json(path) if path.exists() else {"rows": [], "boxes": {}, "categories": {}}
+    kept = [row for row in before["rows"] if row["benchmark"] not in found]
+    new = aggregated([row for one in found.values() for row in one["rows"]])
+    table = sorted([*kept, *new], key=itemgetter("benchmark"))
+    boxes, categories = (
+        dict(sorted({**before[part], **{name: one[part] for name, one in found.items()}}.items()))
+        for part in ("boxes", "categories")
+    )
     judged = targets(table)
-    found = [{**vars(target), "found": round(target.found, 2), "met": target.met} for target in judged]
-    write_json(path, {"rows": table, "targets": found, "boxes": boxes})
+    aims = [{**vars(target), "found": round(target.found, 2), "met": target.met} for target in judged]
+    write_json(path, {"rows": table, "targets": aims, "boxes": boxes, "categories": categories})
     yield path
     for name, plot in (("fractions", plot_fraction_curves), ("gains", plot_gains), ("ablation", plot_ablation)):
         path = root / "reports" / f"benchmark-{name}.png"
         plot(table, path)
         yield path
+    path = root / "reports" / "benchmark-categories.png"
+    plot_category_gains(categories, path)
+    yield path
     path = root / "docs" / "benchmarks.md"
     write_text(path, page(table, judged, boxes, root))
     yield path

@@ -32,6 +32,12 @@ def trained(r40: float, **changes: Any) -> dict[str, Any]:
     return row(**{"method": "for", "r40": r40, "label_fraction": 100, "vocabulary": "in", **changes})
 
 
+def compared(rows: list[dict[str, Any]], boxes: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """compare.json of one set."""
+    gains = [{"category": "car", "subset": "base", "relevant": 9, "cluster_clip": 30.0, "for": 50.0, "gain": 20.0}]
+    return {"rows": rows, "boxes": boxes or [], "categories": gains}
+
+
 def test_seeds_become_mean_and_deviation() -> None:
     found = aggregated([row("cluster-clip", 30.0), *(trained(50.0 + 3 * seed, seed=seed) for seed in (0, 1, 2))])
     assert [(r["method"], r["seeds"]) for r in found] == [("cluster-clip", [0]), ("for", [0, 1, 2])]
@@ -74,17 +80,18 @@ def test_report_plots_and_page(tmp_path: Path) -> None:
     (tmp_path / "reports").mkdir()
     stored = {"command": "python x.py", "device": "a machine", "columns": ["idea", "novel"], "rows": [["hull", 1.5]]}
     (tmp_path / "reports" / "ideas.json").write_text(json.dumps(stored))
-    written = [path.relative_to(tmp_path).as_posix() for path in write_report(rows, {}, tmp_path)]
+    written = [path.relative_to(tmp_path).as_posix() for path in write_report({"driving": compared(rows)}, tmp_path)]
     assert written == [
         "reports/benchmark.json",
         "reports/benchmark-fractions.png",
         "reports/benchmark-gains.png",
         "reports/benchmark-ablation.png",
+        "reports/benchmark-categories.png",
         "docs/benchmarks.md",
     ]
     assert all((tmp_path / name).stat().st_size > 0 for name in written)
     report = json.loads((tmp_path / "reports" / "benchmark.json").read_text())
-    assert {"rows", "targets", "boxes"} == set(report)
+    assert {"rows", "targets", "boxes", "categories"} == set(report)
     assert report["targets"][0]["met"] is True
     text = (tmp_path / "docs" / "benchmarks.md").read_text()
     assert "| FOR, 100 % of the labels, novel names in the pseudo vocabulary | 2 | 61.0 / 51.0 ± 1.0 |" in text
@@ -97,17 +104,17 @@ def test_report_plots_and_page(tmp_path: Path) -> None:
 
 
 def test_sets_that_were_not_run_again_keep_their_rows(tmp_path: Path) -> None:
-    both = [row("cluster-clip", 30.0, benchmark=name) for name in ("driving", "photos")]
+    before = {name: compared([row("cluster-clip", 30.0, benchmark=name)]) for name in ("driving", "photos")}
     located = [{"run": "in-100", "subset": subset, "located": 5.0} for subset in ("base", "novel")]
+    before["driving"]["boxes"] = located
+    photos = {"rows": [row("cluster-clip", 40.0, benchmark="photos")], "boxes": [], "categories": []}
     (tmp_path / "reports").mkdir()
-    for rows, boxes in (
-        (both, {"driving": located, "photos": located}),
-        ([row("cluster-clip", 40.0, benchmark="photos")], {"photos": []}),
-    ):
-        list(write_report(rows, boxes, tmp_path))
+    for found in (before, {"photos": photos}):
+        list(write_report(found, tmp_path))
     report = json.loads((tmp_path / "reports" / "benchmark.json").read_text())
     assert [(r["benchmark"], r["mean"]["map50_r40"]) for r in report["rows"]] == [("driving", 30.0), ("photos", 40.0)]
     assert report["boxes"] == {"driving": located, "photos": []}
+    assert report["categories"] == {"driving": before["driving"]["categories"], "photos": []}
 
 
 @pytest.mark.parametrize("name", plan()["sets"])
@@ -144,9 +151,9 @@ def test_a_small_set_is_measured_and_a_second_time_nothing_runs(tmp_path: Path) 
     told: list[str] = []
     reproduce(tmp_path, told.append)
     assert sorted(told) == sorted(set(stages(tmp_path)) - {"pseudo@held_out"})  # which no run asks for
-    rows = json.loads((tmp_path / "data" / "evaluation" / "test.json").read_text())
-    assert {"cluster-clip", "for", "for-without-keep"} < {row["method"] for row in rows}
-    for _ in write_report(rows, {}, tmp_path / "report"):
+    found = json.loads((tmp_path / "reports" / "compare.json").read_text())
+    assert {"cluster-clip", "for", "for-without-keep"} < {row["method"] for row in found["rows"]}
+    for _ in write_report({"few": found}, tmp_path / "report"):
         pass
     assert "FOR without keep, 100 %" in (tmp_path / "report" / "docs" / "benchmarks.md").read_text()
     reproduce(tmp_path, told.append)

@@ -39,6 +39,7 @@ OUTPUTS = (
     "reports/compare.json",
     "reports/compare.md",
     "reports/compare.png",
+    "reports/compare-categories.png",
     "models/bundle/bundle.json",
     "models/bundle/text.onnx",
     "models/bundle/tokenizer.json",

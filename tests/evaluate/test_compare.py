@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from for_retrieval.evaluate.compare import compare, describe, summarise
+from for_retrieval.evaluate.compare import category_gains, compare, describe, summarise
+from for_retrieval.evaluate.plots import MOST_NAMES, plot_category_gains
 from for_retrieval.files import read_json
 
 
@@ -52,12 +53,44 @@ ROWS = [
 ]
 
 
+def category(
+    name: str, subset: str, method: str, r40: float, fraction: float = 0, vocabulary: str = "none", seed: int = 0
+) -> dict[str, Any]:
+    """What one method scores on one name."""
+    return {
+        "category": name,
+        "subset": subset,
+        "relevant": 9,
+        "method": method,
+        "label_fraction": fraction,
+        "seed": seed,
+        "vocabulary": vocabulary,
+        "ap50": r40,
+        "ap50_r40": r40,
+    }
+
+
+CATEGORIES = [
+    category("car", "base", "ensemble", 99),
+    category("car", "base", "cluster-clip", 40),
+    category("car", "base", "for", 50, 1, "in"),
+    category("car", "base", "for", 60, 100, "in", seed=0),
+    category("car", "base", "for", 64, 100, "in", seed=1),
+    category("car", "base", "for", 20, 100, "held_out"),
+    category("car", "base", "for-without-keep", 10, 100, "in"),
+    category("bus", "novel", "cluster-clip", 50),
+    category("bus", "novel", "for", 45, 100, "in"),
+    category("ant", "novel", "cluster-clip", 0),
+    category("ant", "novel", "for", 22, 100, "in"),
+]
+
+
 def lines(folder: Path) -> list[str]:
     return (folder / "compare.md").read_text(encoding="utf-8").splitlines()
 
 
 def test_the_table_says_what_each_row_is(tmp_path: Path) -> None:
-    compare(ROWS, [], tmp_path)
+    compare(ROWS, [], CATEGORIES, tmp_path)
     text = lines(tmp_path)
     assert text[0] == "# Comparison on toy"
     assert "Each cell: mAP@50 / mAP@50 r40 (40 relevant images kept per query)" in text[2]
@@ -77,18 +110,23 @@ def test_the_table_says_what_each_row_is(tmp_path: Path) -> None:
 
 
 def test_json_keeps_every_row_and_the_picture_opens(tmp_path: Path) -> None:
-    compare(ROWS, [], tmp_path)
-    assert read_json(tmp_path / "compare.json") == {"rows": ROWS, "boxes": []}
+    compare(ROWS, [], CATEGORIES, tmp_path)
+    assert read_json(tmp_path / "compare.json") == {"rows": ROWS, "boxes": [], "categories": category_gains(CATEGORIES)}
     with Image.open(tmp_path / "compare.png") as picture:
         picture.load()
         assert picture.format == "PNG"
         assert min(picture.size) > 300
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["compare.json", "compare.md", "compare.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "compare-categories.png",
+        "compare.json",
+        "compare.md",
+        "compare.png",
+    ]
 
 
 def test_query_sets_get_a_table_each(tmp_path: Path) -> None:
     other = [{**row, "query_set": "synonyms"} for row in ROWS]
-    compare(ROWS + other, [], tmp_path)
+    compare(ROWS + other, [], [], tmp_path)
     assert [line for line in lines(tmp_path) if line.startswith("##")] == [
         "## Queries: names",
         "## Queries: synonyms",
@@ -98,23 +136,42 @@ def test_query_sets_get_a_table_each(tmp_path: Path) -> None:
 
 
 def test_a_set_without_novel_categories_has_no_such_column(tmp_path: Path) -> None:
-    compare(rows("clip", 20, None) + rows("for", 30, None, 100, "in"), [], tmp_path)
+    compare(rows("clip", 20, None) + rows("for", 30, None, 100, "in"), [], [], tmp_path)
     assert "| method | seeds | base (7) |" in lines(tmp_path)
     assert (tmp_path / "compare.png").stat().st_size > 0
 
 
-def test_nothing_to_compare_is_said_and_leaves_all_three_files(tmp_path: Path) -> None:
-    compare([], [], tmp_path)
+def test_nothing_to_compare_is_said_and_leaves_all_files(tmp_path: Path) -> None:
+    compare([], [], [], tmp_path)
     assert lines(tmp_path)[0] == "# Nothing to compare"
-    assert read_json(tmp_path / "compare.json") == {"rows": [], "boxes": []}
+    assert read_json(tmp_path / "compare.json") == {"rows": [], "boxes": [], "categories": []}
     with Image.open(tmp_path / "compare.png") as picture:
         picture.load()
 
 
+def test_names_are_in_the_order_of_their_gain_over_cluster_clip() -> None:
+    """FOR with the most labels and the novel names in the vocabulary; the mean over its seeds."""
+    assert category_gains(CATEGORIES) == [
+        {"category": "ant", "subset": "novel", "relevant": 9, "cluster_clip": 0.0, "for": 22.0, "gain": 22.0},
+        {"category": "car", "subset": "base", "relevant": 9, "cluster_clip": 40.0, "for": 62.0, "gain": 22.0},
+        {"category": "bus", "subset": "novel", "relevant": 9, "cluster_clip": 50.0, "for": 45.0, "gain": -5.0},
+    ]
+    assert category_gains([row for row in CATEGORIES if row["method"] != "for"]) == []
+
+
+def test_the_picture_of_more_names_than_fit_shows_both_ends(tmp_path: Path) -> None:
+    gains = [{"category": f"name {n}", "subset": "base", "gain": 30.0 - n} for n in range(MOST_NAMES + 40)]
+    for name, count in (("fit", MOST_NAMES), ("more", MOST_NAMES + 40)):
+        plot_category_gains({"toy": gains[:count]}, tmp_path / f"{name}.png")
+    with Image.open(tmp_path / "fit.png") as fit, Image.open(tmp_path / "more.png") as more:
+        assert fit.width == more.width
+        assert fit.tobytes() != more.tobytes()
+
+
 def test_equal_rows_give_equal_files(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        compare(ROWS, [], tmp_path / name)
-    for name in ("compare.json", "compare.md", "compare.png"):
+        compare(ROWS, [], CATEGORIES, tmp_path / name)
+    for name in ("compare.json", "compare.md", "compare.png", "compare-categories.png"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
@@ -147,7 +204,7 @@ def test_boxes_are_a_table_of_runs(tmp_path: Path) -> None:
             ("in-100", 1, "novel", 5.0),
         ]
     ]
-    compare(ROWS, boxes, tmp_path)
+    compare(ROWS, boxes, [], tmp_path)
     lines = (tmp_path / "compare.md").read_text(encoding="utf-8").splitlines()
     assert lines[-4:] == [
         "| run | base | novel |",

@@ -13,7 +13,7 @@ import torch
 from for_retrieval.data.records import Records
 from for_retrieval.errors import ForError
 from for_retrieval.evaluate.queries import QuerySet
-from for_retrieval.evaluate.score import BASELINES, evaluate, rows_of
+from for_retrieval.evaluate.score import BASELINES, Evaluation, category_rows, evaluate, measured, rows_of
 from for_retrieval.params import Params, load_params
 from for_retrieval.train.checkpoints import head_path, save_head
 from for_retrieval.train.run import new_head
@@ -72,7 +72,7 @@ def test_a_row_has_exactly_the_keys_of_the_report(params: Params) -> None:
     }
     sets = [QuerySet("names", ["car", "dog"], relevant, subsets)]
     table = torch.tensor([[0.9, 0.9], [0.1, 0.5], [0.2, 0.4]])
-    rows = [asdict(row) for row in rows_of(table, sets, params, "toy", "for", 10, 3, "in")]
+    rows = [asdict(row) for row in rows_of(measured(table, sets, params), "toy", "for", 10, 3, "in")]
     assert [list(row) for row in rows] == [KEYS] * 3
     assert [(row["subset"], row["n_categories"]) for row in rows] == [("base", 1), ("novel", 1), ("all", 2)]
     novel = round(100 * (1 / 2 + 2 / 3) / 2, 2)
@@ -80,6 +80,10 @@ def test_a_row_has_exactly_the_keys_of_the_report(params: Params) -> None:
     assert [row["map50_r40"] for row in rows] == [row["map50"] for row in rows]
     one = {key: rows[0][key] for key in [*KEYS[:5], "vocabulary"]}
     assert list(one.values()) == ["toy", "names", "for", 10, 3, "in"]
+    car, dog = (asdict(row) for row in category_rows(measured(table, sets, params), "for", 10, 3, "in"))
+    assert (car["category"], car["subset"], car["relevant"], car["ap50_r40"]) == ("car", "base", 1, 100.0)
+    assert (dog["category"], dog["subset"], dog["relevant"], dog["ap50_r40"]) == ("dog", "novel", 2, novel)
+    assert [car[key] for key in ("method", "label_fraction", "seed", "vocabulary")] == ["for", 10, 3, "in"]
 
 
 def test_columns_of_the_table_are_the_sets_side_by_side(params: Params) -> None:
@@ -89,14 +93,15 @@ def test_columns_of_the_table_are_the_sets_side_by_side(params: Params) -> None:
 
     table = torch.tensor([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
     sets = [query_set("first", 0), query_set("second", 0)]
-    rows = rows_of(table, sets, params, "toy", "clip", 0, 0, "none")
+    rows = rows_of(measured(table, sets, params), "toy", "clip", 0, 0, "none")
     assert [(row.query_set, row.map50) for row in rows] == [("first", 100.0), ("second", 33.33)]
 
 
 def test_every_method_and_every_head_is_measured(params: Params, heads: Path, tmp_path: Path) -> None:
     records = toy_records()
     store_features(records, TOWER, tmp_path / "cache")
-    rows, boxes = evaluate(records, TOWER, params, heads, tmp_path / "cache", CPU, "test")
+    evaluation = evaluate(records, TOWER, params, heads, tmp_path / "cache", CPU, "test")
+    rows, boxes = evaluation.rows, evaluation.boxes
     assert {(row["run"], row["seed"]) for row in boxes} == {("in-10", 0), ("in-10", 1), ("held-out-10", 0)}
     assert [list(row) for row in rows] == [KEYS] * len(rows)
     found = {(row["method"], row["label_fraction"], row["seed"], row["vocabulary"]) for row in rows}
@@ -108,7 +113,12 @@ def test_every_method_and_every_head_is_measured(params: Params, heads: Path, tm
     assert all(0 <= row["map50"] <= 100 and 0 <= row["map50_r40"] <= 100 for row in rows)
     best = [row["map50"] for row in rows if row["method"] == "dense-clip" and row["query_set"] == "names"]
     assert min(best) > 90  # the toy's features hold what is asked for
-    assert (rows, boxes) == evaluate(records, TOWER, params, heads, tmp_path / "cache", CPU, "test")
+    for row in (row for row in rows if row["query_set"] == "names" and row["subset"] in ("base", "novel")):
+        same = ("method", "label_fraction", "seed", "vocabulary", "subset")
+        own = [c["ap50_r40"] for c in evaluation.categories if all(c[key] == row[key] for key in same)]
+        assert len(own) == row["n_categories"]
+        assert np.mean(own) == pytest.approx(row["map50_r40"], abs=0.01), "a mean is that of its categories"
+    assert evaluation == evaluate(records, TOWER, params, heads, tmp_path / "cache", CPU, "test")
 
 
 def test_a_missing_head_names_its_stage(params: Params, heads: Path, tmp_path: Path) -> None:
@@ -124,4 +134,4 @@ def test_without_objects_there_are_no_rows(params: Params, heads: Path, tmp_path
     toy = toy_records(6, images)
     records = Records(toy.images, toy.objects.iloc[:0], toy.info)
     store_features(records, TOWER, tmp_path / "cache")
-    assert evaluate(records, TOWER, params, heads, tmp_path / "cache", CPU, "test") == ([], [])
+    assert evaluate(records, TOWER, params, heads, tmp_path / "cache", CPU, "test") == Evaluation([], [], [])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from for_retrieval.evaluate.queries import query_sets
-from for_retrieval.evaluate.score import head_scores, rows_of
+from for_retrieval.evaluate.score import head_scores, measured, rows_of
 from for_retrieval.evaluate.validation import names_of, validate_heads
 from for_retrieval.model.encode import load_split
 from for_retrieval.model.tower import prompted
@@ -31,7 +31,8 @@ def test_means_are_those_of_the_comparison(tmp_path: Path, write_params: Callabl
     (names,) = query_sets(records, ids, 0.01, only=("names",))
     texts = prompted(tower, names.texts, params.model.prompts)
     for seed, head in heads.items():
-        rows = rows_of(head_scores(head, features, texts), [names], params, "toy", "for", 100, int(seed), "in")
+        table = measured(head_scores(head, features, texts), [names], params)
+        rows = rows_of(table, "toy", "for", 100, int(seed), "in")
         metrics = found["seeds"][seed]["metrics"]
         assert {row.subset for row in rows} == set(metrics)
         for row in rows:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from for_retrieval.evaluate.plots import plot_comparison
+from for_retrieval.evaluate.plots import plot_category_gains, plot_comparison
 from for_retrieval.files import write_json, write_text
 
 NAMES = {
@@ -22,7 +22,7 @@ VOCABULARY = {
     "in": "novel names in the pseudo vocabulary",
     "held_out": "novel names held out of it",
 }
-FILES = ("test.json", "test_boxes.json")  # what the stage `evaluate` leaves
+FILES = ("test.json", "test_boxes.json", "test_categories.json")  # what the stage `evaluate` leaves
 KEYS = ["query_set", "method", "label_fraction", "vocabulary", "subset"]
 
 
@@ -87,9 +87,32 @@ def boxes_table(boxes: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def compare(rows: list[dict[str, Any]], boxes: list[dict[str, Any]], out: Path) -> None:
-    """Write compare.json, compare.md and compare.png into `out`."""
-    write_json(out / "compare.json", {"rows": rows, "boxes": boxes})
+def category_gains(categories: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """AP@50 r40 of each name, from the one that gains most to the one that loses most; ties by name.
+
+    Of Cluster-CLIP, and of FOR with the most labels and with novel names in the vocabulary: means over the seeds.
+    Nothing where one of the two was not measured.
+    """
+    frame = pd.DataFrame(categories, columns=["category", "subset", "relevant", *KEYS[1:4], "ap50_r40"])
+    trained = frame[(frame["method"] == "for") & (frame["vocabulary"] == "in")]
+    trained = trained[trained["label_fraction"] == trained["label_fraction"].max()]
+    key = ["category", "subset", "relevant"]
+    sides = {"cluster_clip": frame[frame["method"] == "cluster-clip"], "for": trained}
+    means = [part.groupby(key)["ap50_r40"].mean().rename(name) for name, part in sides.items()]
+    table = pd.concat(means, axis=1, join="inner").reset_index()
+    table["gain"] = table["for"] - table["cluster_clip"]
+    table = table.sort_values(["gain", "category"], ascending=[False, True]).round(2)
+    found: list[dict[str, Any]] = table.to_dict("records")
+    return found
+
+
+def compare(
+    rows: list[dict[str, Any]], boxes: list[dict[str, Any]], categories: list[dict[str, Any]], out: Path
+) -> None:
+    """Write compare.json, compare.md, compare.png and compare-categories.png into `out`."""
+    gains = category_gains(categories)
+    write_json(out / "compare.json", {"rows": rows, "boxes": boxes, "categories": gains})
+    plot_category_gains({rows[0]["benchmark"] if rows else "": gains}, out / "compare-categories.png")
     if not rows:
         write_text(out / "compare.md", "# Nothing to compare\n\nThe test split has no annotated objects.\n")
         plot_comparison(pd.DataFrame(columns=[*KEYS, "map50_r40"]), out / "compare.png", "nothing to compare")

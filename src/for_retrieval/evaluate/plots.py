@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -15,6 +16,7 @@ COLOURS = {
     "ensemble": "#6a9a5b",
     "for": "#d9612b",
 }
+MOST_NAMES = 160  # in one panel
 SHORT = {
     "clip": "CLIP",
     "dense-clip": "Dense",
@@ -60,6 +62,40 @@ def plot_comparison(table: pd.DataFrame, path: Path, title: str) -> None:
     figure.tight_layout()
     with atomic(path) as temporary:
         figure.savefig(temporary, dpi=110, metadata={"Software": None})
+    plt.close(figure)
+
+
+def plot_category_gains(sets: dict[str, list[dict[str, Any]]], path: Path) -> None:
+    """Points of AP@50 r40 over Cluster-CLIP for each name, a panel a set, from `category_gains`.
+
+    Of more names than fit, those that gain most and those that gain least.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(len(sets), 1, figsize=(16, 3.4 * len(sets)), squeeze=False)
+    for axis, (title, gains) in zip(axes[:, 0], sets.items(), strict=True):
+        half = MOST_NAMES // 2
+        shown = gains if len(gains) <= MOST_NAMES else gains[:half] + gains[-half:]
+        for subset, colour in (("base", COLOURS["for"]), ("novel", COLOURS["cluster-clip"])):
+            own = [(place, row["gain"]) for place, row in enumerate(shown) if row["subset"] == subset]
+            mean = f", mean {sum(row[1] for row in own) / len(own):+.1f}" if own and shown is gains else ""
+            axis.bar(*(zip(*own, strict=True) if own else ([], [])), color=colour, label=subset + mean)
+        axis.axhline(0, color="#444", linewidth=0.8)
+        size = 8 if len(shown) <= 80 else 6
+        axis.set_xticks(range(len(shown)), [row["category"] for row in shown], rotation=90, fontsize=size)
+        axis.set_xlim(-1, max(1, len(shown)))
+        left_out = f" ({half} that gain most, {half} that gain least)" if shown is not gains else ""
+        axis.set_title(title + left_out, fontsize=10)
+        axis.set_ylabel("points of AP@50 r40\nover Cluster-CLIP", fontsize=8)
+        axis.spines[["top", "right"]].set_visible(False)
+        if shown:
+            axis.legend(frameon=False, fontsize=8)
+    figure.tight_layout()
+    with atomic(path) as temporary:
+        figure.savefig(temporary, dpi=100, metadata={"Software": None})
     plt.close(figure)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from for_retrieval.data.records import Records
@@ -41,58 +42,106 @@ class Row:
     map50_r40: float
 
 
+@dataclass(frozen=True)
+class CategoryRow:
+    """What one method scores when one category is asked for by its name, 0 to 100; relevant: images that show it."""
+
+    category: str
+    subset: str
+    relevant: int
+    method: str
+    label_fraction: float
+    seed: int
+    vocabulary: str
+    ap50: float
+    ap50_r40: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A query set, with AP@50 (`plain`) and AP@50 r40 (`rare`) [T] of its queries, 0 to 100."""
+
+    queries: QuerySet
+    plain: NDArray[np.float64]
+    rare: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that was measured on a split, as JSON: `Row`, `Located` and `CategoryRow`."""
+
+    rows: list[dict[str, object]]
+    boxes: list[dict[str, object]]
+    categories: list[dict[str, object]]
+
+
 @torch.inference_mode()
 def head_scores(head: SumClip, features: Features, texts: Tensor) -> Tensor:
     """Scores [n, T] of a SUM-CLIP head."""
     return torch.cat([scores(summarise(head, part).regions, texts) for part in chunks(features, BATCH, texts.device)])
 
 
-def rows_of(
-    table: Tensor,
-    sets: list[QuerySet],
-    params: Params,
-    benchmark: str,
-    method: str,
-    fraction: float,
-    seed: int,
-    vocabulary: str,
-) -> list[Row]:
-    """The rows of one method: `table` [n, all queries] holds the scores of the sets side by side."""
-    values = table.cpu().numpy()
-    settings, rows, start = params.evaluate, [], 0
+def measured(table: Tensor, sets: list[QuerySet], params: Params) -> list[Measured]:
+    """Measure one method: `table` [n, all queries] holds the scores of the sets side by side."""
+    values, settings, found, start = table.cpu().numpy(), params.evaluate, [], 0
     for query_set in sets:
         stop = start + len(query_set.texts)
         part = unjudged_last(values[:, start:stop], query_set.judged)
         plain = average_precisions(part, query_set.relevant, settings.k)
         rare = rare_average_precisions(part, query_set.relevant, settings.k, settings.rare, settings.draws, params.seed)
-        for subset, members in query_set.subsets.items():
-            if len(members):
-                means = [round(100 * float(np.mean(ap[members])), 2) for ap in (plain, rare)]
-                rows.append(
-                    Row(
-                        benchmark,
-                        query_set.name,
-                        method,
-                        fraction,
-                        seed,
-                        subset,
-                        vocabulary,
-                        len(members),
-                        *means,
-                    )
-                )
+        found.append(Measured(query_set, 100 * plain, 100 * rare))
         start = stop
-    return rows
+    return found
+
+
+def rows_of(
+    found: list[Measured], benchmark: str, method: str, fraction: float, seed: int, vocabulary: str
+) -> list[Row]:
+    """The means of one method over each subset of each set."""
+    return [
+        Row(
+            benchmark,
+            one.queries.name,
+            method,
+            fraction,
+            seed,
+            subset,
+            vocabulary,
+            len(members),
+            *(round(float(np.mean(ap[members])), 2) for ap in (one.plain, one.rare)),
+        )
+        for one in found
+        for subset, members in one.queries.subsets.items()
+        if len(members)
+    ]
+
+
+def category_rows(found: list[Measured], method: str, fraction: float, seed: int, vocabulary: str) -> list[CategoryRow]:
+    """Each name by itself, base and novel ones."""
+    return [
+        CategoryRow(
+            one.queries.texts[n],
+            subset,
+            int(one.queries.relevant[:, n].sum()),
+            method,
+            fraction,
+            seed,
+            vocabulary,
+            *(round(float(ap[n]), 2) for ap in (one.plain, one.rare)),
+        )
+        for one in found
+        if one.queries.name == "names"
+        for subset in ("base", "novel")
+        for n in one.queries.subsets[subset]
+    ]
 
 
 def evaluate(
     records: Records, tower: Tower, params: Params, heads: Path, cache: Path, device: torch.device, split: str
-) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+) -> Evaluation:
     """All methods and all trained heads on `split`; exact, without an index.
 
-    Returns:
-        A `Row` for each method and head, and a `Located` for each head. Without annotated objects there is nothing
-        to measure, and no rows.
+    Without annotated objects there is nothing to measure, and no rows.
 
     Raises:
         ForError: a head is missing.
@@ -100,24 +149,30 @@ def evaluate(
     ids, features = load_split(records, tower, cache, split)
     sets = query_sets(records, ids, params.evaluate.small)
     if not sets:
-        return [], []
+        return Evaluation([], [], [])
     texts = prompted(tower, [t for s in sets for t in s.texts], params.model.prompts).to(device)
     name = records.info.name
     rows: list[Row] = []
+    categories: list[CategoryRow] = []
+
+    def add(table: Tensor, *method: *tuple[str, float, int, str]) -> None:
+        found = measured(table, sets, params)
+        rows.extend(rows_of(found, name, *method))
+        categories.extend(category_rows(found, *method))
+
     untrained = training_free_scores(features, texts, tower.grid, params.model.clusters, params.model.pool, BASELINES)
     for method in BASELINES:
-        rows += rows_of(untrained[method], sets, params, name, method, 0, params.seed, "none")
-    boxes, found = object_boxes(records), []
+        add(untrained[method], method, 0, params.seed, "none")
+    boxes, places = object_boxes(records), []
     asked = [s for s in sets if s.name == "names"]  # each asks for one category, so that its boxes can be told
     for run, settings in params.train.runs.items():
         for seed in settings.seeds:
             head = load_head(head_path(heads, run, seed), new_head(params, tower, seed, device))
             table = head_scores(head, features, texts)
-            method = "-without-".join(["for", *settings.without])
-            rows += rows_of(table, sets, params, name, method, settings.fraction, seed, settings.vocabulary)
+            add(table, "-without-".join(["for", *settings.without]), settings.fraction, seed, settings.vocabulary)
             for names in asked:
                 values = table[:, : len(names.texts)].cpu().numpy()
                 own = texts[: len(names.texts)]
                 shares = located(head, features, own, values, names, ids, boxes, tower.grid, params.evaluate.k)
-                found += [Located(run, seed, subset, *share) for subset, share in shares.items()]
-    return [asdict(row) for row in rows], [asdict(row) for row in found]
+                places += [Located(run, seed, subset, *share) for subset, share in shares.items()]
+    return Evaluation(*([asdict(row) for row in kind] for kind in (rows, places, categories)))

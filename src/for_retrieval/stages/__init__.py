@@ -98,11 +98,12 @@ def evaluate(project: Project, split: str) -> str:
     from for_retrieval.evaluate.score import evaluate as run
 
     records, tower, device = opened(project)
-    rows, boxes = run(records, tower, project.params, project.heads, project.cache, device, split)
+    found = run(records, tower, project.params, project.heads, project.cache, device, split)
     path = project.data / "evaluation" / f"{split}.json"
-    write_json(path.with_name(f"{split}_boxes.json"), boxes)
-    write_json(path, rows)
-    return f"{len(rows)} rows in {path}"
+    write_json(path.with_name(f"{split}_boxes.json"), found.boxes)
+    write_json(path.with_name(f"{split}_categories.json"), found.categories)
+    write_json(path, found.rows)
+    return f"{len(found.rows)} rows in {path}"
 
 
 def compare(project: Project) -> str:
@@ -110,9 +111,10 @@ def compare(project: Project) -> str:
     from for_retrieval.evaluate.compare import FILES
     from for_retrieval.evaluate.compare import compare as run
 
-    rows, boxes = (read_json(project.data / "evaluation" / name, "run `dvc repro evaluate`") for name in FILES)
-    run(rows, boxes, project.reports)
-    return f"{project.reports / 'compare.md'}, compare.json and compare.png"
+    where = project.data / "evaluation"
+    rows, boxes, categories = (read_json(where / name, "run `dvc repro evaluate`") for name in FILES)
+    run(rows, boxes, categories, project.reports)
+    return f"{project.reports / 'compare.md'}, compare.json, compare.png and compare-categories.png"
 
 
 def export(project: Project) -> str:
