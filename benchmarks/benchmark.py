@@ -17,13 +17,13 @@ from typing import Any
 
 import yaml
 from flows.dvc import dvc, repro
-from flows.overrides import merged
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmarks.report import write_report
 from for_retrieval.errors import ForError
 from for_retrieval.files import read_json, write_text
+from for_retrieval.params.profiles import merged
 from for_retrieval.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]

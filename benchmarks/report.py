@@ -42,7 +42,7 @@ def write_report(found: dict[str, dict[str, Any]], root: Path) -> Iterator[Path]
     Sets of the report before that are not in `found` keep what it says of them.
     """
     path = root / "reports" / "benchmark.json"
-    before = read_json(path) if path.exists() else {"rows": [], "boxes": {}, "categories": {}}
+    before = {"rows": [], "boxes": {}, "categories": {}, **(read_json(path) if path.exists() else {})}
     kept = [row for row in before["rows"] if row["benchmark"] not in found]
     new = aggregated([row for one in found.values() for row in one["rows"]])
     table = sorted([*kept, *new], key=itemgetter("benchmark"))

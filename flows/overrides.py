@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 import yaml
 
-from for_retrieval.errors import UsageError, nearest
+from for_retrieval.errors import UsageError
 from for_retrieval.files import read_json, write_json, write_text
-from for_retrieval.params import Params, load_params
-
-PROFILES = "params"  # the folder of profiles, beside params.yaml
+from for_retrieval.params import Params
+from for_retrieval.params.profiles import checked, load_profile, merged
 
 Say = Callable[[str], object]
 
@@ -73,46 +70,11 @@ def _changed(root: Path, text: str, profile: str | None, fraction: float | None)
     """params.yaml with the profile's values, then with the run of the fraction; checked as a whole."""
     values = yaml.safe_load(text)
     if profile is not None:
-        values = merged(values, _profile(root, profile))
+        values = merged(values, load_profile(root, profile))
     if fraction is not None:
-        values["index"]["run"] = _run_of(_checked(values), fraction)
-    _checked(values)
+        values["index"]["run"] = _run_of(checked(values), fraction)
+    checked(values)
     return str(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
-
-
-def _profile(root: Path, name: str) -> dict[str, Any]:
-    folder = root / PROFILES
-    known = sorted(path.stem for path in folder.glob("*.yaml"))
-    if name not in known:
-        remedy = nearest(name, known) if known else f"{folder} holds none"
-        raise UsageError(f"there is no profile {name!r} ({folder / name}.yaml); {remedy}")
-    try:
-        values = yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{folder / name}.yaml cannot be read: {' '.join(str(error).split())}") from None
-    if not isinstance(values, dict):
-        raise UsageError(f"{folder / name}.yaml must hold sections of params.yaml, with the values that differ")
-    return values
-
-
-def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`values` with `changes` laid over it, section by section; a list is replaced whole."""
-    result = dict(values)
-    for key, value in changes.items():
-        old = result.get(key)
-        result[key] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return result
-
-
-def _checked(values: dict[str, Any]) -> Params:
-    """The values as params.yaml would give them."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "params.yaml"
-        path.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
-        try:
-            return load_params(path)
-        except UsageError as error:
-            raise UsageError(str(error).replace(str(path), "params.yaml with what was asked for")) from None
 
 
 def _run_of(params: Params, fraction: float) -> str:

@@ -34,7 +34,7 @@ HOMES = {
     "pydantic": ["params/", "invalid.py"],
     "yaml": ["params/", "data/yolo.py", "pretrain/"],
     "defusedxml": ["data/voc.py"],
-    "ruamel": ["data/importer.py"],
+    "ruamel": ["params/editing.py"],
     "pyarrow": ["data/records.py"],
     "open_clip": ["model/"],
     "huggingface_hub": ["model/"],

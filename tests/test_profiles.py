@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from for_retrieval.data.categories import official_split
+from for_retrieval.params.profiles import merged as merge
 
 REPOSITORY = Path(__file__).parents[1]
 PROFILES = sorted(path.stem for path in (REPOSITORY / "params").glob("*.yaml"))
@@ -32,6 +34,17 @@ print(json.dumps(found))
 """
 
 
+QUICK = """# Something quick.
+data: {categories: official/coco-48-17, splits: null}
+train:
+  vocabulary: {attributes: false}
+  runs: {in-100: {seeds: [0, 1], without: [keep]}, new: {fraction: 1, vocabulary: in, seeds: [0]}}
+index: {gallery: [val, test]}
+"""
+
+Command = Callable[..., Any]
+
+
 @pytest.fixture(scope="module")
 def merged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Profile -> params.yaml as it is during a run with it."""
@@ -45,6 +58,74 @@ def merged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]
     assert done.returncode == 0, done.stderr
     assert (root / "params.yaml").read_text(encoding="utf-8") == before, "it is put back"
     return dict(json.loads(done.stdout))
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Path:
+    """A project with the profile `quick`, whose values differ in kind."""
+    (tmp_path / "params").mkdir()
+    (tmp_path / "params.yaml").write_text((REPOSITORY / "params.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "params" / "quick.yaml").write_text(QUICK, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_profile_is_written_into_params_and_its_comments_stay(quick: Path, cli: Command) -> None:
+    before = (quick / "params.yaml").read_text(encoding="utf-8").splitlines()
+    done = cli("profile", "quick", "--json", cwd=quick)
+    assert done.code == 0
+    assert done.err == "params.yaml has the values of params/quick.yaml; next: dvc exp run\n"
+    assert {row["setting"]: row["now"] for row in json.loads(done.out)} == {
+        "data.categories": "official/coco-48-17",
+        "train.vocabulary.attributes": False,
+        "train.runs.in-100.seeds": [0, 1],
+        "train.runs.in-100.without": ["keep"],
+        "train.runs.new": {"fraction": 1, "vocabulary": "in", "seeds": [0]},
+        "index.gallery": ["val", "test"],
+    }
+    after = (quick / "params.yaml").read_text(encoding="utf-8").splitlines()
+    assert len(after) == len(before) + 1, "the new run"
+    assert len([line for line in before if line not in after]) == 4, "two of the six are in one line, one is new"
+    assert [line.split("#")[1:] for line in before if "#" in line] == [
+        line.split("#")[1:] for line in after if "#" in line
+    ]
+    values = yaml.safe_load("\n".join(after))
+    assert values == merge(yaml.safe_load("\n".join(before)), yaml.safe_load(QUICK))
+
+
+def test_a_second_time_changes_nothing(quick: Path, cli: Command) -> None:
+    assert "in-100.without" in cli("profile", "quick", cwd=quick).out
+    once = (quick / "params.yaml").read_bytes()
+    done = cli("profile", "quick", cwd=quick)
+    assert (done.code, done.out) == (0, "")
+    assert done.err == "params.yaml has the values of params/quick.yaml already; nothing changed\n"
+    assert (quick / "params.yaml").read_bytes() == once
+
+
+def test_without_a_name_the_profiles_are_listed(quick: Path, cli: Command) -> None:
+    done = cli("profile", "--json", cwd=quick)
+    assert json.loads(done.out) == [{"profile": "quick", "about": "Something quick."}]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "did you mean 'quick'?"),
+        ("train: {step: 5}", "unknown key 'train.step'; did you mean 'steps'?"),
+        ("- 1", "quik.yaml must hold sections of params.yaml"),
+        ("train: 5", "params.yaml with what was asked for: train"),
+    ],
+)
+def test_a_wrong_profile_is_a_sentence_and_changes_nothing(
+    text: str | None, message: str, quick: Path, cli: Command
+) -> None:
+    if text is not None:
+        (quick / "params" / "quik.yaml").write_text(text, encoding="utf-8")
+    before = (quick / "params.yaml").read_bytes()
+    done = cli("profile", "quik", cwd=quick)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: ")
+    assert message in done.err
+    assert (quick / "params.yaml").read_bytes() == before
 
 
 def test_there_is_a_profile_of_each_set_and_tower() -> None:
@@ -79,4 +160,4 @@ def test_every_value_has_its_reason(name: str) -> None:
     assert len(values) > 15
     bare = [line.split(":")[0].strip() for line in values if " # " not in line]
     assert bare == ["held-out-100"], "its reason stands in the line before"
-    assert f"--profile {name}`" in "\n".join(lines)
+    assert f"`for-cli profile {name}`" in "\n".join(lines)

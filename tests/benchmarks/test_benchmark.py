@@ -13,11 +13,11 @@ import yaml
 from benchmarks.benchmark import make_project, plan, reproduce, stages
 from benchmarks.report import aggregated, write_report
 from benchmarks.targets import targets
-from flows.overrides import merged
 
 from benchmarks import benchmark
 from for_retrieval.errors import ForError
 from for_retrieval.params import load_params
+from for_retrieval.params.profiles import merged
 
 ROOT = Path(benchmark.__file__).parents[1]
 

@@ -12,6 +12,7 @@ from for_retrieval.cli import stages
 from for_retrieval.cli.data import data
 from for_retrieval.cli.index import index
 from for_retrieval.cli.models import models
+from for_retrieval.cli.profile import profile
 from for_retrieval.cli.query import query
 from for_retrieval.errors import ForError
 from for_retrieval.project import Project
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command()(query)
 app.add_typer(data, name="data")
+app.command()(profile)
 app.add_typer(models, name="models")
 for stage in stages.ALL:
     app.command(rich_help_panel=STAGE)(stage)

@@ -8,17 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.representer import RoundTripRepresenter
-
 from for_retrieval.data.images import MISSING
 from for_retrieval.data.layout import Layout, guess_layout
 from for_retrieval.data.prepare import read_set
 from for_retrieval.data.splits import SPLITS
 from for_retrieval.errors import UsageError
-from for_retrieval.files import atomic
 from for_retrieval.params import Data, load_params
+from for_retrieval.params.editing import edit_params
 
 
 @dataclass(frozen=True)
@@ -71,47 +67,8 @@ def import_data(
         del changes["annotations"]  # nothing reads it for a folder or shards; the key stays as it is
     data = Data.model_validate({**params.data.model_dump(), **changes})
     found = _read(data, project, processes)
-    edit_params(path, {"data": changes, "index": {"gallery": list(SPLITS)}})
+    edit_params(path, {**{("data", key): value for key, value in changes.items()}, ("index", "gallery"): list(SPLITS)})
     return found
-
-
-def edit_params(path: Path, changes: dict[str, dict[str, Any]]) -> None:
-    """Set keys of sections, ``{section: {key: value}}``, in a params.yaml; comments and other lines stay.
-
-    Raises:
-        UsageError: the result would not be valid; the file stays as it was.
-    """
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 10_000  # long lines stay in one piece
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.Representer = _NullAsWord
-    content = yaml.load(path.read_text(encoding="utf-8"))
-    flat = [(section, key, value) for section, keys in changes.items() for key, value in keys.items()]
-    for section, key, value in flat:
-        if isinstance(value, list):
-            content[section][key][:] = value  # in place: the comment hangs on the list
-            content[section][key].fa.set_flow_style()
-        elif isinstance(value, dict):
-            content[section][key] = CommentedMap(value)
-            content[section][key].fa.set_flow_style()
-        else:
-            content[section][key] = value
-    with atomic(path) as temporary:
-        with temporary.open("w", encoding="utf-8") as file:
-            yaml.dump(content, file)
-        try:
-            load_params(temporary)  # a file laid out in an unforeseen way must not be spoilt
-        except UsageError:
-            lines = ", ".join(f"{section}.{key}: {value!r}" for section, key, value in flat)
-            raise UsageError(f"{path} is laid out so that it cannot be edited; set {lines} yourself") from None
-
-
-class _NullAsWord(RoundTripRepresenter):
-    """Writes None as ``null``; ruamel would leave the value empty."""
-
-
-_NullAsWord.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null"))
 
 
 def _changes(project: Path, folder: Path, layout: Layout, novel: Sequence[str], name: str | None) -> dict[str, Any]:
