@@ -104,6 +104,9 @@ def test_a_second_time_changes_nothing(quick: Path, cli: Command) -> None:
 def test_without_a_name_the_profiles_are_listed(quick: Path, cli: Command) -> None:
     done = cli("profile", "--json", cwd=quick)
     assert json.loads(done.out) == [{"profile": "quick", "about": "Something quick."}]
+    (quick / "params" / "quick.yaml").unlink()
+    done = cli("profile", cwd=quick)
+    assert (done.code, done.out, done.err) == (0, "", f"there are no profiles in {quick / 'params'}\n")
 
 
 @pytest.mark.parametrize(

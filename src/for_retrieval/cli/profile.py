@@ -31,12 +31,12 @@ def profile(
         typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
     elif rows:
         _print(columns, rows)
-    if name is not None:
-        say(f"params.yaml has the values of params/{name}.yaml; next: dvc exp run" if rows else _same(name))
-
-
-def _same(name: str) -> str:
-    return f"params.yaml has the values of params/{name}.yaml already; nothing changed"
+    if name is None and not rows:
+        say(f"there are no profiles in {root / 'params'}")
+    elif name is not None and rows:
+        say(f"params.yaml has the values of params/{name}.yaml; next: dvc exp run")
+    elif name is not None:
+        say(f"params.yaml has the values of params/{name}.yaml already; nothing changed")
 
 
 def _print(columns: list[str], rows: Sequence[Mapping[str, object]]) -> None:
