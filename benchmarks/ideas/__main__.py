@@ -148,7 +148,7 @@ def main() -> int:
         "command": " ".join(
             ["python -m benchmarks.ideas", *map(str, asked.projects), "--seeds", *map(str, asked.seeds)]
         ),
-        "device": f"CPU, {torch.get_num_threads()} cores; mAP@50 r40, mean over the seeds",
+        "device": f"CPU, threads: {torch.get_num_threads()}; mAP@50 r40, mean over the seeds",
         "columns": ["set", "phrases", "idea", "val base", "val novel", "test base", "test novel"],
         "rows": rows,
     }
