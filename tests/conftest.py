@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from filelock import FileLock
 from hypothesis import settings
 
 from for_retrieval.settings import cores
@@ -27,6 +28,8 @@ if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
 # The same examples every time, however slow the machine: a red run is about the change under test.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
+
+LONG = ("test_life.py", "test_kill.py", "test_devices.py", "test_lifecycle.py")  # files that take a minute or more
 
 # Everything as it is, but few images, few steps and one seed a run.
 TINY: dict[str, Any] = {
@@ -189,8 +192,31 @@ def cli(run: Command) -> Command:
 
 
 @pytest.fixture(scope="session")
-def project(tiny_project: Path, run: Command) -> Path:
-    """The tiny project with everything made by one `dvc repro`; tests only read it."""
-    done = run(sys.executable, "-m", "dvc", "repro", cwd=tiny_project)
-    assert done.code == 0, done.err[-3000:]
+def project(tiny_project: Path, run: Command, worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny project with everything made by one `dvc repro`; tests only read it. Of several workers one makes it."""
+    if worker_id == "master":
+        return _made(tiny_project, run)
+    shared = tmp_path_factory.getbasetemp().parent / "made"
+    with FileLock(shared.with_suffix(".lock")):
+        if shared.exists():
+            shutil.copytree(shared, tiny_project, symlinks=True, dirs_exist_ok=True)
+        else:
+            shutil.copytree(_made(tiny_project, run), shared.with_suffix(".part"), symlinks=True)
+            shared.with_suffix(".part").rename(shared)
     return tiny_project
+
+
+def _made(root: Path, run: Command) -> Path:
+    done = run(sys.executable, "-m", "dvc", "repro", cwd=root)
+    assert done.code == 0, done.err[-3000:]
+    return root
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A long file first, which makes the tiny project; while it does, what needs none; short files last."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    need = {path for path, own in files.items() if any("tiny_project" in getattr(i, "fixturenames", ()) for i in own)}
+    order = sorted(files, key=lambda path: (path.name != LONG[0], path in need, path.name not in LONG))
+    items[:] = [item for path in order for item in files[path]]
