@@ -23,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks.report import write_report
 from for_retrieval.errors import ForError
 from for_retrieval.files import read_json, write_text
-from for_retrieval.params.profiles import merged
+from for_retrieval.params.editing import merged
 from for_retrieval.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,7 +55,7 @@ def import_photos(folder: Path, photos: Path) -> None:
     Raises:
         ForError: it is no such folder.
     """
-    from for_retrieval.data.importer import import_data
+    from for_retrieval.records.importer import import_data
 
     splits, categories = (name if (photos / name).exists() else None for name in ("splits.json", "categories.json"))
     import_data(

@@ -16,9 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from for_retrieval.model.mini_clip import MiniClip, load_mini_clip
-from for_retrieval.model.mini_tower import MiniTower
-from for_retrieval.model.precision import CPU, autocast
+from for_retrieval.model.features import CPU, autocast
+from for_retrieval.model.mini_clip import MiniClip, MiniTower, load_mini_clip
 from for_retrieval.params import load_params
 
 ROOT = Path(__file__).resolve().parents[1]

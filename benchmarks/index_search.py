@@ -17,11 +17,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from for_retrieval.index.build import build_index
-from for_retrieval.index.plan import Plan
-from for_retrieval.index.regions import Floats, ImageRegions
-from for_retrieval.index.search import open_generation
-from for_retrieval.index.table import About, row_of
+from for_retrieval.release.build import Plan, build_index
+from for_retrieval.release.manifest import About, row_of
+from for_retrieval.release.regions import Floats, ImageRegions
+from for_retrieval.release.search import open_generation
 from for_retrieval.settings import Settings
 
 TOP_K = 50

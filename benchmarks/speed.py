@@ -28,9 +28,9 @@ from torch.nn.functional import normalize
 from benchmarks.ideas.setting import open_setting
 from for_retrieval.errors import ForError
 from for_retrieval.files import write_json
-from for_retrieval.model.representations import cluster_clip
 from for_retrieval.model.sum_clip import SumClip, summarise
 from for_retrieval.model.tower import EMBEDDED, Tower, find_device, load_tower
+from for_retrieval.model.training_free import cluster_clip
 from for_retrieval.params import Params, load_params
 from for_retrieval.train.run import new_head
 

@@ -11,9 +11,9 @@ from prefect.artifacts import create_image_artifact, create_markdown_artifact, c
 from prefect.cache_policies import NO_CACHE
 
 from flows.processes import Service
-from for_retrieval.index.live import Served
 from for_retrieval.project import Project
-from for_retrieval.registry.decision import Decision
+from for_retrieval.release.gate import Decision
+from for_retrieval.release.pointer import Served
 from for_retrieval.settings import find_root
 
 LARGEST = 4_000_000  # bytes of a picture that is sent to Prefect's database

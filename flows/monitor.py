@@ -18,11 +18,11 @@ from flows import dvc
 from flows.command import run
 from flows.queries import Asked, read_queries
 from flows.steps import HOUR
-from for_retrieval.data.profile import drift
 from for_retrieval.files import read_json
-from for_retrieval.index.live import bundle_of, read_live
 from for_retrieval.params import Params
 from for_retrieval.project import Project
+from for_retrieval.records.checks.profile import drift
+from for_retrieval.release.pointer import bundle_of, read_live
 from for_retrieval.settings import find_root
 
 DEPLOYMENT = "retrain/weekly"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from for_retrieval.index.live import is_live
 from for_retrieval.project import Project
-from for_retrieval.registry.state import needs_release, read_release
+from for_retrieval.release.pointer import is_live, needs_release, read_release
 
 if TYPE_CHECKING:
-    from for_retrieval.registry.decision import Decision
+    from for_retrieval.release.gate import Decision
 
 
 def due(project: Project, force: bool) -> bool:

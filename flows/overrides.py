@@ -15,7 +15,7 @@ import yaml
 from for_retrieval.errors import UsageError
 from for_retrieval.files import read_json, write_json, write_text
 from for_retrieval.params import Params
-from for_retrieval.params.profiles import checked, load_profile, merged
+from for_retrieval.params.editing import checked, load_profile, merged
 
 Say = Callable[[str], object]
 

@@ -14,11 +14,11 @@ from flows.lock import lifecycle_lock
 from flows.outcome import decided, due, unchanged
 from flows.overrides import put_back
 from flows.steps import HOUR, MINUTE, RETRIED, a_retry_can_help, check_complete
-from for_retrieval.index.live import Served, is_live
 from for_retrieval.project import Project
-from for_retrieval.registry.decision import Decision
+from for_retrieval.release.gate import Decision
+from for_retrieval.release.mlflow_store import check
+from for_retrieval.release.pointer import Served, is_live
 from for_retrieval.settings import find_root
-from for_retrieval.tracking.place import check
 
 
 @task(
@@ -26,7 +26,7 @@ from for_retrieval.tracking.place import check
 )
 def register() -> int:
     """Make the bundle a version in MLflow, once for each dvc.lock; returns its number."""
-    from for_retrieval.registry.register import register as run
+    from for_retrieval.release.promote import register as run
 
     done = run(Project(find_root()))
     created = "registered" if done.created else "was registered already"
@@ -40,7 +40,7 @@ def register() -> int:
 )  # fmt: skip
 def gate_and_promote(version: int, force: bool) -> Decision:
     """Compare with the champion; if it passes, its index goes live, and it becomes the champion."""
-    from for_retrieval.registry.promote import promote
+    from for_retrieval.release.promote import promote
 
     decision = promote(Project(find_root()), version, force)
     for reason in decision.reasons:

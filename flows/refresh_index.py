@@ -15,15 +15,15 @@ from flows.command import run
 from flows.lock import lifecycle_lock
 from flows.overrides import put_back
 from flows.steps import HOUR, RETRIED, a_retry_can_help, encode, pull_data, validate
-from for_retrieval.index.refresh import Refreshed
 from for_retrieval.project import Project
+from for_retrieval.release.refresh import Refreshed
 from for_retrieval.settings import find_root
 
 
 @task(name="refresh", cache_policy=NO_CACHE, timeout_seconds=12 * HOUR, **RETRIED, retry_condition_fn=a_retry_can_help)
 def refresh() -> Refreshed:
     """Index what differs by content hash with the model that serves, verify, and go live."""
-    from for_retrieval.index.refresh import refresh as run
+    from for_retrieval.release.refresh import refresh as run
 
     return run(Project(find_root()), progress=False)
 

@@ -15,8 +15,8 @@ from flows.overrides import overridden
 from flows.promotion import register_and_promote
 from flows.steps import build_index, encode, evaluate, finetune, pull_data, validate
 from for_retrieval.project import Project
+from for_retrieval.release.mlflow_store import check
 from for_retrieval.settings import find_root
-from for_retrieval.tracking.place import check
 
 
 @flow(name="retrain")

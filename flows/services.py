@@ -22,9 +22,8 @@ from flows.leftovers import mark_crashed
 from flows.processes import Service, end_group, group, started
 from for_retrieval.errors import ForError
 from for_retrieval.project import Project
+from for_retrieval.release.mlflow_store import connected, place
 from for_retrieval.settings import find_root
-from for_retrieval.tracking.connection import connected
-from for_retrieval.tracking.place import place
 
 POOL = "local"
 ORDER = ("server", "worker", "mlflow")

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from for_retrieval.data.images import BrokenImage, open_image
-from for_retrieval.data.records import Records, load_records
 from for_retrieval.files import atomic
-from for_retrieval.index.live import bundle_of
-from for_retrieval.index.search import open_generation
 from for_retrieval.project import Project
 from for_retrieval.query.text import TextTower
-from for_retrieval.registry.canary import labels
+from for_retrieval.records.images import BrokenImage, open_image
+from for_retrieval.records.records import Records, load_records
+from for_retrieval.release.gate import labels
+from for_retrieval.release.pointer import bundle_of
+from for_retrieval.release.search import open_generation
 
 TOP = 10  # images that a person looks at
 QUERIES = 4  # rows of each kind

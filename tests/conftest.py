@@ -36,7 +36,7 @@ TINY: dict[str, Any] = {
     "seed": 0,
     "data.kind": "scenes",
     "data.name": "tiny-streets",
-    "data.root": "src/for_retrieval/data/scenes",
+    "data.root": "src/drawn_scenes",
     "data.splits": None,
     "data.categories": None,
     "data.novel": [],
@@ -139,7 +139,7 @@ def write_tiny(write_params: WriteParams) -> Callable[[Path], Path]:
 def fresh_database(tmp_path_factory: pytest.TempPathFactory, write_params: WriteParams) -> Path:
     """A var/mlflow with tables and no runs, to copy: making one takes seconds."""
     from for_retrieval.project import Project
-    from for_retrieval.tracking.connection import connected
+    from for_retrieval.release.mlflow_store import connected
 
     root = tmp_path_factory.mktemp("fresh")
     write_params(root)

@@ -96,7 +96,7 @@ def _below(node: ast.AST, typing: bool) -> Iterator[Import]:
 
 
 def layer(module: str) -> str:
-    """``for_retrieval.data.coco`` -> data, ``for_retrieval.params`` -> base."""
+    """``for_retrieval.records.readers.coco`` -> data, ``for_retrieval.params`` -> base."""
     first = module.removeprefix("for_retrieval.").split(".")[0]
     return "base" if first in BASE else first
 
@@ -207,8 +207,8 @@ def test_no_part_of_query_loads_torch(module: str) -> None:
 
 def test_the_pointer_is_moved_without_numpy_and_compared_without_torch() -> None:
     """A rollback takes milliseconds, and a refresh with nothing to do a second."""
-    assert modules_after("import for_retrieval.index.live").isdisjoint({"numpy", "torch", "qdrant_edge", "mlflow"})
-    loaded = modules_after("import for_retrieval.index.refresh, for_retrieval.index.status")
+    assert modules_after("import for_retrieval.release.pointer").isdisjoint({"numpy", "torch", "qdrant_edge", "mlflow"})
+    loaded = modules_after("import for_retrieval.release.refresh, for_retrieval.release.refresh")
     assert loaded.isdisjoint({"torch", "transformers", "qdrant_client", "mlflow"})
 
 

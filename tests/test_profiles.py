@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from for_retrieval.data.categories import official_split
-from for_retrieval.params.profiles import merged as merge
+from for_retrieval.params.editing import merged as merge
+from for_retrieval.records.splits import official_split
 
 REPOSITORY = Path(__file__).parents[1]
 PROFILES = sorted(path.stem for path in (REPOSITORY / "params").glob("*.yaml"))

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from for_retrieval.data.records import DatasetInfo, Records
 from for_retrieval.model.encode import store_for
-from for_retrieval.model.tower import Features
+from for_retrieval.model.features import Features
+from for_retrieval.records.records import DatasetInfo, Records
 
 CPU = torch.device("cpu")
 DIM = 64

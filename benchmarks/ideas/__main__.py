@@ -37,9 +37,8 @@ from for_retrieval.evaluate.metric import rare_average_precisions
 from for_retrieval.evaluate.score import head_scores
 from for_retrieval.files import write_json
 from for_retrieval.model.encode import chunks
-from for_retrieval.model.representations import standardised
 from for_retrieval.model.sum_clip import SumClip, summarise
-from for_retrieval.model.training_free import BATCH, training_free_scores
+from for_retrieval.model.training_free import BATCH, standardised, training_free_scores
 from for_retrieval.train.run import interpolated
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,15 +9,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from for_retrieval.data.records import Records, load_records
 from for_retrieval.errors import ForError
 from for_retrieval.evaluate.queries import QuerySet
 from for_retrieval.evaluate.validation import names_of
 from for_retrieval.model.encode import load_split
+from for_retrieval.model.features import Features
 from for_retrieval.model.sum_clip import SumClip
-from for_retrieval.model.tower import Features, Tower, find_device, load_tower, prompted
+from for_retrieval.model.tower import Tower, find_device, load_tower, prompted
 from for_retrieval.params import Params
 from for_retrieval.project import Project
+from for_retrieval.records.records import Records, load_records
 from for_retrieval.train.loop import Lesson, Objectives, train_head
 from for_retrieval.train.run import make_lesson, new_head
 from for_retrieval.train.vocabulary import Phrase

@@ -12,8 +12,8 @@ from torch.nn.functional import kl_div, normalize
 from benchmarks.ideas.setting import RUN, Setting
 from for_retrieval.evaluate.metric import rare_average_precisions
 from for_retrieval.evaluate.score import head_scores
-from for_retrieval.model.representations import cluster_clip, pooled_dense, scores, standardised
 from for_retrieval.model.sum_clip import SumClip, Summary
+from for_retrieval.model.training_free import cluster_clip, pooled_dense, scores, standardised
 from for_retrieval.params import Train
 from for_retrieval.train.localise import Objects
 from for_retrieval.train.loop import Lesson, losses, smooth_scores

@@ -17,7 +17,7 @@ from benchmarks.targets import targets
 from benchmarks import benchmark
 from for_retrieval.errors import ForError
 from for_retrieval.params import load_params
-from for_retrieval.params.profiles import merged
+from for_retrieval.params.editing import merged
 
 ROOT = Path(benchmark.__file__).parents[1]
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from for_retrieval.data.records import load_records
-from for_retrieval.model.feature_store import FeatureStore
+from for_retrieval.model.encode import FeatureStore
+from for_retrieval.records.records import load_records
 
 Command = Callable[..., Any]
 Copy = Callable[..., Path]

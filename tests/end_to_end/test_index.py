@@ -12,15 +12,22 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from for_retrieval.data.records import Records, load_records
 from for_retrieval.files import file_hash
-from for_retrieval.index.generations import check_generation
-from for_retrieval.index.live import go_live, read_live
+from for_retrieval.records.records import Records, load_records
+from for_retrieval.release.build import check_generation
+from for_retrieval.release.pointer import go_live, read_live
 
 Command = Callable[..., Any]
 Copy = Callable[..., Path]
 
-PARTS = ("data/prepared", "data/cache", "data/features.json", "data/index", "models/bundle", "src/for_retrieval/data")
+PARTS = (
+    "data/prepared",
+    "data/cache",
+    "data/features.json",
+    "data/index",
+    "models/bundle",
+    "src/for_retrieval/records",
+)
 
 
 @pytest.fixture

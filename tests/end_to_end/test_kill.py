@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from for_retrieval.files import file_hash
-from for_retrieval.index.generations import verify_index
+from for_retrieval.release.build import verify_index
 
 Command = Callable[..., Any]
 Copy = Callable[..., Path]

@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 from PIL import Image
 
-from for_retrieval.data.records import load_records
 from for_retrieval.files import file_hash, read_json
-from for_retrieval.index.generations import verify_index
+from for_retrieval.records.records import load_records
+from for_retrieval.release.build import verify_index
 
 Command = Callable[..., Any]
 Copy = Callable[..., Path]
@@ -133,7 +133,7 @@ def test_indexing_again_changes_no_file(project: Path, copy: Copy, cli: Command)
 
 def test_a_new_image_in_the_gallery_is_nothing_to_learn_from(project: Path, copy: Copy, cli: Command) -> None:
     """So DVC trains no head again: of `features`, `pseudo` and `train` depend on learning.json alone."""
-    folder = copy("src/for_retrieval/data/scenes", "data/cache")
+    folder = copy("src/drawn_scenes", "data/cache")
     params = yaml.safe_load((folder / "params.yaml").read_text())
     for count in (40, 41):
         params["data"]["scenes"]["test"] = count

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from for_retrieval.data.records import load_records
 from for_retrieval.evaluate.metric import average_precisions
 from for_retrieval.evaluate.queries import query_sets
 from for_retrieval.evaluate.score import head_scores
@@ -15,6 +14,7 @@ from for_retrieval.model.encode import load_split
 from for_retrieval.model.tower import load_tower, prompted
 from for_retrieval.model.training_free import training_free_scores
 from for_retrieval.project import Project
+from for_retrieval.records.records import load_records
 from for_retrieval.train.run import new_head
 
 CPU = torch.device("cpu")

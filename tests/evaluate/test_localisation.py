@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from for_retrieval.data.records import Records
 from for_retrieval.evaluate.localisation import located, object_boxes
 from for_retrieval.evaluate.queries import QuerySet
+from for_retrieval.model.features import Features
 from for_retrieval.model.sum_clip import Summary
-from for_retrieval.model.tower import Features
+from for_retrieval.records.records import Records
 from toy import toy_records
 
 GRID = (2, 2)

@@ -7,8 +7,8 @@ import json
 import pandas as pd
 import pytest
 
-from for_retrieval.data.records import DatasetInfo, Records
 from for_retrieval.evaluate.queries import QuerySet, query_sets
+from for_retrieval.records.records import DatasetInfo, Records
 
 COLUMNS = ["image_id", "x", "y", "w", "h", "category", "attributes", "crowd"]
 IDS = [f"i{number}" for number in range(10)]

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from for_retrieval.data.records import Records
 from for_retrieval.errors import ForError
 from for_retrieval.evaluate.queries import QuerySet
 from for_retrieval.evaluate.score import BASELINES, Evaluation, category_rows, evaluate, measured, rows_of
 from for_retrieval.params import Params, load_params
+from for_retrieval.records.records import Records
 from for_retrieval.train.checkpoints import head_path, save_head
 from for_retrieval.train.run import new_head
 from toy import CPU, ToyTower, store_features, toy_records

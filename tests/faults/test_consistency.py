@@ -14,11 +14,10 @@ from typing import Any
 import pytest
 from tests.faults.conftest import pair_of, set_params
 
-from for_retrieval.data.records import load_records
-from for_retrieval.index.refresh import refresh
 from for_retrieval.project import Project
-from for_retrieval.registry.promote import promote
-from for_retrieval.registry.rollback import rollback
+from for_retrieval.records.records import load_records
+from for_retrieval.release.promote import promote, rollback
+from for_retrieval.release.refresh import refresh
 
 pytestmark = pytest.mark.faults
 READERS, QUERIES, REFRESHES, SWITCHES = 4, 2_500, 20, 5

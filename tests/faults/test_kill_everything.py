@@ -20,36 +20,36 @@ pytestmark = pytest.mark.faults
 Run = Callable[..., Any]
 
 STAGES = (
-    "for_retrieval.data.records:Records.save:before",
-    "for_retrieval.data.fractions:save_fraction:before",
-    "for_retrieval.data.validate:run_suite:after",
-    "for_retrieval.model.feature_store:FeatureStore.add:after",
+    "for_retrieval.records.records:Records.save:before",
+    "for_retrieval.records.fractions:save_fraction:before",
+    "for_retrieval.records.checks.suite:run_suite:after",
+    "for_retrieval.model.encode:FeatureStore.add:after",
     "for_retrieval.train.teacher:teach:after",
     "for_retrieval.train.checkpoints:save_progress:after",
     "for_retrieval.train.checkpoints:save_head:after",
-    "for_retrieval.tracking.training:log_training:before",
+    "for_retrieval.release.training_runs:log_training:before",
     "for_retrieval.evaluate.score:evaluate:after",
     "for_retrieval.evaluate.plots:plot_comparison:before",
     "for_retrieval.model.export:export:after",
-    "for_retrieval.index.generations:publish:before",
-    "for_retrieval.index.live:record_candidate:after",
+    "for_retrieval.release.build:publish:before",
+    "for_retrieval.release.pointer:record_candidate:after",
 )
 RELEASE = (
-    "for_retrieval.registry.register:_create:before",
-    "for_retrieval.registry.register:_log:after",
-    "for_retrieval.registry.judge:judge:after",
-    "for_retrieval.registry.promote:_record:after",
-    "for_retrieval.index.live:_point_at:before",
-    "for_retrieval.index.live:_point_at:after",
-    "for_retrieval.registry.versions:Registry.alias:after",
-    "for_retrieval.registry.promote:_release:before",
+    "for_retrieval.release.promote:_create:before",
+    "for_retrieval.release.promote:_log:after",
+    "for_retrieval.release.gate:judge:after",
+    "for_retrieval.release.promote:_record:after",
+    "for_retrieval.release.pointer:_point_at:before",
+    "for_retrieval.release.pointer:_point_at:after",
+    "for_retrieval.release.mlflow_store:Registry.alias:after",
+    "for_retrieval.release.promote:_release:before",
 )
 REFRESH = (
-    "for_retrieval.index.build:_write:after",
-    "for_retrieval.index.verify:verify_generation:after",
-    "for_retrieval.index.generations:publish:after",
-    "for_retrieval.index.live:_point_at:before",
-    "for_retrieval.index.live:_point_at:after",
+    "for_retrieval.release.build:_write:after",
+    "for_retrieval.release.verify:verify_generation:after",
+    "for_retrieval.release.build:publish:after",
+    "for_retrieval.release.pointer:_point_at:before",
+    "for_retrieval.release.pointer:_point_at:after",
 )
 
 

@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import save_file
 from tiny_models import CPU, TEXT, VISION, VIT
 
+from for_retrieval.model.features import Features
 from for_retrieval.model.open_clip_tower import OpenClipTower
-from for_retrieval.model.tower import Features
 from for_retrieval.params import Head, Model
 
 

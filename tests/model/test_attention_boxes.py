@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from for_retrieval.model.boxes import attention_boxes
+from for_retrieval.model.sum_clip import attention_boxes
 
 
 def test_box_around_the_peak_only() -> None:

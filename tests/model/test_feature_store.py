@@ -10,8 +10,8 @@ import torch
 from torch.testing import assert_close
 
 from for_retrieval.errors import ForError
-from for_retrieval.model.feature_store import FeatureStore
-from for_retrieval.model.tower import Features
+from for_retrieval.model.encode import FeatureStore
+from for_retrieval.model.features import Features
 
 Random = Callable[..., Features]
 

@@ -9,8 +9,8 @@ import pytest
 from tiny_models import SUPPORTED
 from torch.testing import assert_close
 
-from for_retrieval.model.layers import checkpoint_gradients, depths, layer_groups
 from for_retrieval.model.open_clip_tower import OpenClipTower
+from for_retrieval.train.finetune import checkpoint_gradients, depths, layer_groups
 
 MakeTower = Callable[..., OpenClipTower]
 INPUT = {"tiny-map": 160, "tiny-convnext": 160}

@@ -17,8 +17,9 @@ from torch.nn.functional import normalize
 from torch.testing import assert_close
 
 from for_retrieval.errors import UsageError
-from for_retrieval.model.mini_tower import MiniTower
-from for_retrieval.model.tower import load_tower, normalised, prompted, squared
+from for_retrieval.model.features import normalised, squared
+from for_retrieval.model.mini_clip import MiniTower
+from for_retrieval.model.tower import load_tower, prompted
 from for_retrieval.params import Model
 
 TEXTS = ["a red car", "DOG", "two people waiting at a bus stop; it rains", "Straße", ""]

@@ -11,7 +11,7 @@ import torch
 from torch.testing import assert_close
 
 from for_retrieval.errors import ForError
-from for_retrieval.model.minilm import PACKAGE, MiniLM, embed, minilm_folder, minilm_tokens
+from for_retrieval.model.mini_clip import PACKAGE, MiniLM, embed, minilm_folder, minilm_tokens
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from torch.testing import assert_close
 
 from for_retrieval.errors import ForError, UsageError
 from for_retrieval.model import open_clip_tower
-from for_retrieval.model.minilm import minilm_folder
+from for_retrieval.model.mini_clip import minilm_folder
 from for_retrieval.model.open_clip_tower import OpenClipTower
 from for_retrieval.model.tower import find_device, load_tower, prompted
 

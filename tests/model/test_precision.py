@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from for_retrieval.model.precision import CPU, arithmetic, autocast
+from for_retrieval.model.features import CPU, arithmetic, autocast
 
 
 @pytest.mark.parametrize(("native", "kind"), [(True, torch.bfloat16), (False, torch.float32)])

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from torch.testing import assert_close
 
-from for_retrieval.model.representations import (
+from for_retrieval.model.features import Features
+from for_retrieval.model.training_free import (
     clip,
     cluster_clip,
     dense_clip,
@@ -23,7 +24,6 @@ from for_retrieval.model.representations import (
     scores,
     standardised,
 )
-from for_retrieval.model.tower import Features
 
 Random = Callable[..., Features]
 

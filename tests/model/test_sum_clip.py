@@ -9,8 +9,8 @@ import torch
 from torch.nn.functional import normalize
 from torch.testing import assert_close
 
+from for_retrieval.model.features import Features
 from for_retrieval.model.sum_clip import SumClip, summarise, window_logits
-from for_retrieval.model.tower import Features
 from for_retrieval.params import Head
 
 SHAPES = [((4, 4), 4), ((3, 5), 5), ((8, 2), 7), ((4, 4), 1), ((2, 2), 9)]  # grid, queries

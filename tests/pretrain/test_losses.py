@@ -8,9 +8,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pretrain.losses import both_ways, contrast, keep_photographs
 from torch import Tensor
-
-from for_retrieval.pretrain.losses import both_ways, contrast, keep_photographs
 
 
 def naive_rows(logits: Tensor, positive: Tensor) -> list[float]:

@@ -6,13 +6,12 @@ import random
 
 import pytest
 import torch
+from pretrain.phrases import COLOUR_WORDS, PhraseBank, held_out_synonym, words_of
 
-from for_retrieval.data.scenes.catalog import KINDS
-from for_retrieval.data.scenes.compose import SceneObject
-from for_retrieval.data.scenes.pen import COLOURS
-from for_retrieval.model.mini_clip import MiniClip
-from for_retrieval.model.minilm import MiniLM
-from for_retrieval.pretrain.phrases import COLOUR_WORDS, PhraseBank, held_out_synonym, words_of
+from drawn_scenes.catalog import KINDS
+from drawn_scenes.compose import SceneObject
+from drawn_scenes.pen import COLOURS
+from for_retrieval.model.mini_clip import MiniClip, MiniLM
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pretrain.stems import ALL_KINDS, CROP, CROPS, INPUT, SIZE, crops, share_inside, whole
 
-from for_retrieval.data.scenes.compose import SceneObject
-from for_retrieval.pretrain.stems import ALL_KINDS, CROP, CROPS, INPUT, SIZE, crops, share_inside, whole
+from drawn_scenes.compose import SceneObject
 
 
 def box(x: int, y: int, w: int, h: int) -> SceneObject:

@@ -11,11 +11,10 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image, ImageDraw
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from for_retrieval.index.build import build_index
-from for_retrieval.index.live import switch
-from for_retrieval.index.plan import Plan
-from for_retrieval.index.regions import ImageRegions
-from for_retrieval.index.table import About, row_of
+from for_retrieval.release.build import Plan, build_index
+from for_retrieval.release.manifest import About, row_of
+from for_retrieval.release.pointer import switch
+from for_retrieval.release.regions import ImageRegions
 from for_retrieval.settings import Settings
 
 COLOURS = ("red", "green", "blue", "yellow")

@@ -12,10 +12,10 @@ import pytest
 from colours import regions, serve
 
 from for_retrieval.errors import ForError, UsageError
-from for_retrieval.index.live import roll_back
-from for_retrieval.index.search import open_live, open_served
 from for_retrieval.query.answer import Answer, answer
 from for_retrieval.query.log import log_query
+from for_retrieval.release.pointer import roll_back
+from for_retrieval.release.search import open_live, open_served
 
 
 def ids(found: Answer) -> list[str]:

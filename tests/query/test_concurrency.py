@@ -13,7 +13,7 @@ from pathlib import Path
 
 from colours import regions, serve
 
-from for_retrieval.index.live import roll_back
+from for_retrieval.release.pointer import roll_back
 
 READER = """
 import json, sys

@@ -6,7 +6,7 @@ import pytest
 
 from for_retrieval.errors import UsageError
 from for_retrieval.query.parse import language_warning, parse_query
-from for_retrieval.query.printable import printable
+from for_retrieval.query.render import printable
 
 
 def test_white_space_is_normalised():

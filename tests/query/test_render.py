@@ -13,9 +13,7 @@ from PIL import Image
 from rich.console import Console
 
 from for_retrieval.query.answer import Answer, Result, answer
-from for_retrieval.query.contact_sheet import contact_sheet
-from for_retrieval.query.gallery import write_gallery
-from for_retrieval.query.table import table
+from for_retrieval.query.render import contact_sheet, table, write_gallery
 
 
 def shown(found: Answer, width: int = 100) -> str:

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from for_retrieval.model.representations import cluster_clip
+from for_retrieval.model.features import Features
 from for_retrieval.model.sum_clip import SumClip
-from for_retrieval.model.tower import Features
+from for_retrieval.model.training_free import cluster_clip
 from for_retrieval.params import Head, Train
 from for_retrieval.train.localise import Objects
 from for_retrieval.train.loop import Lesson

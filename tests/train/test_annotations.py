@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from for_retrieval.data.records import Records
+from for_retrieval.records.records import Records
 from for_retrieval.train import annotations
 from for_retrieval.train.annotations import judged_matrix, label_matrix, objects_of
 from toy import OBJECT_COLUMNS, SHOWN, toy_records

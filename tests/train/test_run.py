@@ -12,12 +12,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from for_retrieval.data.fractions import save_fraction
-from for_retrieval.data.records import Records
 from for_retrieval.errors import ForError, UsageError
 from for_retrieval.files import file_hash, read_json
 from for_retrieval.model.tower import prompted
 from for_retrieval.params import Params, load_params
+from for_retrieval.records.fractions import save_fraction
+from for_retrieval.records.records import Records
 from for_retrieval.train import loop
 from for_retrieval.train.run import make_lesson, new_head, train_run
 from for_retrieval.train.teacher import load_teacher, teach

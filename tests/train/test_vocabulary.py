@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from for_retrieval.data.records import DatasetInfo
 from for_retrieval.errors import ForError
 from for_retrieval.params import Vocabulary
+from for_retrieval.records.records import DatasetInfo
 from for_retrieval.train.vocabulary import NOUNS, Phrase, build_vocabulary, mentions, read_nouns
 
 HERE = Path(__file__).parent

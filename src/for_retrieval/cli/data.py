@@ -34,8 +34,7 @@ def data_import(
     as_json: AsJson = False,
 ) -> None:
     """Point params.yaml at your own images and print what was found."""
-    from for_retrieval.data.importer import import_data
-    from for_retrieval.data.summary import print_found
+    from for_retrieval.records.importer import import_data, print_found
 
     here = project(context)
     found = import_data(
@@ -81,7 +80,7 @@ def data_sheet(
     boxes: Annotated[bool, typer.Option(help="Draw the annotated boxes.")] = False,
 ) -> None:
     """Show a sample of the prepared images as one picture."""
-    from for_retrieval.data.sheet import write_sheet
+    from for_retrieval.records.sheet import write_sheet
 
     write_sheet(project(context), out, count, boxes)
     say(f"picture: {out}")

@@ -28,7 +28,7 @@ def build(context: typer.Context) -> None:
 @index.command("refresh")
 def index_refresh(context: typer.Context, as_json: AsJson = False) -> None:
     """Index new and changed images with the live model, and drop deleted ones."""
-    from for_retrieval.index.refresh import refresh
+    from for_retrieval.release.refresh import refresh
 
     done = refresh(project(context))
     if as_json:
@@ -43,7 +43,7 @@ def index_refresh(context: typer.Context, as_json: AsJson = False) -> None:
 @index.command("status")
 def index_status(context: typer.Context, as_json: AsJson = False) -> None:
     """Show the generations, which of them serves, and what a refresh would do."""
-    from for_retrieval.index.status import status
+    from for_retrieval.release.refresh import status
 
     found = status(project(context))
     if as_json:
@@ -66,7 +66,7 @@ def index_verify(
     as_json: AsJson = False,
 ) -> None:
     """Check every file and image of the index, and answers against the exact evaluator."""
-    from for_retrieval.index.verify import verify
+    from for_retrieval.release.verify import verify
 
     report = verify(project(context), generation)
     if as_json:
@@ -87,7 +87,7 @@ def index_rollback(context: typer.Context, as_json: AsJson = False) -> None:
     """Serve the generation before the live one again; for a model's version: `for-cli models rollback`."""
     from dataclasses import asdict
 
-    from for_retrieval.index.live import roll_back
+    from for_retrieval.release.pointer import roll_back
 
     served = roll_back(project(context).index, champion=False)
     if as_json:

@@ -21,9 +21,9 @@ Which = Annotated[str, typer.Argument(help="A number, or an alias: champion, cha
 @models.command("list")
 def models_list(context: typer.Context, as_json: AsJson = False) -> None:
     """Show all versions, newest first."""
-    from for_retrieval.registry.report import listing, table
-    from for_retrieval.registry.rollback import follow
-    from for_retrieval.registry.versions import opened
+    from for_retrieval.release.mlflow_store import opened
+    from for_retrieval.release.promote import follow
+    from for_retrieval.release.report import listing, table
 
     here = project(context)
     with opened(here) as registry:
@@ -40,9 +40,9 @@ def models_list(context: typer.Context, as_json: AsJson = False) -> None:
 @models.command("show")
 def models_show(context: typer.Context, version: Which = "champion", as_json: AsJson = False) -> None:
     """Show one version: scores, the decision and its reasons."""
-    from for_retrieval.registry import report
-    from for_retrieval.registry.rollback import follow
-    from for_retrieval.registry.versions import opened
+    from for_retrieval.release import report
+    from for_retrieval.release.mlflow_store import opened
+    from for_retrieval.release.promote import follow
 
     here = project(context)
     with opened(here) as registry:
@@ -59,8 +59,7 @@ def models_show(context: typer.Context, version: Which = "champion", as_json: As
 @models.command("register")
 def models_register(context: typer.Context, as_json: AsJson = False) -> None:
     """Register the exported bundle as a version: once for each dvc.lock."""
-    from for_retrieval.registry.register import register
-    from for_retrieval.registry.rollback import reconcile
+    from for_retrieval.release.promote import reconcile, register
 
     here = project(context)
     reconcile(here)
@@ -82,8 +81,8 @@ def models_promote(
     as_json: AsJson = False,
 ) -> None:
     """Let a version serve, with its index, if it passes the gate. Refused: exit code 1."""
-    from for_retrieval.registry.promote import promote
-    from for_retrieval.registry.report import verdict
+    from for_retrieval.release.promote import promote
+    from for_retrieval.release.report import verdict
 
     decision = promote(project(context), version, force)
     if as_json:
@@ -98,7 +97,7 @@ def models_promote(
 @models.command("rollback")
 def models_rollback(context: typer.Context, as_json: AsJson = False) -> None:
     """Serve the previous champion and its index again, at once."""
-    from for_retrieval.registry.rollback import rollback
+    from for_retrieval.release.promote import rollback
 
     served = rollback(project(context))
     if as_json:
@@ -114,9 +113,9 @@ def models_diff(
     as_json: AsJson = False,
 ) -> None:
     """Show what differs between two versions: dataset, parameters, scores."""
-    from for_retrieval.registry.report import difference, difference_table
-    from for_retrieval.registry.rollback import follow
-    from for_retrieval.registry.versions import opened
+    from for_retrieval.release.mlflow_store import opened
+    from for_retrieval.release.promote import follow
+    from for_retrieval.release.report import difference, difference_table
 
     here = project(context)
     with opened(here) as registry:
@@ -131,13 +130,13 @@ def models_diff(
 @models.command("reconcile", hidden=True)
 def models_reconcile(context: typer.Context) -> None:
     """Point MLflow's alias at the version that serves; run after a rollback."""
-    from for_retrieval.registry.rollback import reconcile
+    from for_retrieval.release.promote import reconcile
 
     reconcile(project(context))
 
 
 def _serving(here: Project) -> int | None:
-    from for_retrieval.index.live import is_live
+    from for_retrieval.release.pointer import is_live
 
     live = is_live(here.index)
     same = live is not None and live.live.dataset == here.params.data.name

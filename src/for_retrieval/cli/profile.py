@@ -17,7 +17,7 @@ def profile(
     as_json: AsJson = False,
 ) -> None:
     """Write a profile into params.yaml, for `dvc exp run` or `dvc repro`; without a name, list the profiles."""
-    from for_retrieval.params.profiles import apply_profile, profiles
+    from for_retrieval.params.editing import apply_profile, profiles
 
     root = project(context).root
     if name is None:

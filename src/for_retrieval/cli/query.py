@@ -22,9 +22,9 @@ def query(
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Find the images that show something."""
-    from for_retrieval.index.live import read_live, unpromoted
     from for_retrieval.query.answer import answer
     from for_retrieval.query.log import log_query
+    from for_retrieval.release.pointer import read_live, unpromoted
 
     # One query has no use for a thread pool, and starting one costs more than the query.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -41,16 +41,16 @@ def query(
     else:
         from rich.console import Console
 
-        from for_retrieval.query.table import table
+        from for_retrieval.query.render import table
 
         Console().print(table(found))
     if sheet:
-        from for_retrieval.query.contact_sheet import contact_sheet
+        from for_retrieval.query.render import contact_sheet
 
         contact_sheet(found, sheet)
         say(f"picture: {sheet}")
     if gallery or open_page:
-        from for_retrieval.query.gallery import write_gallery
+        from for_retrieval.query.render import write_gallery
 
         page = gallery or here.root / "var" / "gallery.html"
         write_gallery(found, page)

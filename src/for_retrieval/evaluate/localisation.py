@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from for_retrieval.data.records import Records
 from for_retrieval.evaluate.metric import Scores, rank, unjudged_last
 from for_retrieval.evaluate.queries import QuerySet
-from for_retrieval.model.boxes import attention_boxes
-from for_retrieval.model.sum_clip import SumClip, summarise
-from for_retrieval.model.tower import Features
+from for_retrieval.model.features import Features
+from for_retrieval.model.sum_clip import SumClip, attention_boxes, summarise
+from for_retrieval.records.records import Records
 
 OVERLAP = 0.5  # intersection over union
 BATCH = 256

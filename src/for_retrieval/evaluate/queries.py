@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from for_retrieval.data.records import DatasetInfo, Records
+from for_retrieval.records.records import DatasetInfo, Records
 
 SUBSETS = ("base", "novel", "all", "small")
 

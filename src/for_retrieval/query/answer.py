@@ -11,8 +11,8 @@ from for_retrieval.errors import ForError, UsageError
 from for_retrieval.query.parse import language_warning, parse_query
 
 if TYPE_CHECKING:
-    from for_retrieval.index.live import Served
-    from for_retrieval.index.regions import Region
+    from for_retrieval.release.pointer import Served
+    from for_retrieval.release.regions import Region
 
 INDEX = Path("data/index")
 
@@ -72,7 +72,7 @@ def answer(project_root: Path, query: str, top_k: int, *, index: Path | None = N
     if top_k <= 0:
         raise UsageError(f"the number of results must be at least 1, not {top_k} (--top-k)")
     # Imported only now: a query that makes no sense is answered without loading numpy and the engines.
-    from for_retrieval.index.search import open_live
+    from for_retrieval.release.search import open_live
 
     folder = index or project_root / INDEX
     # The search too: a generation on a server can be pruned between opening it and searching it.
@@ -85,9 +85,9 @@ def answer(project_root: Path, query: str, top_k: int, *, index: Path | None = N
 
 def _found(folder: Path, live: Served, text: str, top_k: int) -> tuple[list[Region], str]:
     """The best regions of one generation, asked with its own text tower, and its image root."""
-    from for_retrieval.index.live import bundle_of
-    from for_retrieval.index.search import open_served
     from for_retrieval.query.text import TextTower
+    from for_retrieval.release.pointer import bundle_of
+    from for_retrieval.release.search import open_served
 
     tower = TextTower(bundle_of(folder, live.generation))
     if tower.bundle.model != live.model:

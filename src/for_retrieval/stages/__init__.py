@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     import torch
 
-    from for_retrieval.data.checks.verdict import Verdict
     from for_retrieval.model.sum_clip import SumClip
     from for_retrieval.model.tower import Tower
+    from for_retrieval.records.checks.verdict import Verdict
 
 
 def _serving_head(project: Project, tower: Tower, device: torch.device) -> SumClip:
@@ -42,7 +42,7 @@ def _serving_head(project: Project, tower: Tower, device: torch.device) -> SumCl
 
 def prepare(project: Project) -> str:
     """Draw or import the images, check them, and write the records."""
-    from for_retrieval.data.prepare import prepare as run
+    from for_retrieval.records.prepare import prepare as run
 
     records = run(project.params, project.root, project.prepared, project.settings.processes)
     broken = f", {len(records.info.broken)} unreadable images left out" if records.info.broken else ""
@@ -51,8 +51,8 @@ def prepare(project: Project) -> str:
 
 def fractions(project: Project, percent: float) -> str:
     """Choose the training images whose labels may be used."""
-    from for_retrieval.data.fractions import make_fraction, save_fraction
-    from for_retrieval.data.records import load_records
+    from for_retrieval.records.fractions import make_fraction, save_fraction
+    from for_retrieval.records.records import load_records
 
     params = project.params
     ids = make_fraction(load_records(project.prepared), percent, params.fractions.min_images, params.seed)
@@ -70,8 +70,8 @@ def validate(project: Project) -> str:
 
 def check(project: Project, pages_to: Path, report_to: Path) -> Verdict:
     """What `validate` says, whatever it is; written elsewhere, it leaves the stage's own outputs as they are."""
-    from for_retrieval.data.checks.run import PROFILE, check_data
-    from for_retrieval.index.live import bundle_of, is_live
+    from for_retrieval.records.checks.run import PROFILE, check_data
+    from for_retrieval.release.pointer import bundle_of, is_live
 
     live = is_live(project.index)
     path = bundle_of(project.index, live.live.generation) / PROFILE if live else None
@@ -81,8 +81,8 @@ def check(project: Project, pages_to: Path, report_to: Path) -> Verdict:
 
 def pseudo(project: Project, vocabulary: str) -> str:
     """Score the training images against the open vocabulary with the teacher."""
-    from for_retrieval.data.records import load_records
     from for_retrieval.model.tower import find_device, load_tower
+    from for_retrieval.records.records import load_records
     from for_retrieval.train.teacher import teach
 
     records = load_records(project.prepared)
@@ -142,7 +142,7 @@ def export(project: Project) -> str:
 
 def index(project: Project) -> str:
     """Build the index of the gallery beside the one that serves; it serves only where no champion does."""
-    from for_retrieval.index.candidate import build_candidate
+    from for_retrieval.release.refresh import build_candidate
 
     records, tower, device = opened(project)
     built = build_candidate(project, records, tower, _serving_head(project, tower, device), device)

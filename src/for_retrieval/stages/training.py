@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
     import torch
 
-    from for_retrieval.data.records import Records
     from for_retrieval.model.sum_clip import SumClip
     from for_retrieval.model.tower import Tower
+    from for_retrieval.records.records import Records
 
 
 def opened(project: Project) -> tuple[Records, Tower, torch.device]:
     """The records, the tower and the device of a project."""
-    from for_retrieval.data.records import load_records
     from for_retrieval.model.tower import find_device, load_tower
+    from for_retrieval.records.records import load_records
 
     params = project.params
     device = find_device(project.settings.device)
@@ -67,7 +67,8 @@ def train(project: Project, run: str) -> str:
     import time
 
     from for_retrieval.model.parallel import rank
-    from for_retrieval.tracking import check, log_training
+    from for_retrieval.release.mlflow_store import check
+    from for_retrieval.release.training_runs import log_training
     from for_retrieval.train.run import train_run
 
     settings = project.params.train.run(run)  # a typo is told before anything is loaded

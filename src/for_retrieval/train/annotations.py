@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from for_retrieval.data.records import Records
+from for_retrieval.records.records import Records
 from for_retrieval.train.localise import Objects
 
 MOST = 32  # objects an image; of more, the largest

@@ -5,22 +5,74 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
+from open_clip.modified_resnet import ModifiedResNet
+from open_clip.timm_model import TimmModel
+from timm.models import group_parameters
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from for_retrieval.data.records import Records
 from for_retrieval.files import file_hash
 from for_retrieval.model.encode import Pictures
-from for_retrieval.model.layers import checkpoint_gradients, layer_groups
+from for_retrieval.model.features import normalised
 from for_retrieval.model.open_clip_tower import OpenClipTower
 from for_retrieval.model.parallel import Team
 from for_retrieval.model.sum_clip import SumClip, Summary, summarise
-from for_retrieval.model.tower import normalised
 from for_retrieval.params import Params, Train
+from for_retrieval.records.records import Records
 from for_retrieval.train.loop import Lesson, descend, draw_batch, losses
 from for_retrieval.train.run import make_lesson, new_head
+
+# Name patterns from the first layer to the last, in the form of timm's group_matcher.
+_LAST = (99999,)
+_TRANSFORMER = {
+    "stem": r"^conv1|^class_embedding|^positional_embedding|^ln_pre",
+    "blocks": [(r"^transformer\.resblocks\.(\d+)", None), (r"^ln_post|^proj|^attn_pool", _LAST)],
+}
+_RESNET = {"stem": r"^conv\d|^bn\d", "blocks": [(r"^layer(\d+)", None), (r"^attnpool", _LAST)]}
+
+
+def depths(visual: nn.Module) -> dict[str, int]:
+    """Parameter name -> its layer, 0 at the pixels; the projection into the joint space goes with the last block."""
+    if isinstance(visual, TimmModel):
+        trunk = group_parameters(visual.trunk, visual.trunk.group_matcher(coarse=False), reverse=True)
+        last = max(trunk.values()) + 1
+        found = {f"trunk.{name}": depth for name, depth in trunk.items()}
+        return found | {name: last for name, _ in visual.named_parameters() if name not in found}
+    matcher = _RESNET if isinstance(visual, ModifiedResNet) else _TRANSFORMER
+    layers: dict[str, int] = group_parameters(visual, matcher, reverse=True)
+    return layers
+
+
+def layer_groups(visual: nn.Module, rate: float, decay: float, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameter groups for AdamW: the last layer has `rate`, and each layer before it `decay` times the next one's.
+
+    Layer-wise decay as in Clark et al., "ELECTRA", 2020, and BEiT. Biases, norms and other vectors do not decay.
+    """
+    layer = depths(visual)
+    last = max(layer.values())
+    groups: dict[tuple[int, bool], dict[str, Any]] = {}
+    for name, parameter in visual.named_parameters():
+        vector = parameter.ndim <= 1
+        key = layer[name], vector
+        if key not in groups:
+            groups[key] = {
+                "params": [],
+                "lr": rate * decay ** (last - layer[name]),
+                "weight_decay": 0.0 if vector else weight_decay,
+            }
+        groups[key]["params"].append(parameter)
+    return list(groups.values())
+
+
+def checkpoint_gradients(visual: Any) -> None:
+    """Keep no activations inside the blocks, but compute them again on the way back."""
+    if isinstance(visual, ModifiedResNet):
+        visual.checkpointing = True  # open_clip has none here; model/dense/attention_pool.py does it
+        return
+    visual.set_grad_checkpointing(True)
 
 
 def finetune(

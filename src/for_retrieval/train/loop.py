@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor, nn
 
+from for_retrieval.model.features import Features
 from for_retrieval.model.parallel import Team
 from for_retrieval.model.sum_clip import SumClip, Summary, summarise
-from for_retrieval.model.tower import Features
 from for_retrieval.params import Train
 from for_retrieval.train.base import base_objective
 from for_retrieval.train.checkpoints import load_progress, save_progress

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import torch
 
-from for_retrieval.data.fractions import fraction_path, load_fraction
-from for_retrieval.data.records import Records
 from for_retrieval.files import file_hash, write_json
 from for_retrieval.model import sum_clip
 from for_retrieval.model.encode import chunks, load_split
 from for_retrieval.model.parallel import Team
-from for_retrieval.model.representations import cluster_clip
 from for_retrieval.model.sum_clip import SumClip
 from for_retrieval.model.tower import Tower, prompted
+from for_retrieval.model.training_free import cluster_clip
 from for_retrieval.params import Params
+from for_retrieval.records.fractions import fraction_path, load_fraction
+from for_retrieval.records.records import Records
 from for_retrieval.train.annotations import judged_matrix, label_matrix, objects_of
 from for_retrieval.train.checkpoints import head_path, save_head
 from for_retrieval.train.loop import Lesson, train_head

@@ -8,14 +8,14 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from for_retrieval.data.records import Records
 from for_retrieval.errors import ForError
 from for_retrieval.files import atomic, read_json, write_json
 from for_retrieval.model.encode import load_split
-from for_retrieval.model.representations import querybank_scores
-from for_retrieval.model.tower import Features, Tower, prompted
-from for_retrieval.model.training_free import training_free_scores
+from for_retrieval.model.features import Features
+from for_retrieval.model.tower import Tower, prompted
+from for_retrieval.model.training_free import querybank_scores, training_free_scores
 from for_retrieval.params import Params
+from for_retrieval.records.records import Records
 from for_retrieval.train.vocabulary import Phrase, build_vocabulary
 
 

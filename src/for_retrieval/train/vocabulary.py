@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from for_retrieval.data.records import DatasetInfo
 from for_retrieval.errors import ForError
 from for_retrieval.params import Vocabulary
+from for_retrieval.records.records import DatasetInfo
 
 NOUNS = Path(__file__).parent / "nouns.txt"
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, normalize
 from torch.utils.checkpoint import checkpoint
 
-from for_retrieval.model.tower import Features
+from for_retrieval.model.features import Features
 
 
 def fits(visual: Any) -> bool:

@@ -8,7 +8,7 @@ from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn.functional import linear, normalize
 
-from for_retrieval.model.tower import Features
+from for_retrieval.model.features import Features
 
 
 def fits(visual: Any) -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from for_retrieval.errors import UsageError
 from for_retrieval.model.dense import attention_pool, average_pool, class_token, latent_pool
-from for_retrieval.model.tower import Features
+from for_retrieval.model.features import Features
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from timm.layers.attention_pool import AttentionPoolLatent
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from for_retrieval.model.tower import Features
+from for_retrieval.model.features import Features
 
 
 def fits(visual: Any) -> bool:

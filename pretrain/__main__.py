@@ -1,0 +1,114 @@
+"""The stages of pretrain/dvc.yaml: ``python -m pretrain start|stems|train|card``, run in pretrain/."""
+
+from __future__ import annotations
+
+import copy
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from safetensors.torch import save_file
+
+from for_retrieval.errors import ForError
+from for_retrieval.files import atomic, read_json, write_json
+from for_retrieval.model.mini_clip import MiniClip, MiniLM, load_mini_clip
+from for_retrieval.settings import cores
+from pretrain.card import described, measure, write_card
+from pretrain.patches import set_patch_features
+from pretrain.photos import load_crops
+from pretrain.phrases import PhraseBank
+from pretrain.start import starting_model
+from pretrain.stems import ALL_KINDS, FLAT_KINDS, crops, load_stems, make_stems, stem_maps, whole
+from pretrain.train import Recipe, train
+
+START = Path("work/start.safetensors")
+STEMS = Path("work/stems")
+TRAINED = Path("work/mini_clip.safetensors")
+TIMES = Path("work/times.json")
+
+
+def _params() -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    return values
+
+
+def _save(model: MiniClip, path: Path, dtype: torch.dtype) -> None:
+    state = {k: v.to(dtype) if v.is_floating_point() else v for k, v in model.state_dict().items()}
+    with atomic(path) as temporary:
+        save_file({k: v.contiguous() for k, v in state.items()}, str(temporary))
+
+
+def start() -> None:
+    """Exact ConSE, before any training."""
+    bank = PhraseBank(MiniLM())
+    _save(starting_model(bank.text, [variants[0] for variants in bank.spelled]), START, torch.float32)
+
+
+def stems() -> None:
+    """Draw the pictures and run the frozen part of the trunk over them, and over the photographs."""
+    params, model = _params(), load_mini_clip(START)
+    drawing, processes = params["draw"], cores()
+    for name, pictures, kinds in (
+        ("whole", whole, ALL_KINDS),
+        ("crops", crops, ALL_KINDS),
+        ("val", partial(whole, close=0.5), FLAT_KINDS),
+        ("streets", whole, None),
+    ):
+        draw = partial(pictures, seed=f"{drawing['seed']}-{name}", kinds=kinds)
+        make_stems(model, STEMS / name, drawing[name], draw, processes)
+    photos = np.empty((0, 112, 14, 14), np.float16)
+    if params["photos"]:
+        found = load_crops(Path(params["photos"]), "train").pictures
+        photos = np.concatenate([stem_maps(model, found[i : i + 64]) for i in range(0, len(found), 64)])
+    np.save(STEMS / "photos.npy", photos)
+
+
+def train_tower() -> None:
+    """Train, choose the patch features, and write the weights in half precision."""
+    began = time.monotonic()
+    reference = load_mini_clip(START).to(memory_format=torch.channels_last)
+    bank = PhraseBank(MiniLM())
+    bank.embed(reference)
+    scenes, pieces = load_stems(STEMS / "whole"), load_stems(STEMS / "crops")
+    photos = torch.from_numpy(np.load(STEMS / "photos.npy"))
+    recipe = Recipe(**_params()["train"])
+    unfinished = Path("work/unfinished.safetensors")
+    model = train(
+        copy.deepcopy(reference), reference, bank, scenes, pieces, photos, recipe,
+        lambda state: _save(state, unfinished, torch.float32),
+    )  # fmt: skip
+    set_patch_features(model, scenes)
+    _save(model, TRAINED, torch.float16)
+    unfinished.unlink(missing_ok=True)
+    write_json(TIMES, {"train_seconds": round(time.monotonic() - began), "cores": cores()})
+
+
+def card() -> None:
+    """Measure the tower and its parent, and write the model card."""
+    params = _params()
+    photos = Path(params["photos"]) if params["photos"] else None
+    times = read_json(TIMES) if TIMES.exists() else {}
+    figures = measure(load_mini_clip(START), load_mini_clip(TRAINED), STEMS, photos)
+    write_card({**figures, **described(TRAINED)}, params, times)
+
+
+def main() -> None:
+    """Run one stage."""
+    stages = {"start": start, "stems": stems, "train": train_tower, "card": card}
+    if len(sys.argv) != 2 or sys.argv[1] not in stages:
+        print(f"usage: python -m pretrain {'|'.join(stages)}", file=sys.stderr)
+        sys.exit(2)
+    try:
+        stages[sys.argv[1]]()
+    except ForError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

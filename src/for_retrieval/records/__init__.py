@@ -1,0 +1,1 @@
+"""Records: a data set, read, checked and split."""

@@ -1,0 +1,209 @@
+"""The rules as a Great Expectations suite, run over the tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import great_expectations as gx
+import great_expectations.expectations as gxe
+from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
+from great_expectations.data_context.data_context.abstract_data_context import AbstractDataContext
+from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
+from great_expectations.exceptions.exceptions import GreatExpectationsError
+from great_expectations.expectations.expectation import Expectation
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
+from great_expectations.render.view.view import DefaultJinjaPageView
+
+from for_retrieval.errors import ForError
+from for_retrieval.params import Params
+from for_retrieval.records.checks.rules import (
+    PREPARE,
+    Check,
+    copy_checks,
+    count_checks,
+    drift_checks,
+    fraction_checks,
+    image_checks,
+    label_checks,
+    negative_checks,
+    object_checks,
+)
+from for_retrieval.records.checks.tables import Tables
+from for_retrieval.records.checks.verdict import Outcome
+from for_retrieval.records.records import IMAGE_COLUMNS, NEGATIVE_COLUMNS, OBJECT_COLUMNS, DatasetInfo
+
+os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read once, when it is imported
+
+
+# What names a row of each table, for people: the first broken ones are told.
+ROW_NAMES = {
+    "images": ["image_id"],
+    "objects": ["image_id"],
+    "negatives": ["image_id", "category"],
+    "base categories": ["category"],
+    "fractions": ["percent"],
+    "fraction images": ["percent", "image_id"],
+    "fraction labels": ["percent", "category"],
+}
+_REPORT = "run again with --debug, and report it"
+FIRST = 3  # broken rows that are named
+
+
+def run_suite(tables: Tables, checks: Sequence[Check]) -> tuple[list[Outcome], dict[str, str]]:
+    """Evaluate `checks` over `tables`: an outcome for each, in their order, and a Data Docs page for each table.
+
+    Raises:
+        ForError: an expectation was lost, or could not be evaluated.
+    """
+    config = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        analytics_enabled=False,
+        progress_bars={"globally": False},  # type: ignore[arg-type]
+    )
+    source = gx.get_context(mode="ephemeral", project_config=config)
+    outcomes: dict[int, Outcome] = {}
+    pages: dict[str, str] = {}
+    for table in dict.fromkeys(check.table for check in checks):
+        result = _evaluate(source, table, tables, {n: c for n, c in enumerate(checks) if c.table == table})
+        for found in result.results:
+            number = int(_config(found).meta["check"])
+            outcomes[number] = _outcome(checks[number], found)
+        pages[table] = _page(result)
+    if len(outcomes) != len(checks):
+        lost = next(check for number, check in enumerate(checks) if number not in outcomes)
+        raise ForError(
+            f"{len(checks)} checks were built but {len(outcomes)} evaluated; the first lost one is {lost.title!r}; "
+            "install the version of great_expectations that pyproject.toml names"
+        )
+    return [outcomes[number] for number in range(len(checks))], pages
+
+
+def _evaluate(
+    context: AbstractDataContext, table: str, tables: Tables, checks: dict[int, Check]
+) -> ExpectationSuiteValidationResult:
+    asset = context.data_sources.add_pandas(table).add_dataframe_asset(table)
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": tables[table]})
+    expectations = [_expectation(number, check) for number, check in checks.items()]
+    wanted = {"result_format": "COMPLETE", "unexpected_index_column_names": ROW_NAMES.get(table, [])}
+    try:
+        return batch.validate(gx.ExpectationSuite(name=table, expectations=expectations), result_format=wanted)
+    except GreatExpectationsError as error:
+        raise ForError(f"the checks of {table} could not be evaluated ({_line(error)}); {_REPORT}") from None
+
+
+def _config(found: ExpectationValidationResult) -> ExpectationConfiguration:
+    assert found.expectation_config is not None  # it is never left out of results that were just made
+    return found.expectation_config
+
+
+def _expectation(number: int, check: Check) -> Expectation:
+    kind = getattr(gxe, check.expectation)
+    severity = "warning" if check.warns else "critical"
+    expectation: Expectation = kind(**check.options, description=check.title, severity=severity, meta={"check": number})
+    return expectation
+
+
+def _outcome(check: Check, found: ExpectationValidationResult) -> Outcome:
+    errors = found.exception_info
+    if errors.get("raised_exception", True):  # several errors: a dictionary of them, without that key
+        nested = [e for e in errors.values() if isinstance(e, dict)]
+        reason = errors.get("exception_message") or (nested[0].get("exception_message") if nested else "no reason")
+        raise ForError(
+            f"the check {check.title!r} of {check.table} could not be evaluated ({_line(reason)}); {_REPORT}"
+        )
+    result = found.result
+    if "unexpected_count" not in result:
+        return Outcome(check, bool(found.success), observed=_plain(result.get("observed_value")))
+    rows, broken = int(result["element_count"]), int(result["unexpected_count"])
+    return Outcome(check, bool(found.success), rows, broken, _first(check, result))
+
+
+def _line(reason: object) -> str:
+    return " ".join(str(reason).split())
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if hasattr(value, "item") else value
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def _first(check: Check, result: dict[str, Any]) -> list[str]:
+    """Names of the first broken rows, with what is wrong in them where that is a word."""
+    names = ROW_NAMES.get(check.table, [])
+    found = [entry for entry in result.get("unexpected_index_list") or [] if isinstance(entry, dict)]
+    shown: dict[str, None] = {}
+    for entry in found:
+        value = entry.get(check.column)
+        name = " ".join(_name(key, entry[key]) for key in names)
+        extra = f" ({value})" if check.column not in names and isinstance(value, str) else ""
+        shown[name + extra] = None
+        if len(shown) == FIRST:
+            break
+    return list(shown)
+
+
+def _name(key: str, value: Any) -> str:
+    return f"{value:g} %" if key == "percent" else str(value)
+
+
+def _page(result: ExpectationSuiteValidationResult) -> str:
+    """The Data Docs page of one table, as Great Expectations draws it."""
+    # Without the time and id of the run, and without lists of all broken rows: equal data give equal pages.
+    result.meta = {"great_expectations_version": gx.__version__}
+    for found in result.results:
+        found.result.pop("unexpected_index_query", None)
+        if "observed_value" in found.result:  # which is drawn only where it is a number of Python's own
+            found.result["observed_value"] = _plain(found.result["observed_value"])
+        if _config(found).kwargs.get("column") in found.result.get("unexpected_index_column_names", ()):
+            found.result.pop("unexpected_index_list", None)  # a column that names itself is drawn as empty
+    document = ValidationResultsPageRenderer().render(result)
+    return str(DefaultJinjaPageView().render(document))  # type: ignore[no-untyped-call]
+
+
+STORED = {
+    "images.parquet": IMAGE_COLUMNS,
+    "objects.parquet": OBJECT_COLUMNS,
+    "negatives.parquet": NEGATIVE_COLUMNS,  # of sets that were not searched for every category
+}
+
+
+def stored_suite(stored: Tables) -> list[Check]:
+    """Whether the tables on the disk have the columns and types that all other checks rely on."""
+    checks = []
+    for table in stored:
+        columns = STORED[table]
+        options = {"column_set": list(columns), "exact_match": True}
+        title, says = "the columns are those of the format", f"{table} has other columns than {', '.join(columns)}"
+        checks.append(Check(table, title, "ExpectTableColumnsToMatchSet", options, says, PREPARE))
+        for name, kind in columns.items():
+            if name not in stored[table]:  # told by the check above
+                continue
+            typed, says = (
+                {"column": name, "type_": kind},
+                f"{table} holds {{observed}} in the column {name}, not {kind}",
+            )
+            filled, lacks = {"column": name}, f"rows have no {name}"
+            checks += [
+                Check(table, f"{name} is {kind}", "ExpectColumnValuesToBeOfType", typed, says, PREPARE),
+                Check(table, f"{name} is filled", "ExpectColumnValuesToNotBeNull", filled, lacks, PREPARE),
+            ]
+    return checks
+
+
+def full_suite(params: Params, info: DatasetInfo, tables: Tables) -> list[Check]:
+    """Every check that the set has something for: a plain folder has no objects, a first set no drift."""
+    labelled = bool(info.base) or len(tables["objects"]) > 0
+    checks = params.checks
+    return [
+        *image_checks(params),
+        *copy_checks(checks),
+        *count_checks(checks, labelled),
+        *(object_checks(checks, [*info.base, *info.novel]) if labelled else []),
+        *(negative_checks([*info.base, *info.novel]) if "negatives" in tables else []),
+        *fraction_checks(),
+        *(label_checks(checks) if labelled else []),
+        *drift_checks(checks, tables["drift"].columns),
+    ]

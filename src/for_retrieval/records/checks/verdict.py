@@ -1,0 +1,160 @@
+"""What became of the checks: for programs as JSON, for people as sentences and as a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from for_retrieval.errors import ForError
+from for_retrieval.records.checks.rules import Check
+from for_retrieval.records.images import shown
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one check.
+
+    rows, broken: rows looked at, and rows against it; None where the expectation is of a whole column or table.
+    first: names of the first broken rows. observed: what was found where no rows are counted.
+    """
+
+    check: Check
+    success: bool
+    rows: int | None = None
+    broken: int | None = None
+    first: list[str] = field(default_factory=list)
+    observed: Any = None
+
+    @property
+    def allowed(self) -> float | None:
+        """The share of rows that may be against it; None where that is none."""
+        most = 1 - float(self.check.options.get("mostly", 1))
+        return round(most, 6) or None
+
+    def sentence(self) -> str:
+        """What is wrong, where, how often, the first of it, and what to do."""
+        check = self.check
+        if self.rows is None:
+            return f"{check.says.format(observed=self.observed)}; {check.remedy}{_key(check)}"
+        share = f", more than {self.allowed:.1%}" if self.allowed else ""
+        first = f", first {', '.join(map(shown, self.first))}" if self.first else ""
+        place = f"{check.table}.{check.column}" if "," not in check.column else f"{check.table}: {check.column}"
+        return f"{self.broken} of {self.rows} {check.says} ({place}{share}{first}); {check.remedy}{_key(check)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, flat."""
+        check = self.check
+        return {
+            "table": check.table,
+            "column": check.column,
+            "check": check.title,
+            "success": self.success,
+            "warns": check.warns,
+            "rows": self.rows,
+            "broken": self.broken,
+            "allowed": self.allowed,
+            "observed": self.observed,
+            "bound": check.bound or None,
+            "first": self.first,
+            "sentence": None if self.success else self.sentence(),
+        }
+
+
+def _key(check: Check) -> str:
+    return f" ({check.bound})" if check.bound else ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All outcomes of one set. accepted: the digest of the set that drift was measured against, if any."""
+
+    name: str
+    digest: str
+    outcomes: list[Outcome]
+    accepted: str | None = None
+
+    @property
+    def failures(self) -> list[Outcome]:
+        """What must stop the pipeline."""
+        return [outcome for outcome in self.outcomes if not outcome.success and not outcome.check.warns]
+
+    @property
+    def warnings(self) -> list[Outcome]:
+        """What a person should know."""
+        return [outcome for outcome in self.outcomes if not outcome.success and outcome.check.warns]
+
+    def to_json(self) -> dict[str, Any]:
+        """Without times and places: equal data give equal reports."""
+        return {
+            "name": self.name,
+            "digest": self.digest,
+            "accepted": self.accepted,
+            "success": not self.failures,
+            "checks": len(self.outcomes),
+            "failed": len(self.failures),
+            "warned": len(self.warnings),
+            "outcomes": [outcome.to_json() for outcome in self.outcomes],
+        }
+
+    def summary(self) -> str:
+        """A line for each warning, and one for the whole."""
+        lines = [f"warning: {outcome.sentence()}" for outcome in self.warnings]
+        count = len(self.outcomes)
+        if self.failures:
+            return "\n".join([*lines, f"{len(self.failures)} of {count} checks failed"])
+        with_warnings = f", {len(lines)} of them with a warning" if lines else ""
+        return "\n".join([*lines, f"{count} checks passed{with_warnings}"])
+
+    def raise_if_failed(self, page: Path) -> None:
+        """Stop here if the set must not be used; `page` is where to read more.
+
+        Raises:
+            ForError: a line for each check that failed.
+        """
+        if self.failures:
+            lines = [f"  {outcome.sentence()}" for outcome in self.failures]
+            count = f"{len(self.failures)} of {len(self.outcomes)}"
+            raise ForError("\n".join([f"{self.name} failed {count} checks; all of them are in {page}", *lines]))
+
+    def table(self) -> Table:
+        """A row for each check; what is right with columns and types is one row a file."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table("", "what is expected", "where", "found", title=f"{self.name}: {len(self.outcomes)} checks")
+        formal = Counter(o.check.table for o in self.outcomes if o.success and o.check.table.endswith(".parquet"))
+        for place, count in formal.items():
+            table.add_row(Text(*MARKS["ok"]), "columns and types are right", place, f"0 of {count} checks")
+        for outcome in self.outcomes:
+            if not outcome.success or outcome.check.table not in formal:
+                cells = (outcome.check.title, outcome.check.table, found(outcome))
+                table.add_row(Text(*MARKS[state(outcome)]), *map(Text, cells))
+        return table
+
+
+MARKS = {"ok": ("ok", "green"), "warning": ("warns", "yellow"), "failed": ("fails", "red")}
+
+
+def state(outcome: Outcome) -> str:
+    """A key of `MARKS`."""
+    return "ok" if outcome.success else "warning" if outcome.check.warns else "failed"
+
+
+def found(outcome: Outcome) -> str:
+    """What was found, in a few words."""
+    if outcome.rows is None:
+        limits = outcome.check.options
+        bounds = [f"{word} {limits[key]:g}" for key, word in _LIMITS.items() if key in limits]
+        value = outcome.observed if not isinstance(outcome.observed, list) else f"{len(outcome.observed)} columns"
+        return " ".join([f"{value}{',' if bounds else ''}", *bounds])
+    allowed = f", at most {outcome.allowed:.1%}" if outcome.allowed else ""
+    first = f": {', '.join(map(shown, outcome.first))}" if outcome.first else ""
+    return f"{outcome.broken} of {outcome.rows}{allowed}{first}"
+
+
+_LIMITS = {"min_value": "at least", "max_value": "at most"}

@@ -1,0 +1,178 @@
+"""What images look like, and whether their files are still those that were prepared: each content decoded once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageStat
+
+from for_retrieval.files import file_hash, write_text
+from for_retrieval.records.images import MISSING, BrokenImage, open_image
+from for_retrieval.records.workers import for_images
+
+CHANGED = "changed since it was prepared"
+_VERSION = 1  # of what a Look says; another one is decoded anew
+_SHARD = 4096  # looks a file: what a killed run decodes again at most
+_FLAT = 2.0  # of 255: grey values closer than this are compression noise, which says nothing of a picture
+
+
+@dataclass(frozen=True)
+class Look:
+    """One image as decoded.
+
+    width, height: px, upright. brightness: mean luminance, 0 (black) to 1 (white).
+    fingerprint: 64-bit difference hash in hexadecimal; empty for a picture of one tone, which has none.
+    """
+
+    width: int
+    height: int
+    brightness: float
+    fingerprint: str
+
+
+def look_at(image: Image.Image) -> Look:
+    """Brightness and fingerprint of an upright RGB image.
+
+    The fingerprint has a bit for each of 8 x 8 steps from one cell to the next on its right: 1 where it gets
+    brighter. Scaling, compression and a change of brightness or contrast leave nearly all of them as they are.
+    """
+    grey = image.convert("L")
+    cells = np.asarray(grey.resize((9, 8), Image.Resampling.BOX), dtype=np.int16)
+    bits = np.packbits((cells[:, 1:] > cells[:, :-1]).ravel()).tobytes()
+    flat = int(cells.max()) - int(cells.min()) <= _FLAT
+    return Look(*image.size, round(ImageStat.Stat(grey).mean[0] / 255, 4), "" if flat else bits.hex())
+
+
+def look_at_all(
+    paths: Sequence[Path], hashes: Sequence[str], cache: Path, processes: int, max_pixels: int, min_side: int
+) -> list[Look | str]:
+    """A look at each file, or a clause that says why there is none.
+
+    `hashes` are the recorded sha256 of the files: a file with another one is not looked at. Every file is read
+    to check that; only content that `cache` does not know is decoded, and then kept there.
+
+    Raises:
+        ForError: a worker process died, or the cache cannot be written.
+    """
+    known = _load(cache)
+    items = [(path, content, content in known) for path, content in zip(paths, hashes, strict=True)]
+    work = partial(_look, max_pixels=max_pixels, min_side=min_side)
+    found: list[Look | str] = []
+    new: dict[str, Look] = {}
+    for (_, content, _), result in zip(items, for_images(work, items, processes), strict=True):
+        if isinstance(result, Look):
+            new[content] = result
+        found.append(known[content] if result is None else result)
+        if len(new) == _SHARD:
+            _save(cache, new)
+            new = {}
+    if new:
+        _save(cache, new)
+    return found
+
+
+def _look(item: tuple[Path, str, bool], max_pixels: int, min_side: int) -> Look | str | None:
+    """None: the content is as recorded, and known."""
+    path, content, known = item
+    try:
+        if file_hash(path) != content:
+            return CHANGED
+        return None if known else look_at(open_image(path, max_pixels, min_side))
+    except FileNotFoundError:
+        return MISSING
+    except BrokenImage as error:
+        return error.reason
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+
+
+def _folder(cache: Path) -> Path:
+    return cache / "looks" / f"v{_VERSION}"
+
+
+def _load(cache: Path) -> dict[str, Look]:
+    looks: dict[str, Look] = {}
+    for path in sorted(_folder(cache).glob("[!.]*.json")):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            looks |= {digest: Look(*values) for digest, values in content.items()}
+        except (ValueError, TypeError, AttributeError):
+            path.unlink()  # cut short by a full disk, say; its images are decoded again
+    return looks
+
+
+def _save(cache: Path, looks: dict[str, Look]) -> None:
+    text = json.dumps({digest: astuple(look) for digest, look in looks.items()})
+    write_text(_folder(cache) / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json", text)
+
+
+Bits = NDArray[np.uint64]
+_WIDTH = 64
+_BLOCK = 2048  # fingerprints compared with a whole bucket at a time: 2048 x 8192 distances are 16 MB
+
+
+def near_pairs(fingerprints: Bits, most: int) -> NDArray[np.int64]:
+    """All pairs [n, 2], each with the smaller index first, of fingerprints that differ in at most `most` bits.
+
+    Of most + 1 bands of a fingerprint, two such fingerprints share at least one. So only those with an equal
+    band are compared, and no pair is missed. Equal fingerprints are compared once for all.
+    """
+    unique, inverse = np.unique(fingerprints, return_inverse=True)
+    found = [_within_equal(inverse)]
+    near = _between_unique(unique, most)
+    if len(near):
+        order = np.argsort(inverse, kind="stable")
+        ends = np.cumsum(np.bincount(inverse, minlength=len(unique)))
+        members = np.split(order, ends[:-1])
+        found += [_cross(members[a], members[b]) for a, b in near]
+    pairs = np.concatenate(found)
+    pairs.sort(axis=1)
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+
+
+def _within_equal(inverse: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Pairs with the same fingerprint: each member with the first, which is enough to name the other."""
+    order = np.argsort(inverse, kind="stable")
+    groups = inverse[order]
+    starts = np.concatenate([[True], groups[1:] != groups[:-1]])[: len(order)]
+    first = order[np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))]
+    return np.stack([first[~starts], order[~starts]], axis=1).astype(np.int64)
+
+
+def _between_unique(unique: Bits, most: int) -> NDArray[np.int64]:
+    edges = np.linspace(0, _WIDTH, most + 2).round().astype(int)
+    found = [np.empty((0, 2), np.int64)]
+    for low, high in pairwise(edges):
+        mask = np.uint64(((1 << int(high - low)) - 1) << int(low))
+        band = unique & mask
+        order = np.argsort(band, kind="stable")
+        cuts = np.flatnonzero(np.diff(band[order])) + 1
+        for bucket in np.split(order, cuts):
+            if len(bucket) > 1:
+                found.append(_compared(unique, bucket, most))
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def _compared(unique: Bits, bucket: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    found = []
+    for start in range(0, len(bucket), _BLOCK):
+        rows = bucket[start : start + _BLOCK]
+        distance = np.bitwise_count(unique[rows][:, None] ^ unique[bucket][None, :])
+        row, column = np.nonzero(distance <= most)
+        pairs = np.stack([rows[row], bucket[column]], axis=1)
+        found.append(pairs[pairs[:, 0] < pairs[:, 1]])
+    return np.concatenate(found).astype(np.int64)
+
+
+def _cross(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Every image of one group with the first of the other, and the other way round."""
+    pairs = [(a, right[0]) for a in left] + [(left[0], b) for b in right]
+    return np.unique(np.array(pairs, np.int64), axis=0)

@@ -1,0 +1,161 @@
+"""From files as users have them to checked tables: the stage `prepare`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from for_retrieval.errors import ForError, UsageError
+from for_retrieval.files import write_json
+from for_retrieval.params import Data, Params
+from for_retrieval.records.images import BrokenImage, inspect_all, shown
+from for_retrieval.records.readers import read_source
+from for_retrieval.records.records import DatasetInfo, Records, Source
+from for_retrieval.records.splits import (
+    LVIS,
+    OFFICIAL,
+    assign_splits,
+    novel_by_name,
+    official_split,
+    read_categories,
+    read_splits,
+    split_by_parts,
+)
+
+
+def prepare(params: Params, root: Path, out: Path, processes: int) -> Records:
+    """Read or draw the set that `params.data` describes and save its tables in `out`.
+
+    `root` is the project folder; relative paths, `out` too, start there. Generated scenes go to
+    ``out/images``, and so do images that lie in shards; other images of users stay where they are. What somebody wrote
+    about an image, where the format has it, goes to ``out/captions.json``.
+
+    Raises:
+        ForError: the data is bad. UsageError: params.yaml asks for what the data does not have.
+    """
+    root = root.resolve()
+    out = root / out
+    if params.data.kind == "scenes":
+        from drawn_scenes.generate import generate  # its drawings load only where needed
+
+        drawn = generate(params.data.scenes, params.seed, out, processes)
+        place = _from_project(root / drawn.info.root, root)
+        info = dataclasses.replace(drawn.info, name=params.data.name, root=place)
+        records = dataclasses.replace(drawn, info=info)
+    else:
+        unpacked = Path(_from_project(out / "images", root))
+        source, folder = read_source(params.data, root, unpacked)
+        records = _records(params.data, root, folder, source, processes)
+        _save_captions(source, records, out / "captions.json")
+    records.save(out)
+    return records
+
+
+def read_set(data: Data, root: Path, processes: int) -> Records:
+    """Read, check and split the user's set that `data` describes; nothing of it stays in the project.
+
+    Raises:
+        ForError: the data is bad. UsageError: `data` asks for what the set does not have.
+    """
+    if data.kind != "webdataset":
+        source, place = read_source(data, root, Path("data"))
+        return _records(data, root, place, source, processes)
+    (root / "data").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=root / "data") as folder:  # on the project's disk
+        source, place = read_source(data, root, Path(folder))
+        return _records(data, root, place, source, processes)
+
+
+def _records(data: Data, root: Path, images_root: str, source: Source, processes: int) -> Records:
+    folder, base_folder = root / images_root, root / data.root
+    base, novel = _base_and_novel(data, base_folder, source)
+    chosen = read_splits(base_folder / data.splits, source.images) if data.splits else None
+    images, broken = _inspect(data, folder, source, processes)
+    if chosen is None and source.parts is not None:
+        chosen = split_by_parts(images, source.parts, data.split_ratio)
+    images, dropped = assign_splits(images, chosen, data.split_ratio)
+    if images.empty:
+        raise ForError(f"no image of {shown(folder)} is left to use; check data.annotations and data.splits")
+    known = source.objects["category"].isin([*base, *novel])
+    info = DatasetInfo(
+        name=data.name,
+        root=images_root,
+        base=base,
+        novel=novel,
+        synonyms={name: source.synonyms[name] for name in [*base, *novel] if name in source.synonyms},
+        hypernyms={name: source.hypernyms[name] for name in [*base, *novel] if name in source.hypernyms},
+        colours=_colours(source.objects),
+        broken=sorted(broken, key=lambda entry: entry["path"]),
+        dropped={**source.dropped, "ignored_category_objects": int((~known).sum()), **dropped},
+    )
+    on_kept = source.objects["image_id"].isin(images["image_id"])
+    negatives = source.negatives
+    if negatives is not None:
+        kept = negatives["image_id"].isin(images["image_id"]) & negatives["category"].isin([*base, *novel])
+        negatives = negatives[kept]
+    return Records(images, source.objects[known & on_kept], info, negatives)
+
+
+def _save_captions(source: Source, records: Records, path: Path) -> None:
+    captions = {i: source.captions[i] for i in records.images["image_id"] if i in source.captions}
+    if captions:
+        write_json(path, captions)
+    else:
+        path.unlink(missing_ok=True)  # of the set that was prepared here before
+
+
+def _from_project(path: Path, root: Path) -> str:
+    inside = path.is_relative_to(root)
+    return (path.relative_to(root) if inside else path).as_posix()
+
+
+def _base_and_novel(data: Data, base_folder: Path, source: Source) -> tuple[list[str], list[str]]:
+    if data.kind == "folder" and (data.novel or data.categories):
+        raise UsageError("data.novel and data.categories must be empty where data.kind is folder, which has no labels")
+    if data.categories and data.novel:
+        raise UsageError("data.categories and data.novel both say what is novel; set one of them")
+    if data.categories and data.categories.startswith(OFFICIAL):
+        return official_split(data.categories, source.categories, source.groups)
+    if data.categories:
+        return read_categories(base_folder / data.categories, source.categories)
+    if source.groups and not data.novel:
+        return official_split(LVIS, source.categories, source.groups)
+    return novel_by_name(source.categories, data.novel)
+
+
+def _inspect(data: Data, folder: Path, source: Source, processes: int) -> tuple[pd.DataFrame, list[dict[str, str]]]:
+    """The usable images (with width, height, hash as found) and the broken ones."""
+    paths = [folder / path for path in source.images["path"]]
+    results = inspect_all(paths, processes, data.max_pixels, data.min_side)
+    rows, broken = [], list(source.broken)
+    for said, found in zip(source.images.itertuples(), results, strict=True):
+        if isinstance(found, BrokenImage):
+            broken.append({"path": str(said.path), "reason": found.reason})
+        elif said.width and (said.width, said.height) != (found.width, found.height):
+            # Its boxes would be wrong: it was resized, or annotated before its EXIF rotation.
+            sizes = f"{found.width} x {found.height} px, but annotated as {said.width} x {said.height}"
+            broken.append({"path": str(said.path), "reason": sizes})
+        else:
+            rows.append((said.image_id, said.path, found.width, found.height, found.hash))
+    _refuse_too_many(broken, len(rows) + len(broken), data.max_broken, folder)
+    return pd.DataFrame(rows, columns=["image_id", "path", "width", "height", "hash"]), broken
+
+
+def _refuse_too_many(broken: list[dict[str, str]], total: int, limit: float, folder: Path) -> None:
+    if len(broken) > limit * total:
+        first = broken[0]
+        raise ForError(
+            f"{len(broken)} of {total} images in {shown(folder)} cannot be used, more than data.max_broken "
+            f"({limit:.1%}) allows; the first is {shown(first['path'])} ({first['reason']}); repair them, "
+            "check data.images, or raise data.max_broken"
+        )
+
+
+def _colours(objects: pd.DataFrame) -> list[str]:
+    """The distinct values of the attribute ``colour``, sorted."""
+    values = (json.loads(text).get("colour") for text in objects["attributes"].unique())
+    return sorted({value for value in values if isinstance(value, str) and value})

@@ -1,0 +1,1 @@
+"""Release: a model with its index, built, judged, live or not."""

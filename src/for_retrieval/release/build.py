@@ -1,0 +1,378 @@
+"""Build a generation beside the live one, from nothing or from an earlier one, and check it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from for_retrieval.errors import ForError
+from for_retrieval.files import file_hash, sync_folder
+from for_retrieval.release import engines
+from for_retrieval.release.engines import SERVER, Engine, open_engine
+from for_retrieval.release.manifest import (
+    FORMAT,
+    MANIFEST,
+    TABLE,
+    About,
+    Changes,
+    ImageRow,
+    Manifest,
+    check_files,
+    check_rows,
+    digest_of,
+    generation_name,
+    list_files,
+    read_manifest,
+    read_table,
+    row_of,
+    write_table,
+)
+from for_retrieval.release.pointer import (
+    BUNDLE,
+    COLLECTION,
+    TEMPORARY,
+    clear_leftovers,
+    only_builder,
+    pointer_lock,
+    put_aside,
+    read_live,
+)
+from for_retrieval.release.regions import ImageRegions
+from for_retrieval.settings import Settings
+
+if TYPE_CHECKING:
+    pass
+
+FILE = "bundle.json"
+
+
+def bundle_digest(bundle: Path) -> str:
+    """A sha256 over names and contents of the bundle's files.
+
+    Raises:
+        ForError: there is no bundle.
+    """
+    if not (bundle / FILE).is_file():
+        raise ForError(f"{bundle / FILE} does not exist; run `dvc repro export`")
+    digest = hashlib.sha256()
+    for path in _files(bundle):
+        digest.update(f"{path.relative_to(bundle).as_posix()} {file_hash(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def place_bundle(source: Path, target: Path, digest: str, *, link: bool) -> None:
+    """Copy a bundle into a new generation, or link the files of one that never change again.
+
+    Raises:
+        ForError: what was copied is not what `digest` was made of: another process wrote the bundle meanwhile.
+    """
+    for path in _files(source):
+        place = target / path.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not (link and _linked(path, place)):
+            shutil.copyfile(path, place)
+    if not link and bundle_digest(target) != digest:
+        raise ForError(f"{source} changed while it was copied; run `for-cli index` again")
+
+
+def _files(bundle: Path) -> list[Path]:
+    return sorted(path for path in bundle.rglob("*") if path.is_file() and not path.name.startswith("."))
+
+
+def _linked(path: Path, place: Path) -> bool:
+    try:
+        os.link(path, place)
+    except OSError:  # a file system without hard links
+        return False
+    return True
+
+
+def verify_index(folder: Path) -> Manifest:
+    """Compare every file of the live generation with its checksum; reads all of it.
+
+    Raises:
+        ForError: nothing is live, or something is missing or changed.
+    """
+    return check_generation(folder / read_live(folder).live.generation)
+
+
+def check_generation(generation: Path) -> Manifest:
+    """The same for any generation.
+
+    Raises:
+        ForError: a file is missing or changed, or a server holds another number of regions.
+    """
+    manifest = read_manifest(generation)
+    check_files(generation, manifest, hash_below=None)
+    if manifest.engine == SERVER:  # the files say nothing of what is there; the embedded engine's say it all
+        open_engine(generation, manifest).close()
+    return manifest
+
+
+def complete(generation: Path, digest: str) -> Manifest | None:
+    """The manifest of a generation that is there, undamaged and made of these inputs."""
+    try:
+        manifest = check_generation(generation)
+    except ForError:
+        return None
+    return manifest if manifest.digest == digest else None
+
+
+@contextmanager
+def draft(folder: Path, collection: str) -> Iterator[Path]:
+    """An empty folder beside the generations, gone at the end unless it was published.
+
+    collection: of a server, noted so that it is found after a kill.
+    """
+    temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder))
+    try:
+        if collection:
+            (temporary / COLLECTION).write_text(collection, encoding="utf-8")
+            _sync_tree(temporary)
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def publish(folder: Path, drafted: Path, name: str) -> None:
+    """Put a finished draft in place, under the pointer lock; a damaged generation of that name makes way."""
+    drafted.chmod(0o755)
+    _sync_tree(drafted)
+    target = folder / name
+    if target.exists():
+        put_aside(target)
+    drafted.rename(target)
+    sync_folder(folder)
+
+
+def _sync_tree(folder: Path) -> None:
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with Path(root, name).open("rb") as file:
+                os.fsync(file.fileno())
+        sync_folder(Path(root))
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The generation that a new one starts from, and what differs."""
+
+    generation: Path
+    manifest: Manifest
+    changes: Changes
+
+
+@dataclass(frozen=True)
+class Plan:
+    """rows: all images. bundle: the folder that goes with them. settings: which engine.
+
+    earlier: what to start from; the bundle is then its own.
+    """
+
+    rows: list[ImageRow]
+    about: About
+    bundle: Path
+    settings: Settings
+    earlier: Earlier | None = None
+
+    @property
+    def to_write(self) -> list[ImageRow]:
+        """The images whose regions are needed."""
+        return self.earlier.changes.to_write if self.earlier else self.rows
+
+    @property
+    def engine(self) -> str:
+        """The kind of engine."""
+        return engines.kind_of(self.settings)
+
+    @cached_property
+    def bundle_digest(self) -> str:
+        """Of the bundle's files; kept over refreshes, whatever was added to the bundle meanwhile."""
+        return self.earlier.manifest.bundle if self.earlier else bundle_digest(self.bundle)
+
+    @cached_property
+    def digest(self) -> str:
+        """Of everything that goes in: the same whether it is built from nothing or from an earlier generation."""
+        about = self.about
+        return digest_of(
+            self.rows,
+            format=FORMAT,
+            model=about.model,
+            recipe=about.recipe,
+            bundle=self.bundle_digest,
+            dataset=about.dataset,
+            dim=about.dim,
+            image_root=about.image_root,
+            engine=self.engine,
+        )
+
+    @property
+    def name(self) -> str:
+        """Of the generation."""
+        return generation_name(self.digest)
+
+    @property
+    def collection(self) -> str:
+        """Its name on a server; empty for the embedded engine."""
+        return f"{self.about.dataset}-{self.name}" if self.engine == engines.SERVER else ""
+
+
+BATCH = 64  # images; larger ones are no faster
+
+
+def build_index(
+    folder: Path,
+    plan: Plan,
+    regions: Iterable[ImageRegions],
+    *,
+    progress: bool,
+    check: Callable[[Path, Manifest], None] | None = None,
+    then: Callable[[str], None] | None = None,
+) -> Manifest:
+    """Build the generation of `plan` at `folder`; what is live stays live.
+
+    A complete generation of the same content is left as it is, and `regions` are not asked for.
+
+    Args:
+        regions: of plan.to_write, walked once. progress: show a bar on stderr.
+        check: called with the finished draft before it is put in place; raises to refuse it.
+        then: called with the generation's name before anyone else can move the pointer or prune.
+
+    Raises:
+        ForError: an image is refused or comes twice, `regions` does not fit the plan, what was written cannot be
+            read back, a server fails, or another process is building here.
+    """
+    check_rows(plan.rows)
+    with only_builder(folder):
+        with pointer_lock(folder):
+            clear_leftovers(folder)
+        manifest = complete(folder / plan.name, plan.digest)
+        if manifest:
+            with pointer_lock(folder):
+                _then(then, plan.name)
+            return manifest
+        with draft(folder, plan.collection) as drafted:
+            with _room_told(folder):
+                manifest = _fill(drafted, plan, regions, progress)
+            engines.open_engine(drafted, manifest).close()  # reads it back, and counts
+            if check:
+                check(drafted, manifest)
+            with pointer_lock(folder):
+                publish(folder, drafted, plan.name)
+                _then(then, plan.name)
+        return manifest
+
+
+@contextmanager
+def _room_told(folder: Path) -> Iterator[None]:
+    """Turn what the system says of a full or broken disk into a sentence."""
+    try:
+        yield
+    except OSError as error:  # shutil's own holds a list of (from, to, reason)
+        reason = error.strerror or str(error.args[0][0][-1] if isinstance(error.args[0], list) else error)
+        raise ForError(f"{folder} cannot be written ({reason}); make room, then run the same again") from None
+
+
+def _then(then: Callable[[str], None] | None, name: str) -> None:
+    if then:
+        then(name)
+
+
+def _fill(drafted: Path, plan: Plan, regions: Iterable[ImageRegions], progress: bool) -> Manifest:
+    """Write everything of a generation into `drafted`, the manifest last."""
+    place_bundle(plan.bundle, drafted / BUNDLE, plan.bundle_digest, link=plan.earlier is not None)
+    engine = _start(drafted, plan)
+    try:
+        counts = _write(engine, _bar(_fitting(regions, plan.to_write), len(plan.to_write), progress))
+        if plan.earlier:
+            changes = plan.earlier.changes
+            engine.delete_stale({row.image_id: row.hash for row in changes.changed})
+            engine.delete_images(changes.deleted)
+    finally:
+        engine.close()
+    if plan.earlier:
+        known = {row.image_id: count for row, count in read_table(plan.earlier.generation).items()}
+        counts |= {row.image_id: known[row.image_id] for row in plan.earlier.changes.unchanged}
+    write_table(drafted / TABLE, plan.rows, counts)
+    about = plan.about
+    manifest = Manifest(
+        format=FORMAT,
+        model=about.model,
+        bundle=plan.bundle_digest,
+        recipe=about.recipe,
+        dataset=about.dataset,
+        dim=about.dim,
+        image_root=about.image_root,
+        splits=sorted({row.split for row in plan.rows}),
+        engine=plan.engine,
+        collection=plan.collection,
+        n_images=len(plan.rows),
+        n_points=sum(counts.values()),
+        digest=plan.digest,
+        created_by=engines.created_by(plan.engine),
+        files=list_files(drafted),
+    )
+    (drafted / MANIFEST).write_text(manifest.to_text(), encoding="utf-8")
+    return manifest
+
+
+def _start(drafted: Path, plan: Plan) -> Engine:
+    """A new engine: empty, or with the images that the plan takes over from an earlier generation."""
+    earlier = plan.earlier
+    if earlier and plan.engine == earlier.manifest.engine == engines.EDGE:
+        # Hidden files are those that a reader, opening the live engine, is just about to rename over its settings.
+        hidden = shutil.ignore_patterns(".*")
+        shutil.copytree(earlier.generation / engines.FILES, drafted / engines.FILES, ignore=hidden)
+        return engines.open_engine(drafted, earlier.manifest, writable=True)
+    engine = engines.create(plan.engine, drafted, plan.collection, plan.about.dim, plan.settings)
+    if earlier:
+        _take_over(engine, earlier)
+    return engine
+
+
+def _take_over(engine: Engine, earlier: Earlier) -> None:
+    """Copy the regions of unchanged images from the earlier engine."""
+    kept = {(row.image_id, row.hash) for row in earlier.changes.unchanged}
+    source = engines.open_engine(earlier.generation, earlier.manifest)
+    try:
+        for page in source.points():
+            engine.put([point for point in page if (point.image_id, point.hash) in kept])
+    finally:
+        source.close()
+
+
+def _write(engine: Engine, images: Iterator[ImageRegions]) -> dict[str, int]:
+    """Store all images; returns how many regions each has."""
+    counts: dict[str, int] = {}
+    while batch := list(islice(images, BATCH)):
+        engine.upsert(batch)
+        counts |= {image.image_id: len(image.embeddings) for image in batch}
+    return counts
+
+
+def _fitting(regions: Iterable[ImageRegions], rows: Sequence[ImageRow]) -> Iterator[ImageRegions]:
+    """Pass on what belongs to a row; each row must get its regions, once."""
+    missing = {row.image_id: row for row in rows}
+    for image in regions:
+        if missing.pop(image.image_id, None) != row_of(image):
+            raise ForError(f"image {image.image_id!r} at {image.path!r} was not to be indexed; run `dvc repro`")
+        yield image
+    if missing:
+        came = len(rows) - len(missing)
+        raise ForError(f"{len(rows)} images were to be indexed, but {came} came; the old index stays, run `dvc repro`")
+
+
+def _bar(regions: Iterable[ImageRegions], total: int, progress: bool) -> Iterator[ImageRegions]:
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(regions, "Indexing", total, console=Console(stderr=True), disable=not progress)

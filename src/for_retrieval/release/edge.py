@@ -1,0 +1,228 @@
+"""The embedded engine: Qdrant Edge, in this process, exact scan. The only file that imports qdrant_edge."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import qdrant_edge as qdrant
+
+from for_retrieval.errors import ForError
+from for_retrieval.release.engines import Versions
+from for_retrieval.release.regions import (
+    NAMESPACE,
+    Floats,
+    ImageRegions,
+    Point,
+    Region,
+    check_regions,
+    check_vector,
+    payload_of,
+    point_from,
+    point_id,
+    points_of,
+    region_from,
+)
+
+ROOM = 80 << 20  # bytes; vectors and payloads grow by files of 32 MiB each
+
+
+def check_room(folder: Path) -> None:
+    """Refuse to write where the disk is all but full.
+
+    The engine maps its files before their blocks are allocated: where there are none left, the kernel ends the
+    process with SIGBUS, which nobody can catch.
+
+    Raises:
+        ForError: less than ROOM is free.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < ROOM:
+        raise ForError(
+            f"{folder.parent} has {free >> 20} MB of free disk, and the engine's files need {ROOM >> 20} "
+            "(No space left on device); make room, then run the same again"
+        )
+
+
+NAME = "qdrant-edge"
+PAGE = 500  # points read at once
+
+T = TypeVar("T")
+
+
+class EdgeEngine:
+    """A folder of Qdrant Edge files.
+
+    Opened for search it takes no lock (the write-ahead log is off) and refuses to write, so any number of
+    processes can search at once. Durability comes from building beside the live folder instead of from a log.
+    """
+
+    def __init__(self, shard: qdrant.EdgeShard, folder: Path, dim: int, writable: bool) -> None:
+        self._shard = shard
+        self._folder = folder
+        self._dim = dim
+        self._writable = writable
+
+    @classmethod
+    def create(cls, folder: Path, dim: int) -> EdgeEngine:
+        """Start an empty engine for vectors of `dim` numbers in a new folder.
+
+        Raises:
+            ForError: the folder cannot be written or already holds data.
+        """
+        # Dot of normalised vectors is their cosine; Distance.Cosine would normalise once more. No threshold for
+        # indexing: an exact scan is what is wanted, and building a graph would take minutes.
+        vectors = qdrant.EdgeVectorParams(dim, qdrant.Distance.Dot)
+        optimizers = qdrant.EdgeOptimizersConfig(indexing_threshold=0)
+        config = qdrant.EdgeConfig(vectors=vectors, optimizers=optimizers, wal_enabled=False)
+        folder.mkdir(parents=True, exist_ok=True)
+        shard = _attempt(folder, "be created", lambda: qdrant.EdgeShard.create(str(folder), config))
+        return cls(shard, folder, dim, writable=True)
+
+    @classmethod
+    def open(cls, folder: Path, dim: int, *, writable: bool = False) -> EdgeEngine:
+        """Open a finished folder for search, or (a copy of one) for writing.
+
+        Raises:
+            ForError: it is missing, damaged, or this user cannot write to it (the engine maps its files for
+                writing even where it only reads).
+        """
+        if not folder.is_dir():  # the engine would answer with an exception that does not name the folder
+            raise ForError(f"{folder} does not exist; run `for-cli index`")
+        shard = _attempt(folder, "be opened", lambda: qdrant.EdgeShard.load(str(folder)))
+        return cls(shard, folder, dim, writable)
+
+    def upsert(self, batch: Sequence[ImageRegions]) -> None:
+        """Add images, or replace those with the same id.
+
+        Raises:
+            ForError: the engine was opened for search, or check_regions refuses the batch.
+        """
+        check_regions(batch, self._dim)
+        self.put([point for image in batch for point in points_of(image)])
+
+    def put(self, points: Sequence[Point]) -> None:
+        """Store single regions.
+
+        Raises:
+            ForError: the engine was opened for search, or the disk is all but full.
+        """
+        check_room(self._folder)
+        # One operation a point: the engine shuffles the points of an operation, and it is no slower.
+        for point in points:
+            stored = qdrant.Point(point_id(point.image_id, point.number), point.vector, payload_of(point))
+            self._update(qdrant.UpdateOperation.upsert_points([stored]))
+
+    def points(self) -> Iterator[list[Point]]:
+        """Everything that is stored."""
+        for page in self._pages(None, True, True):
+            yield [point_from(_payload(record), list(cast("list[float]", record.vector))) for record in page]
+
+    def delete_images(self, image_ids: Iterable[str]) -> None:
+        """Remove all regions of these images."""
+        if ids := list(image_ids):
+            self._update(qdrant.UpdateOperation.delete_points_by_filter(_of(ids)))
+
+    def delete_stale(self, versions: Mapping[str, str]) -> None:
+        """Of the images in `versions`, remove the regions whose content hash is not the one given there."""
+        # By id: a filter of its own for each image would pass over everything once an image.
+        pages = self._pages(_of(list(versions)), ["image_id", "hash"], False) if versions else ()
+        records = [(record.id, _payload(record)) for page in pages for record in page]
+        stale = [number for number, payload in records if payload["hash"] != versions[payload["image_id"]]]
+        if stale:
+            self._update(qdrant.UpdateOperation.delete_points(stale))
+
+    def images(self) -> Versions:
+        """Which images are stored, in which version, with how many regions."""
+        found: Counter[tuple[str, str]] = Counter()
+        for page in self._pages(None, ["image_id", "hash"], False):
+            found.update((_payload(record)["image_id"], _payload(record)["hash"]) for record in page)
+        return dict(found)
+
+    def search(self, vector: Floats, limit: int) -> list[Region]:
+        """The `limit` best regions for `vector` [D], best first, by an exact scan.
+
+        Raises:
+            ForError: `vector` does not fit, or a file is damaged.
+        """
+        check_vector(vector, self._dim)
+        request = qdrant.QueryRequest(
+            limit,
+            query=qdrant.Query.Nearest(vector.tolist()),
+            with_payload=True,
+            params=qdrant.SearchParams(exact=True),
+        )
+        return self._attempt(
+            "be searched", lambda: [region_from(h.payload or {}, float(h.score)) for h in self._shard.query(request)]
+        )
+
+    def count(self) -> int:
+        """How many regions are stored."""
+        request = qdrant.CountRequest(exact=True)
+        return int(self._attempt("be counted", lambda: self._shard.count(request)))
+
+    def close(self) -> None:
+        """Let go of the files; after writing, drop what was deleted, flush, and settle final names first."""
+        if self._writable:
+            self._attempt("be compacted", self._shard.optimize)  # only where a fifth was deleted
+            self._attempt("be flushed", self._shard.flush)
+        self._shard.close()
+        if self._writable:
+            self._writable = False
+            _settle(self._folder)
+
+    def _pages(
+        self, chosen: qdrant.Filter | None, payload: bool | list[str], vectors: bool
+    ) -> Iterator[list[qdrant.Record]]:
+        offset = None
+        while True:
+            request = qdrant.ScrollRequest(
+                offset=offset, limit=PAGE, filter=chosen, with_payload=payload, with_vector=vectors
+            )
+            page, offset = self._attempt("be read", partial(self._shard.scroll, request))
+            yield page
+            if offset is None:
+                return
+
+    def _update(self, operation: qdrant.UpdateOperation) -> None:
+        if not self._writable:
+            raise ForError(f"{self._folder} is open for search only; build a new index beside it")
+        self._attempt("be written", partial(self._shard.update, operation))
+
+    def _attempt(self, what: str, call: Callable[[], T]) -> T:
+        return _attempt(self._folder, what, call)
+
+
+def _payload(record: qdrant.Record) -> dict[str, Any]:
+    return record.payload or {}
+
+
+def _of(image_ids: list[str]) -> qdrant.Filter:
+    return qdrant.Filter(must=[qdrant.FieldCondition("image_id", match=qdrant.MatchAny(image_ids))])
+
+
+def _settle(folder: Path) -> None:
+    """Make equal content equal bytes.
+
+    The engine completes its configuration on the first load, and names segments at random.
+    """
+    _attempt(folder, "be reopened", lambda: qdrant.EdgeShard.load(str(folder))).close()
+    segments = folder / "segments"
+    for number, segment in enumerate(sorted(segments.iterdir())):
+        segment.rename(segments / f"settled-{number}")  # first aside: a name may be taken already
+    for number, segment in enumerate(sorted(segments.iterdir())):
+        segment.rename(segments / str(uuid.uuid5(NAMESPACE, f"segment {number}")))
+
+
+def _attempt(folder: Path, what: str, call: Callable[[], T]) -> T:
+    """Call the engine; its exceptions are bare `Exception`s that span several lines."""
+    try:
+        return call()
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise ForError(f"{folder} cannot {what} by {NAME} ({reason}); run `for-cli index`") from error

@@ -1,0 +1,391 @@
+"""The gate: everything that is asked of a version before it may serve."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from for_retrieval.errors import ForError
+from for_retrieval.evaluate.queries import ALL, query_sets
+from for_retrieval.evaluate.validation import ByCategory, by_category, names_of
+from for_retrieval.files import read_json, write_json
+from for_retrieval.model.encode import encode, store_for
+from for_retrieval.model.features import Features
+from for_retrieval.model.tower import find_device, prompted
+from for_retrieval.params.sections import Canary
+from for_retrieval.project import Project
+from for_retrieval.query.text import TextTower
+from for_retrieval.records.records import Records, load_records
+from for_retrieval.release.pointer import Served, bundle_of, frozen_path
+from for_retrieval.release.search import open_generation
+from for_retrieval.release.verify import sample_texts, verify_generation
+from for_retrieval.train.bundled import Bundled, load_bundled
+
+Floats = NDArray[np.float64]
+
+SLACK = 1e-9  # points; a mean of equal numbers is not always that number
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Champion and challenger on the same categories, in points (0 to 100).
+
+    low, high: of the difference, challenger minus champion; with the confidence of the gate it is at least `low`,
+    and with the same confidence at most `high`.
+    """
+
+    champion: float
+    challenger: float
+    difference: float
+    low: float
+    high: float
+    categories: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Rounded to hundredths."""
+        return {name: round(value, 2) if isinstance(value, float) else value for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """reasons: a sentence for each subset, and one for the whole. comparison: by subset."""
+
+    passed: bool
+    reasons: list[str]
+    comparison: dict[str, Comparison]
+
+
+def compare(champion: Floats, challenger: Floats, resamples: int, confidence: float, seed: int) -> Comparison:
+    """Paired bootstrap over categories: AP of each [n >= 1] under either model, in the same order.
+
+    Categories are drawn with replacement, `resamples` times; each time the difference of the means is taken.
+    """
+    differences = challenger - champion
+    drawn = np.random.default_rng(seed).integers(len(differences), size=(resamples, len(differences)))
+    means = differences[drawn].mean(1)
+    return Comparison(
+        champion=float(champion.mean()),
+        challenger=float(challenger.mean()),
+        difference=float(differences.mean()),
+        low=float(np.quantile(means, 1 - confidence)),
+        high=float(np.quantile(means, confidence)),
+        categories=len(differences),
+    )
+
+
+def decide(
+    champion: Mapping[str, Floats],
+    challenger: Mapping[str, Floats],
+    *,
+    tolerance: float,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Verdict:
+    """Compare on each subset (base, novel); the challenger passes if none is worse by more than `tolerance`, and
+    one is better.
+
+    Both with `confidence`: not worse means ``low >= -tolerance``, better means ``low > 0``. A subset without
+    categories does not count.
+
+    Args:
+        champion, challenger: subset -> AP of its categories, in the same order.
+    """
+    found = {
+        name: compare(values, challenger[name], resamples, confidence, seed)
+        for name, values in champion.items()
+        if len(values)
+    }
+    reasons = [_sentence(name, c, tolerance, confidence) for name, c in found.items()]
+    worse = [name for name, c in found.items() if c.low < -tolerance - SLACK]
+    better = [name for name, c in found.items() if c.low > SLACK]
+    if worse:
+        reasons.append(f"refused: {' and '.join(worse)} may be worse by more than {tolerance:g} points")
+    elif not better:
+        reasons.append("refused: no worse, but neither base nor novel is better")
+    else:
+        reasons.append(f"passed: {' and '.join(better)} better, nothing worse by more than {tolerance:g} points")
+    return Verdict(bool(better) and not worse, reasons, found)
+
+
+def _sentence(name: str, c: Comparison, tolerance: float, confidence: float) -> str:
+    sure = f"{confidence:.0%} sure of {c.low:+.2f} or more"
+    if c.low > SLACK:
+        verdict = "better"
+    elif c.low >= -tolerance - SLACK:
+        verdict = "no worse"
+    else:
+        verdict = "perhaps worse" if c.high > -tolerance else "worse"
+    return (
+        f"{name}: {c.champion:.2f} -> {c.challenger:.2f}, {c.difference:+.2f} points of mAP@50 r40 over "
+        f"{c.categories} categories ({sure}): {verdict}"
+    )
+
+
+MOST_FREQUENT = 5
+DEEPER = 10  # times top_k, where only some images are judged
+
+
+@dataclass(frozen=True)
+class Label:
+    """name: whether the query is a category's name. right: images that show it. judged: None where all are."""
+
+    name: bool
+    right: set[str]
+    judged: set[str] | None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One canary. found: right images among the first `of`; both None where no label says what is right."""
+
+    query: str
+    found: int | None
+    of: int | None
+    passed: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """For the record."""
+        return asdict(self)
+
+    def sentence(self) -> str:
+        """``canary "car": 9 of 10 right``."""
+        if self.of is None:
+            return f'canary "{self.query}": {"answered" if self.passed else "no answer"} (nothing is labelled)'
+        return f'canary "{self.query}": {self.found} of {self.of} right'
+
+
+def ask(
+    records: Records, splits: list[str], generation: Path, bundle: Path, rules: Canary, small: float
+) -> list[Asked]:
+    """Ask the queries of `rules`, or the names that most images of the gallery show, and count what is right.
+
+    Where fewer than ``top_k`` images are right, that many are looked at. Without labels and without queries in
+    `rules` nothing is asked.
+
+    Raises:
+        ForError: the candidate cannot be opened.
+    """
+    known = labels(records, splits, small, ("names",) if rules.queries is None else ALL)
+    names = sorted(
+        (text for text, label in known.items() if label.name), key=lambda text: (-len(known[text].right), text)
+    )
+    queries = rules.queries if rules.queries is not None else names[:MOST_FREQUENT]
+    tower = TextTower(bundle)
+    with open_generation(generation) as index:
+        if index.manifest.model != tower.bundle.model:
+            raise ForError(f"{generation} was built by {index.manifest.model}, its bundle holds {tower.bundle.model}")
+        asked = []
+        for text in queries:
+            label = known.get(text)
+            count = rules.top_k * (DEEPER if label and label.judged is not None else 1)
+            found = [hit.image_id for hit in index.search(tower.embed(text), count)]
+            asked.append(judge_answer(text, found, label, rules))
+        return asked
+
+
+def judge_answer(query: str, answered: list[str], label: Label | None, rules: Canary) -> Asked:
+    """Whether an answer, best first, is what the labels call right; images that nobody judged are passed over."""
+    if label is None:
+        return Asked(query, None, None, bool(answered))
+    first = [image for image in answered if label.judged is None or image in label.judged][: rules.top_k]
+    of, found = min(rules.top_k, len(label.right)), len(label.right.intersection(first))
+    return Asked(query, found, of, found >= rules.precision * of)
+
+
+def labels(records: Records, splits: list[str], small: float, sets: Collection[str] = ALL) -> dict[str, Label]:
+    """What the labels say of every query that some image of the gallery shows."""
+    ids = records.images.loc[records.images["split"].isin(splits), "image_id"].tolist()
+    found: dict[str, Label] = {}
+    for queries in query_sets(records, ids, small, sets):
+        for n, text in enumerate(queries.texts):
+            judged = None if queries.judged is None else _chosen(ids, queries.judged[:, n])
+            found.setdefault(text, Label(queries.name == "names", _chosen(ids, queries.relevant[:, n]), judged))
+    return found
+
+
+def _chosen(ids: list[str], column: NDArray[np.bool_]) -> set[str]:
+    return {ids[row] for row in column.nonzero()[0]}
+
+
+SUBSETS = ("base", "novel")
+
+
+def freeze(project: Project, records: Records) -> list[str]:
+    """The validation images of the first promotion, as content hashes; fixed then, so that figures stay comparable.
+
+    Images that were removed since do not count; where none is left the list is made anew.
+    """
+    path = frozen_path(project, records.info.name)
+    rows = records.images[records.images["split"] == "val"]
+    present = dict(zip(rows["hash"], rows["image_id"], strict=True))
+    if path.exists():
+        kept = [content for content in read_json(path)["images"] if content in present]
+        if kept:
+            return kept
+    write_json(path, {"dataset": records.info.name, "digest": records.info.digest, "images": present})
+    return list(present)
+
+
+def measure(
+    project: Project, records: Records, hashes: list[str], models: Mapping[str, Bundled]
+) -> dict[str, ByCategory] | None:
+    """What each model scores on these images; None where they show nothing that is labelled."""
+    rows = records.images[(records.images["split"] == "val") & records.images["hash"].isin(hashes)]
+    rows = rows.drop_duplicates("hash")
+    queries = names_of(records, rows["image_id"].tolist(), project.params.evaluate.small)
+    if queries is None:
+        return None
+    content, params, embedded = rows["hash"].tolist(), project.params, {}
+    found = {}
+    for name, model in models.items():
+        key = (model.tower.id, *model.settings.prompts)
+        if key not in embedded:  # champion and challenger mostly share their tower
+            embedded[key] = prompted(model.tower, queries.texts, model.settings.prompts)
+        features = _features(project, records, content, model)
+        found[name] = by_category(model.head, features, queries, embedded[key], params.evaluate, params.seed)
+    return found
+
+
+def _features(project: Project, records: Records, hashes: list[str], model: Bundled) -> Features:
+    """Of these images; a champion of another tower has none of images that came later: encoded now, and kept."""
+    workers, cache = project.settings.processes, project.cache
+    encode(records, model.tower, project.params, project.root, cache, workers, splits=("val",))
+    return store_for(model.tower, cache).load(hashes)
+
+
+def by_subset(scores: ByCategory) -> dict[str, Floats]:
+    """AP@50 r40 of the categories of each subset that the gate looks at."""
+    return {subset: scores.rare[scores.subsets[subset]] for subset in SUBSETS}
+
+
+def means(scores: ByCategory) -> dict[str, Any]:
+    """The same as one number each, for a model that there is nothing to compare with."""
+    return {name: round(float(ap.mean()), 2) for name, ap in by_subset(scores).items() if len(ap)}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """reasons: sentences, the conclusion last. comparison: subset -> champion against challenger, in points.
+
+    champion: the version compared with; None where there was none. forced: promoted although it was refused.
+    """
+
+    version: int
+    model: str
+    generation: str
+    champion: int | None
+    promoted: bool
+    forced: bool
+    reasons: list[str]
+    comparison: dict[str, Any] = field(default_factory=dict)
+    canaries: list[dict[str, Any]] = field(default_factory=list)
+    images: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it."""
+        return asdict(self)
+
+    def tags(self, time: str) -> dict[str, str]:
+        """What the version says of itself in MLflow."""
+        outcome = ("forced" if self.forced else "promoted") if self.promoted else "refused"
+        return {
+            "decision": outcome,
+            "decision_time": time,
+            "decision_reasons": "\n".join(" ".join(reason.split()) for reason in self.reasons),
+            "forced": str(self.forced).lower(),
+            "generation": self.generation,
+            "compared_with": str(self.champion) if self.champion is not None else "none",
+        }
+
+
+def judge(project: Project, version: int, model: str, generation: str, live: Served | None, force: bool) -> Decision:
+    """Verify the generation of a version, ask the canaries, compare with what serves (`live`).
+
+    A generation that does not verify is refused, also with `force`.
+    """
+    blank = Decision(version, model, generation, None, False, False, [])
+    records = load_records(project.prepared)
+    try:
+        device = find_device(project.settings.device)
+        made = load_bundled(bundle_of(project.index, generation), device, project.root)
+        problems = _problems(project, records, generation, made)
+        canaries = [] if problems else _canaries(project, records, generation)
+    except ForError as error:  # it cannot even be opened
+        problems, canaries = [str(error)], []
+    if problems:
+        return dataclasses.replace(blank, reasons=[*problems, "refused: the index is not what it should be"])
+    compared = _compare(project, records, blank, made, live)
+    failed = [asked.query for asked in canaries if not asked.passed]
+    reasons = ["the index verifies", *(asked.sentence() for asked in canaries), *compared.reasons]
+    if failed:
+        reasons.append(f"refused: {len(failed)} of {len(canaries)} canaries return too little of what they ask for")
+    passed = compared.promoted and not failed
+    if force and not passed:
+        reasons.append("promoted all the same, by --force")
+    return dataclasses.replace(
+        compared,
+        promoted=passed or force,
+        forced=force and not passed,
+        reasons=reasons,
+        canaries=[asked.to_json() for asked in canaries],
+    )
+
+
+def _problems(project: Project, records: Records, generation: str, model: Bundled) -> list[str]:
+    texts, bound = sample_texts(records), project.params.promote.recall
+    return verify_generation(project.index / generation, generation, model, project.cache, texts, bound).problems
+
+
+def _canaries(project: Project, records: Records, generation: str) -> list[Asked]:
+    params, bundle = project.params, bundle_of(project.index, generation)
+    gallery: list[str] = list(params.index.gallery)
+    return ask(records, gallery, project.index / generation, bundle, params.promote.canary, params.evaluate.small)
+
+
+def _compare(project: Project, records: Records, blank: Decision, made: Bundled, live: Served | None) -> Decision:
+    """The gate proper: `blank`, with whether it passes, the reasons and the figures."""
+    images, alone = freeze(project, records), _no_champion(live, records)
+    blank = dataclasses.replace(blank, images=len(images))
+    models = {"challenger": made}
+    if live is not None and not alone:
+        blank = dataclasses.replace(blank, champion=live.version)
+        try:
+            bundle = bundle_of(project.index, live.generation)
+            models["champion"] = load_bundled(bundle, find_device(project.settings.device), project.root, made)
+        except ForError as error:
+            return dataclasses.replace(blank, reasons=[f"refused: the champion cannot be measured: {error}"])
+    scores = measure(project, records, images, models)
+    if scores is None:
+        reason = "no comparison: the validation images have no labels"
+        return dataclasses.replace(blank, promoted=True, reasons=[reason])
+    if alone:
+        figures = {name: {"challenger": value} for name, value in means(scores["challenger"]).items()}
+        said = [f"{name}: {value['challenger']:.2f} points of mAP@50 r40" for name, value in figures.items()]
+        return dataclasses.replace(blank, promoted=True, reasons=[*said, alone], comparison=figures)
+    rules = project.params.promote
+    verdict = decide(
+        by_subset(scores["champion"]),
+        by_subset(scores["challenger"]),
+        tolerance=rules.tolerance,
+        confidence=rules.confidence,
+        resamples=rules.resamples,
+        seed=project.params.seed,
+    )
+    figures = {name: found.to_json() for name, found in verdict.comparison.items()}
+    return dataclasses.replace(blank, promoted=verdict.passed, reasons=verdict.reasons, comparison=figures)
+
+
+def _no_champion(live: Served | None, records: Records) -> str | None:
+    """Why there is nothing to compare with; None where there is a champion."""
+    if live is None or live.version is None:
+        return "no comparison: it is the first champion"
+    if live.dataset != records.info.name:
+        return f"no comparison: the champion belongs to another set, {live.dataset}"
+    return None

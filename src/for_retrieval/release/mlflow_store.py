@@ -1,0 +1,332 @@
+"""MLflow: where its store is, the one way to it, and the versions of the model in it."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, urlsplit
+
+from for_retrieval.errors import ForError, UsageError
+from for_retrieval.files import write_text
+from for_retrieval.project import Project
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+PATIENCE = 4.0  # seconds for a server's first answer
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+_SETTING = "MLFLOW_TRACKING_URI (or tracking_uri in settings.toml)"
+_REMEDY = f"start it, or unset {_SETTING} to keep runs in var/mlflow"
+
+
+@dataclass(frozen=True)
+class Place:
+    """uri: as MLflow takes it. database: the SQLite file, if it is one. shown: `uri` without a password."""
+
+    uri: str
+    database: Path | None
+    shown: str
+
+    @property
+    def artifacts(self) -> str | None:
+        """Where artifacts lie beside an SQLite file; a server knows by itself."""
+        return (self.database.parent / "artifacts").as_uri() if self.database else None
+
+
+def place(project: Project) -> Place:
+    """The server or database that settings name; by default SQLite in ``var/mlflow``.
+
+    Raises:
+        UsageError: settings name something that MLflow no longer writes to.
+    """
+    uri = project.settings.tracking_uri
+    if not uri:
+        database = project.root.resolve() / "var" / "mlflow" / "mlflow.db"
+        return Place(f"sqlite:///{database}", database, str(database))
+    if uri.startswith("sqlite:///"):
+        database = Path(uri.removeprefix("sqlite:///")).resolve()
+        return Place(f"sqlite:///{database}", database, str(database))
+    parts = urlsplit(uri)
+    if parts.scheme in ("", "file"):
+        raise UsageError(f"{_SETTING} is {uri!r}, but MLflow no longer keeps runs in plain folders; use sqlite:///...")
+    return Place(uri, None, _without_password(uri, parts))
+
+
+def _without_password(uri: str, parts: SplitResult) -> str:
+    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri
+
+
+def check(project: Project) -> None:
+    """Make sure that runs can be written, in a few seconds at most.
+
+    Raises:
+        UsageError: settings name something that MLflow cannot use.
+        ForError: the server does not answer, or the folder of the database cannot be written.
+    """
+    where = place(project)
+    if where.database:
+        _check_folder(where.database)
+        return
+    parts = urlsplit(where.uri)
+    if parts.scheme in ("http", "https"):
+        _check_http(where)
+    elif (kind := parts.scheme.partition("+")[0]) in _PORTS:
+        _check_port(where, parts, _PORTS[kind])
+
+
+def _check_folder(database: Path) -> None:
+    folder = database.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ForError(f"MLflow's folder {folder} cannot be made ({error.strerror}); see {_SETTING}") from None
+    if not os.access(folder, os.W_OK) or (database.exists() and not os.access(database, os.W_OK)):
+        raise ForError(f"MLflow's database {database} cannot be written; see {_SETTING}")
+
+
+def _check_http(where: Place) -> None:
+    try:
+        with urllib.request.urlopen(f"{where.uri.rstrip('/')}/health", timeout=PATIENCE):
+            return
+    except urllib.error.HTTPError as error:  # it answers; whether it lets us in, MLflow finds out
+        if error.code < 500:
+            return
+        reason = f"status {error.code}"
+    except (OSError, ValueError) as error:
+        reason = str(getattr(error, "reason", error)) or type(error).__name__
+    raise ForError(f"MLflow does not answer at {where.shown} ({reason}); {_REMEDY}")
+
+
+def _check_port(where: Place, parts: SplitResult, port: int) -> None:
+    try:
+        with socket.create_connection((parts.hostname or "localhost", parts.port or port), PATIENCE):
+            return
+    except OSError as error:
+        raise ForError(f"MLflow's database does not answer at {where.shown} ({error}); {_REMEDY}") from None
+
+
+# MLflow reads these when it is imported or called; what the user has set stays.
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "1",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_DISABLE_AGENT_HINT": "true",
+    "MLFLOW_RECORD_ENV_VARS_IN_MODEL_LOGGING": "false",
+    "MLFLOW_UV_AUTO_DETECT": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",  # 7 by default: minutes for a server that has gone
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+
+
+@dataclass(frozen=True)
+class Connection:
+    """client: MLflow's own. experiment: the id of this dataset's. folder: for locks, on this machine."""
+
+    client: MlflowClient
+    experiment: str
+    folder: Path
+    uri: str
+
+
+@contextmanager
+def connected(project: Project, dataset: str) -> Iterator[Connection]:
+    """A client, and the experiment named after `dataset`; MLflow's exceptions become sentences.
+
+    Raises:
+        ForError: the server does not answer, or refuses something.
+    """
+    check(project)
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    where, folder = place(project), project.root / "var" / "mlflow"
+    try:
+        _upgrade(where)
+        client = mlflow.MlflowClient(where.uri)
+        with only_one(folder):
+            experiment = _experiment(client, dataset, where)
+        yield Connection(client, experiment, folder, where.uri)
+    except MlflowException as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ForError(f"MLflow at {where.shown} failed: {reason}") from error
+
+
+@contextmanager
+def default(connection: Connection) -> Iterator[None]:
+    """Make a connection the one that MLflow uses by itself, as long as this lasts.
+
+    MLflow also writes it into the environment, where the next project in this process would take it for a setting.
+    """
+    import mlflow
+
+    variable = "MLFLOW_TRACKING_URI"
+    before = os.environ.get(variable)
+    mlflow.set_tracking_uri(connection.uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+        if before is not None:
+            os.environ[variable] = before
+
+
+@contextmanager
+def only_one(folder: Path, name: str = "write") -> Iterator[None]:
+    """Keep others on this machine from doing `name` at the same time; the kernel lets go when we die."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / f".{name}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _upgrade(where: Place) -> None:
+    """Make or upgrade an SQLite database, once for each version of MLflow; a server's is not ours to change.
+
+    Two processes that open a fresh one at once would both create its tables, and one would fail.
+    """
+    if where.database is None:
+        return
+    marker = where.database.with_name(f".{where.database.name}.version")
+    with only_one(where.database.parent):
+        if where.database.exists() and marker.exists() and marker.read_text(encoding="utf-8") == installed("mlflow"):
+            return
+        from mlflow.db import upgrade
+
+        upgrade.callback(where.uri)  # type: ignore[misc]  # a click command, whose callback may be None in theory
+        write_text(marker, installed("mlflow"))
+
+
+def _experiment(client: MlflowClient, name: str, where: Place) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        return str(client.create_experiment(name, artifact_location=where.artifacts))
+    if found.lifecycle_stage != "active":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version. model: id of its bundle. lock: of the dvc.lock that made it. run: MLflow's, with all records.
+
+    tags: what register and promote wrote.
+    """
+
+    number: int
+    aliases: list[str]
+    model: str
+    dataset: str
+    digest: str
+    lock: str
+    created: str
+    run: str
+    tags: dict[str, str]
+
+
+class Registry:
+    """The versions of one dataset's model."""
+
+    def __init__(self, mlflow: Connection, name: str) -> None:
+        self.mlflow, self.name = mlflow, name
+
+    def versions(self) -> list[Version]:
+        """All of them, newest first; empty where nothing is registered."""
+        found = self.mlflow.client.search_model_versions(f"name = '{self.name}'", max_results=10_000)
+        aliases = self._aliases() if found else {}
+        return sorted((_version(entry, aliases) for entry in found), key=lambda v: -v.number)
+
+    def _aliases(self) -> dict[str, int]:
+        # Those that a search returns with each version are empty on some stores.
+        entry = self.mlflow.client.get_registered_model(self.name)
+        return {alias: int(number) for alias, number in entry.aliases.items()}
+
+    def find(self, which: str) -> Version:
+        """The version with this number or alias.
+
+        Raises:
+            ForError: there is none; names those that there are.
+        """
+        versions = self.versions()
+        if not versions:
+            raise ForError(f"no version of {self.name} is registered; run `for-cli models register`")
+        for version in versions:
+            if which.removeprefix("v") == str(version.number) or which in version.aliases:
+                return version
+        known = [alias for version in versions for alias in version.aliases]
+        known += [str(version.number) for version in reversed(versions)]
+        raise ForError(f"{self.name} has no version {which!r}; there are: {', '.join(known)}")
+
+    def with_lock(self, lock: str) -> Version | None:
+        """The version that was registered for a dvc.lock."""
+        return next((version for version in self.versions() if version.lock == lock), None)
+
+    def alias(self, name: str, number: int) -> None:
+        """Point an alias at a version."""
+        self.mlflow.client.set_registered_model_alias(self.name, name, str(number))
+
+    def drop_alias(self, name: str) -> None:
+        """Remove an alias, if it is there."""
+        self.mlflow.client.delete_registered_model_alias(self.name, name)
+
+    def tag(self, number: int, tags: dict[str, str]) -> None:
+        """Write tags onto a version; MLflow keeps 5,000 characters of each."""
+        for key, value in tags.items():
+            self.mlflow.client.set_model_version_tag(self.name, str(number), key, value[:5000])
+
+    def records(self, version: Version) -> dict[str, dict[str, Any]]:
+        """``{params, metrics}`` of the version's run."""
+        data = self.mlflow.client.get_run(version.run).data
+        return {"params": dict(data.params), "metrics": dict(data.metrics)}
+
+
+def _version(entry: ModelVersion, aliases: dict[str, int]) -> Version:
+    tags = dict(entry.tags)
+    number = int(entry.version)
+    return Version(
+        number=number,
+        aliases=sorted(alias for alias, target in aliases.items() if target == number),
+        model=tags.get("model", ""),
+        dataset=tags.get("dataset", ""),
+        digest=tags.get("dataset_digest", ""),
+        lock=tags.get("dvc_lock", ""),
+        created=datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
+        run=entry.run_id or "",
+        tags=tags,
+    )
+
+
+@contextmanager
+def opened(project: Project, name: str | None = None) -> Iterator[Registry]:
+    """The registry of the project's dataset, or of the one called `name`.
+
+    Raises:
+        ForError: MLflow cannot be reached or refuses something.
+    """
+    name = name or project.params.data.name
+    with connected(project, name) as mlflow:
+        yield Registry(mlflow, name)

@@ -1,0 +1,135 @@
+"""Search: the best images for a vector, each with its best region."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from for_retrieval.errors import ForError
+from for_retrieval.release.engines import Engine, open_engine
+from for_retrieval.release.manifest import MANIFEST, REMEDY, Manifest, check_files, read_manifest
+from for_retrieval.release.pointer import Served, read_live
+from for_retrieval.release.regions import Floats, Region
+
+DECIMALS = 6  # scores that agree to here are ties: float32 sums differ beyond
+REGIONS_PER_IMAGE = 4  # first guess of how many top regions share an image
+PATIENCE = 100  # times that the pointer may move while one query opens what it names
+
+T = TypeVar("T")
+
+
+def search_images(engine: Engine, vector: Floats, top_k: int, n_points: int) -> list[Region]:
+    """The `top_k` images with the best region for `vector` [D], best first; fewer where there are fewer.
+
+    Scores are rounded to DECIMALS; ties are broken by image id, within an image by region number.
+    """
+    limit = min(n_points, top_k * REGIONS_PER_IMAGE)
+    while True:
+        regions = [_rounded(region) for region in engine.search(vector, limit)]
+        best = _best_of_each_image(regions)[:top_k]
+        # Regions beyond the limit can still tie with the last image, unless the scan went below its score.
+        settled = len(best) == top_k and regions[-1].score < best[-1].score
+        if settled or limit >= n_points:
+            return best
+        limit = min(n_points, limit * 2)
+
+
+def _rounded(region: Region) -> Region:
+    score = round(region.score, DECIMALS)
+    return Region(region.image_id, region.path, region.box, score, region.number)
+
+
+def _best_of_each_image(regions: list[Region]) -> list[Region]:
+    best: dict[str, Region] = {}
+    for region in sorted(regions, key=lambda r: (-r.score, r.image_id, r.number)):
+        best.setdefault(region.image_id, region)
+    return list(best.values())
+
+
+class Index:
+    """An open generation. Use it in a `with` block."""
+
+    def __init__(self, engine: Engine, manifest: Manifest) -> None:
+        self.manifest = manifest
+        self.engine = engine
+
+    def search(self, vector: Floats, top_k: int) -> list[Region]:
+        """The `top_k` best images for `vector` [D], as search_images returns them.
+
+        Raises:
+            ForError: `vector` does not fit the index.
+        """
+        return search_images(self.engine, vector, top_k, self.manifest.n_points)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.engine.close()
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_generation(generation: Path) -> Index:
+    """Open a generation for search; takes no lock.
+
+    Raises:
+        ForError: files are missing, truncated or changed, or its server does not answer.
+    """
+    manifest = read_manifest(generation)
+    check_files(generation, manifest)
+    return Index(open_engine(generation, manifest), manifest)
+
+
+def open_live(folder: Path, opener: Callable[[Served], T]) -> tuple[Served, T]:
+    """What `opener` makes of the live generation.
+
+    Readers take no lock, so the generation may be pruned between reading the pointer and opening it. Then the
+    pointer says something else by now, and that is opened instead.
+
+    Raises:
+        ForError: nothing is live, or `opener` fails although the pointer still says the same.
+    """
+    live = read_live(folder).live
+    for _ in range(PATIENCE):
+        try:
+            return live, opener(live)
+        except (ForError, OSError):
+            now = read_live(folder).live
+            if now == live:
+                raise
+            live = now
+    raise ForError(f"the index in {folder} changed {PATIENCE} times while it was opened; ask again")
+
+
+def open_index(folder: Path) -> Index:
+    """Open the live index at `folder` for search; takes no lock.
+
+    Raises:
+        ForError: nothing is live, or files are missing, truncated or changed.
+    """
+    return open_live(folder, lambda live: open_served(folder, live))[1]
+
+
+def open_served(folder: Path, live: Served) -> Index:
+    """Open the generation that an entry of the pointer names.
+
+    Raises:
+        ForError: as open_generation, or its manifest is not the one that went live.
+    """
+    generation = folder / live.generation
+    path = generation / MANIFEST
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        raise ForError(f"the index is damaged: {path} is missing; {REMEDY}") from None
+    if found != live.manifest:
+        raise ForError(f"the index is damaged: {path} is not the file that was written; {REMEDY}")
+    return open_generation(generation)

@@ -1,0 +1,348 @@
+"""A Qdrant server as an engine: one collection a generation, one connection with time limits and retries."""
+
+from __future__ import annotations
+
+import re
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from qdrant_client import QdrantClient, models
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
+from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+
+from for_retrieval.errors import ForError
+from for_retrieval.release.engines import Versions
+from for_retrieval.release.manifest import Manifest
+from for_retrieval.release.regions import (
+    Floats,
+    ImageRegions,
+    Point,
+    Region,
+    check_regions,
+    check_vector,
+    payload_of,
+    point_from,
+    point_id,
+    points_of,
+    region_from,
+)
+from for_retrieval.settings import Settings, find_root, load_settings
+
+FIRST_PAUSE = 0.25  # seconds, doubled after each attempt
+LONGEST_PAUSE = 4.0
+GIVE_UP = 6.0  # seconds without any answer after which no further attempt is made
+
+Verdict = Literal["unreachable", "busy", "final"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a call failed. unreachable: no connection. busy: worth another attempt. final: it is not.
+
+    reason: a clause without secrets. pause: seconds that the server asks to wait, 0 where it asks for nothing.
+    """
+
+    verdict: Verdict
+    reason: str
+    pause: float = 0.0
+
+
+def attempt(call: Callable[[], T], judge: Callable[[Exception], Failure | None], retries: int, where: str) -> T:
+    """What `call` returns, tried up to 1 + `retries` times; `where` names the server.
+
+    An error that `judge` knows nothing of is raised as it is.
+
+    Raises:
+        ForError: it failed for good, or still after all attempts.
+    """
+    start, pause = time.monotonic(), FIRST_PAUSE
+    for number in range(retries + 1):
+        try:
+            return call()
+        except Exception as error:
+            found = judge(error)
+            if found is None:
+                raise
+            failure = found
+        late = failure.verdict == "unreachable" and time.monotonic() - start > GIVE_UP
+        if failure.verdict == "final" or late or number == retries:
+            break
+        time.sleep(min(LONGEST_PAUSE, max(pause, failure.pause)))
+        pause *= 2
+    if failure.verdict == "unreachable":
+        raise ForError(f"{where} does not answer ({failure.reason}); check QDRANT_URL and that the server runs")
+    times = "" if failure.verdict == "final" else f" after {number + 1} attempts"
+    raise ForError(f"{where} failed{times} ({failure.reason}); look at the server's log, then run the same again")
+
+
+CONNECT = 2.0  # seconds; also for the first answer, which is small: a server that hangs is told from a slow one
+
+
+class Connection:
+    """A Qdrant server as the settings describe it. Every call goes through `call`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.where = f"the Qdrant server at {_shown(settings.qdrant_url)}"
+        self._answered = False
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "Api key is used with an insecure connection": one's own decision
+            try:
+                self._client = QdrantClient(
+                    url=settings.qdrant_url,
+                    api_key=settings.qdrant_api_key or None,
+                    timeout=settings.qdrant_timeout,
+                    check_compatibility=False,  # it asks the server in a thread, and warns on stderr
+                )
+            except Exception as error:  # a URL that is none; the client raises bare ones
+                raise ForError(f"QDRANT_URL is not usable ({self._clean(str(error))}); give http://HOST:6333") from None
+        self._client.http.client.add_middleware(self._limit)
+
+    def call(self, what: Callable[[QdrantClient], T]) -> T:
+        """What `what` returns for the client.
+
+        Raises:
+            ForError: the server cannot be reached, refuses, or fails after all attempts.
+        """
+        return attempt(lambda: what(self._client), self._judge, self.settings.qdrant_retries, self.where)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._client.close()
+
+    def _limit(self, request: Any, send: Callable[[Any], Any]) -> Any:
+        limit = float(self.settings.qdrant_timeout)
+        read = limit if self._answered else min(limit, CONNECT)
+        request.extensions["timeout"] = {"connect": min(limit, CONNECT), "read": read, "write": limit, "pool": limit}
+        response = send(request)
+        self._answered = True
+        return response
+
+    def _judge(self, error: Exception) -> Failure | None:
+        if isinstance(error, ResourceExhaustedResponse):
+            return Failure("busy", "429 Too Many Requests", float(error.retry_after_s))
+        if isinstance(error, UnexpectedResponse):
+            busy = error.status_code == 429 or (error.status_code or 0) >= 500
+            reason = f"{error.status_code} {error.reason_phrase}: {_message(error)}"
+            return Failure("busy" if busy else "final", self._clean(reason))
+        if isinstance(error, ResponseHandlingException):
+            source = error.source
+            kind = type(source).__name__
+            if kind == "ValidationError":
+                return Failure("final", "it answers, but not as Qdrant does")
+            unreachable = not self._answered or kind.startswith("Connect")
+            return Failure("unreachable" if unreachable else "busy", self._clean(f"{kind}: {source}"))
+        return None
+
+    def _clean(self, text: str) -> str:
+        """On one line, not long, and without the key, should a server repeat it."""
+        key = self.settings.qdrant_api_key
+        line = " ".join((text.replace(key, "***") if key else text).split())
+        return line if len(line) <= 200 else f"{line[:199]}…"
+
+
+def connect(folder: Path) -> Connection:
+    """The server that the project around the index folder uses.
+
+    Raises:
+        ForError: none is set.
+    """
+    settings = load_settings(find_root(folder))
+    if not settings.qdrant_url:
+        raise ForError(
+            f"the index in {folder} is on a Qdrant server, but none is set; set QDRANT_URL, or run `for-cli index`"
+        )
+    return Connection(settings)
+
+
+def _message(error: UnexpectedResponse) -> str:
+    try:
+        return str(error.structured()["status"]["error"])
+    except (ValueError, KeyError, TypeError):
+        return error.content[:100].decode("utf-8", "replace")
+
+
+def _shown(url: str) -> str:
+    """The URL without what may be a password."""
+    return re.sub(r"//[^/@]*@", "//", url)
+
+
+NAME = "qdrant-server"
+PAGE = 500  # points sent or read at once: about 2 MB at 256 numbers each
+LIVE, PREVIOUS = "live", "previous"  # aliases, for people and other programs; queries name the collection
+
+
+class ServerEngine:
+    """A collection on a server."""
+
+    def __init__(self, connection: Connection, collection: str, dim: int) -> None:
+        self._connection = connection
+        self._collection = collection
+        self._dim = dim
+
+    @classmethod
+    def create(cls, connection: Connection, collection: str, dim: int) -> ServerEngine:
+        """Start an empty collection for vectors of `dim` numbers; what a killed build left of it goes.
+
+        Raises:
+            ForError: the server cannot be reached or refuses.
+        """
+        settings = connection.settings
+        int8 = models.ScalarQuantization(
+            scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, always_ram=True)
+        )
+
+        def make(client: QdrantClient) -> bool:
+            if client.collection_exists(collection):
+                client.delete_collection(collection)
+            return client.create_collection(
+                collection,
+                # Dot of normalised vectors is their cosine. No graph (m = 0): a scan is exact, and building is fast.
+                models.VectorParams(size=dim, distance=models.Distance.DOT, on_disk=settings.qdrant_on_disk),
+                shard_number=settings.qdrant_shards,
+                replication_factor=settings.qdrant_replicas,
+                on_disk_payload=settings.qdrant_on_disk,
+                hnsw_config=models.HnswConfigDiff(m=0),
+                quantization_config=int8 if settings.qdrant_quantization == "int8" else None,
+            )
+
+        connection.call(make)
+        keyword = models.PayloadSchemaType.KEYWORD
+        connection.call(lambda client: client.create_payload_index(collection, "image_id", keyword, wait=True))
+        return cls(connection, collection, dim)
+
+    @classmethod
+    def open(cls, connection: Connection, collection: str, dim: int) -> ServerEngine:
+        """Open a collection that is there.
+
+        Raises:
+            ForError: it is not, or the server cannot be reached.
+        """
+        if not connection.call(lambda client: client.collection_exists(collection)):
+            raise ForError(f"{connection.where} has no collection {collection!r}; run `for-cli index` to rebuild it")
+        return cls(connection, collection, dim)
+
+    def upsert(self, batch: Sequence[ImageRegions]) -> None:
+        """Add images, or replace those with the same id.
+
+        Raises:
+            ForError: check_regions refuses the batch, or the server fails.
+        """
+        check_regions(batch, self._dim)
+        self.put([point for image in batch for point in points_of(image)])
+
+    def put(self, points: Sequence[Point]) -> None:
+        """Store single regions; returns when the server has applied them."""
+        for start in range(0, len(points), PAGE):
+            stored = [
+                models.PointStruct(id=str(point_id(p.image_id, p.number)), vector=p.vector, payload=payload_of(p))
+                for p in points[start : start + PAGE]
+            ]
+            self._connection.call(lambda client, s=stored: client.upsert(self._collection, s, wait=True))  # type: ignore[misc]
+
+    def points(self) -> Iterator[list[Point]]:
+        """Everything that is stored."""
+        for page in self._pages(None, True, True):
+            yield [point_from(record.payload or {}, list(record.vector)) for record in page]
+
+    def delete_images(self, image_ids: Iterable[str]) -> None:
+        """Remove all regions of these images."""
+        if ids := list(image_ids):
+            self._delete(models.FilterSelector(filter=_of(ids)))
+
+    def delete_stale(self, versions: Mapping[str, str]) -> None:
+        """Of the images in `versions`, remove the regions whose content hash is not the one given there."""
+        pages = self._pages(_of(list(versions)), ["image_id", "hash"], False) if versions else ()
+        stale = [r.id for page in pages for r in page if r.payload["hash"] != versions[r.payload["image_id"]]]
+        if stale:
+            self._delete(models.PointIdsList(points=stale))
+
+    def images(self) -> Versions:
+        """Which images are stored, in which version, with how many regions."""
+        found: Counter[tuple[str, str]] = Counter()
+        for page in self._pages(None, ["image_id", "hash"], False):
+            found.update((record.payload["image_id"], record.payload["hash"]) for record in page)
+        return dict(found)
+
+    def search(self, vector: Floats, limit: int) -> list[Region]:
+        """The `limit` best regions for `vector` [D], best first; int8 candidates are scored again exactly.
+
+        Raises:
+            ForError: `vector` does not fit, or the server fails.
+        """
+        check_vector(vector, self._dim)
+        rescored = models.QuantizationSearchParams(rescore=True, oversampling=2.0)
+        int8 = self._connection.settings.qdrant_quantization == "int8"
+        params = models.SearchParams(quantization=rescored) if int8 else models.SearchParams(exact=True)
+        found = self._connection.call(
+            lambda client: client.query_points(
+                self._collection, vector.tolist(), limit=limit, with_payload=True, search_params=params
+            )
+        )
+        return [region_from(hit.payload or {}, float(hit.score)) for hit in found.points]
+
+    def count(self) -> int:
+        """How many regions are stored."""
+        return self._connection.call(lambda client: client.count(self._collection, exact=True)).count
+
+    def close(self) -> None:
+        """Let go of the connection; every write was waited for."""
+        self._connection.close()
+
+    def _pages(self, chosen: models.Filter | None, payload: bool | list[str], vectors: bool) -> Iterator[list[Any]]:
+        offset: Any = None
+        while True:
+            page, offset = self._connection.call(
+                lambda client, at=offset: client.scroll(  # type: ignore[misc]
+                    self._collection, chosen, PAGE, offset=at, with_payload=payload, with_vectors=vectors
+                )
+            )
+            yield page
+            if offset is None:
+                return
+
+    def _delete(self, selector: models.FilterSelector | models.PointIdsList) -> None:
+        self._connection.call(lambda client: client.delete(self._collection, selector, wait=True))
+
+
+def _of(image_ids: list[str]) -> models.Filter:
+    return models.Filter(must=[models.FieldCondition(key="image_id", match=models.MatchAny(any=image_ids))])
+
+
+def move_aliases(folder: Path, collection: str, previous: Sequence[Manifest | None]) -> None:
+    """Point `live` at a collection and `previous` at the newest earlier one, in one call.
+
+    Raises:
+        ForError: the server cannot be reached or has no such collection.
+    """
+    connection = connect(folder)
+    earlier = next((m.collection for m in previous if m and m.collection and m.collection != collection), None)
+    pairs = [(LIVE, collection), *([(PREVIOUS, earlier)] if earlier else [])]
+    operations: list[Any] = []
+    for alias, name in pairs:
+        remove = models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
+        create = models.CreateAlias(collection_name=name, alias_name=alias)
+        operations += [remove, models.CreateAliasOperation(create_alias=create)]
+    try:
+        connection.call(lambda client: client.update_collection_aliases(operations))
+    finally:
+        connection.close()
+
+
+def remove_collection(folder: Path, collection: str) -> bool:
+    """Delete a collection; False where the server cannot do it now."""
+    try:
+        connection = connect(folder)
+        try:
+            connection.call(lambda client: client.delete_collection(collection))
+        finally:
+            connection.close()
+    except ForError:
+        return False
+    return True

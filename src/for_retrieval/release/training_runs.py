@@ -1,0 +1,278 @@
+"""The record of a training in MLflow: a run for each head, and one above all heads of the same set and params.yaml."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from for_retrieval.files import file_hash, read_json, write_json
+from for_retrieval.project import Project
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric, Run
+
+    from for_retrieval.release.mlflow_store import Connection
+
+# What does not shape a head: where it serves and how it is watched.
+AFTERWARDS = ("index", "checks", "promote", "monitor")
+
+
+def lock_hash(project: Project) -> str | None:
+    """The sha256 of dvc.lock: of everything that the graph has made. None before the first `dvc repro`."""
+    path = project.root / "dvc.lock"
+    return file_hash(path) if path.exists() else None
+
+
+def git_commit(root: Path) -> str:
+    """The commit of the code, with ``+changes`` where files differ from it; empty outside git."""
+    commit = _git(root, "rev-parse", "HEAD")
+    if commit and _git(root, "status", "--porcelain", "--untracked-files=no"):
+        return f"{commit}+changes"
+    return commit
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def shared_params(project: Project) -> dict[str, Any]:
+    """The sections of params.yaml that all heads of one `dvc repro` have in common."""
+    values = project.params.model_dump(mode="json")
+    train = {key: value for key, value in values["train"].items() if key != "runs"}
+    return {**{key: value for key, value in values.items() if key not in AFTERWARDS}, "train": train}
+
+
+def flattened(values: Any, prefix: str = "") -> dict[str, str]:
+    """``{"train": {"steps": 100}}`` -> ``{"train.steps": "100"}``; lists as JSON."""
+    if not isinstance(values, dict):
+        return {prefix: values if isinstance(values, str) else json.dumps(values, ensure_ascii=False)}
+    found: dict[str, str] = {}
+    for key, value in values.items():
+        found |= flattened(value, f"{prefix}.{key}" if prefix else str(key))
+    return found
+
+
+def group_of(project: Project, dataset: str) -> str:
+    """Twelve digits that the heads trained with one set (its digest) and one params.yaml share."""
+    return hashlib.sha256(json.dumps([dataset, shared_params(project)], sort_keys=True).encode()).hexdigest()[:12]
+
+
+def common_tags(project: Project, dataset: dict[str, Any]) -> dict[str, str]:
+    """Tags of every run; `dataset` is dataset.json or the bundle's entry of it."""
+    commit = git_commit(project.root)
+    tags = {
+        "dataset": str(dataset["name"]),
+        "dataset_digest": str(dataset["digest"]),
+        "dvc_lock": lock_hash(project) or "none",
+        "git_commit": commit or "none",
+        "mlflow.source.name": "for-cli",
+        "mlflow.source.type": "LOCAL",
+    }
+    return {**tags, "mlflow.source.git.commit": commit.partition("+")[0]} if commit else tags
+
+
+POINTS = 500  # of a curve; longer ones are thinned
+AT_ONCE = 1000  # metrics that MLflow takes in one call
+
+
+def log_training(project: Project, run: str, started: float) -> None:
+    """Record the heads in ``models/heads/<run>``; a head that is recorded already stays as it is.
+
+    started: when the training began, in seconds since 1970.
+
+    Raises:
+        ForError: MLflow fails, or a file of the training is missing.
+    """
+    from for_retrieval.release.mlflow_store import connected, only_one
+
+    folder = project.heads / run
+    history = read_json(folder / "history.json")
+    scores = read_json(folder / "val.json")["seeds"]
+    dataset = read_json(project.data / "learning.json", "run `for-cli features`")
+    with connected(project, dataset["name"]) as mlflow:
+        tags = {**common_tags(project, dataset), "group": group_of(project, dataset["digest"])}
+        with only_one(mlflow.folder):
+            parent = find_parent(mlflow, project, tags)
+        for seed in project.params.train.runs[run].seeds:
+            about = {**tags, "kind": "head", "run": run, "seed": str(seed)}
+            about["head"] = file_hash(folder / f"seed{seed}.safetensors")
+            if not _recorded(mlflow, about):
+                _log_head(mlflow, project, parent, about, history[str(seed)], scores[str(seed)], started)
+        _summarise(mlflow, project, parent)
+
+
+def find_parent(mlflow: Connection, project: Project, tags: dict[str, str]) -> str:
+    """The id of the run above all heads with this set and params.yaml; made if need be."""
+    found = _search(mlflow, {"kind": "training", "group": tags["group"]})
+    if found:
+        return str(found[0].info.run_id)
+    model, steps = project.params.model, project.params.train.steps
+    name = f"{tags['dataset']}: {model.name} {model.input_size} px, {steps} steps"
+    run = mlflow.client.create_run(mlflow.experiment, tags={**tags, "kind": "training"}, run_name=name)
+    _log_params(mlflow, run.info.run_id, flattened(shared_params(project)))
+    return str(run.info.run_id)
+
+
+def _search(mlflow: Connection, tags: dict[str, str], more: str = "") -> list[Run]:
+    """Runs with these tags, newest first."""
+    wanted = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
+    return list(mlflow.client.search_runs([mlflow.experiment], wanted + more, order_by=["start_time DESC"]))
+
+
+def _recorded(mlflow: Connection, tags: dict[str, str]) -> bool:
+    """Whether this head has a finished run; runs of it that were cut short are marked as killed."""
+    same = {key: tags[key] for key in ("kind", "group", "run", "seed")}
+    for run in _search(mlflow, same, " and attributes.status = 'RUNNING'"):
+        mlflow.client.set_terminated(run.info.run_id, "KILLED")
+    return bool(_search(mlflow, {**same, "head": tags["head"]}, " and attributes.status = 'FINISHED'"))
+
+
+def _log_head(
+    mlflow: Connection,
+    project: Project,
+    parent: str,
+    tags: dict[str, str],
+    history: list[dict[str, float]],
+    scores: dict[str, Any],
+    started: float,
+) -> None:
+    run, client = tags["run"], mlflow.client
+    name = f"{run}, seed {tags['seed']}"
+    made = client.create_run(
+        mlflow.experiment, int(started * 1000), {**tags, "mlflow.parentRunId": parent}, run_name=name
+    )
+    identity = made.info.run_id
+    settings = project.params.train.runs[run].model_dump(mode="json", exclude={"seeds"})
+    about = {**shared_params(project), "run": {"name": run, **settings}, "run_seed": int(tags["seed"])}
+    _log_params(mlflow, identity, flattened(about))
+    _log_dataset(mlflow, identity, tags)
+    metrics = _curves(history) + _scores(scores)
+    for start in range(0, len(metrics), AT_ONCE):
+        client.log_batch(identity, metrics=metrics[start : start + AT_ONCE])
+    with TemporaryDirectory() as folder:
+        _gather(project, tags, history, scores, Path(folder))
+        client.log_artifacts(identity, folder)
+    client.set_terminated(identity, "FINISHED")
+
+
+def _log_params(mlflow: Connection, run: str, params: dict[str, str]) -> None:
+    from mlflow.entities import Param
+
+    rows = [Param(key, value[:6000]) for key, value in params.items()]
+    for start in range(0, len(rows), 100):  # as many as MLflow takes in one call
+        mlflow.client.log_batch(run, params=rows[start : start + 100])
+
+
+def _log_dataset(mlflow: Connection, run: str, tags: dict[str, str]) -> None:
+    from mlflow.entities import Dataset, DatasetInput
+
+    digest = tags["dataset_digest"]
+    dataset = Dataset(tags["dataset"], digest[:12], "local", f'{{"sha256": "{digest}"}}')
+    mlflow.client.log_inputs(run, [DatasetInput(dataset)])
+
+
+def _curves(history: list[dict[str, float]]) -> list[Metric]:
+    """``train/<objective>`` by step."""
+    from mlflow.entities import Metric
+
+    now, stride = int(time.time() * 1000), -(-len(history) // POINTS) or 1
+    return [
+        Metric(f"train/{name}", value, now, step)
+        for step, values in enumerate(history, 1)
+        if step % stride == 0 or step in (1, len(history))
+        for name, value in values.items()
+    ]
+
+
+def _scores(scores: dict[str, Any]) -> list[Metric]:
+    """``val/<subset>/<measure>``."""
+    from mlflow.entities import Metric
+
+    return [Metric(name, value, int(time.time() * 1000), 0) for name, value in score_metrics(scores).items()]
+
+
+def score_metrics(scores: dict[str, Any]) -> dict[str, float]:
+    """The means of val.json or of a bundle's metrics.json as MLflow names them: ``val/base/map50_r40``."""
+    return {
+        f"val/{subset}/{measure}": float(values[measure])
+        for subset, values in scores["metrics"].items()
+        for measure in ("map50", "map50_r40")
+    }
+
+
+def _gather(
+    project: Project, tags: dict[str, str], history: list[dict[str, float]], scores: dict[str, Any], folder: Path
+) -> None:
+    """Everything that is shown or kept beside the numbers; weights as safetensors."""
+    import shutil
+
+    from for_retrieval.evaluate.plots import plot_curves
+
+    source = project.heads / tags["run"] / f"seed{tags['seed']}.safetensors"
+    (folder / "head").mkdir()
+    shutil.copyfile(source, folder / "head" / "head.safetensors")
+    params = project.params
+    write_json(
+        folder / "head" / "head.json",
+        {
+            "sha256": tags["head"],
+            "head": params.head.model_dump(),
+            "tower": params.model.model_dump(),
+            "dataset": {"name": tags["dataset"], "digest": tags["dataset_digest"]},
+        },
+    )
+    write_json(folder / "categories.json", _table(scores))
+    plot_curves(history, folder / "curves.png", f"{tags['run']}, seed {tags['seed']}")
+
+
+def _table(scores: dict[str, Any]) -> dict[str, Any]:
+    """Scores by category in the shape that MLflow's page shows as a table."""
+    columns = ["category", "subsets", "images", "AP@50", "AP@50 r40"]
+    rows = [
+        [name, " ".join(values["subsets"]), values["relevant"], values["ap50"], values["ap50_r40"]]
+        for name, values in scores["categories"].items()
+    ]
+    return {"columns": columns, "data": sorted(rows, key=lambda row: (row[1], row[0]))}
+
+
+def _summarise(mlflow: Connection, project: Project, parent: str) -> None:
+    """On the parent: base and novel against the share of labels, from all heads that are recorded so far."""
+    from mlflow.entities import Metric
+
+    from for_retrieval.evaluate.plots import plot_fractions
+
+    group = mlflow.client.get_run(parent).data.tags["group"]
+    newest = {}
+    for run in reversed(_search(mlflow, {"kind": "head", "group": group}, " and attributes.status = 'FINISHED'")):
+        newest[run.data.tags["run"], run.data.tags["seed"]] = run
+    points: dict[tuple[str, str, float], list[float]] = {}
+    for run in newest.values():
+        if run.data.params.get("run.without", "[]") != "[]":
+            continue  # an ablation, no point of the curve
+        for subset in ("base", "novel"):
+            if (value := run.data.metrics.get(f"val/{subset}/map50_r40")) is not None:
+                key = (subset, run.data.params["run.vocabulary"], float(run.data.params["run.fraction"]))
+                points.setdefault(key, []).append(value)
+    means = {key: sum(values) / len(values) for key, values in sorted(points.items())}
+    now = int(time.time() * 1000)
+    metrics = [
+        # The step is the percentage of labels, in thousandths: steps are whole numbers.
+        Metric(f"by percent of labels/{subset} {vocabulary}", value, now, round(1000 * fraction))
+        for (subset, vocabulary, fraction), value in means.items()
+    ]
+    if metrics:
+        mlflow.client.log_batch(parent, metrics=metrics)
+        with TemporaryDirectory() as name:
+            path = Path(name) / "fractions.png"
+            plot_fractions(means, path, f"validation, {mlflow.client.get_run(parent).info.run_name}")
+            mlflow.client.log_artifact(parent, str(path))
+    mlflow.client.set_terminated(parent, "FINISHED")

@@ -1,0 +1,139 @@
+"""Whether a generation is what it should be: files, counts, and answers beside the exact evaluator's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from for_retrieval.errors import ForError
+from for_retrieval.evaluate.score import head_scores
+from for_retrieval.model.encode import store_for
+from for_retrieval.model.tower import prompted
+from for_retrieval.project import Project
+from for_retrieval.records.records import Records, load_records
+from for_retrieval.release.manifest import ImageRow, check_files, read_table
+from for_retrieval.release.pointer import bundle_of, read_live
+from for_retrieval.release.search import Index, open_generation
+from for_retrieval.train.bundled import Bundled, load_bundled
+
+if TYPE_CHECKING:
+    import torch
+
+    from for_retrieval.release.regions import Floats
+
+TOP = 50  # images
+SAMPLE = 40  # queries
+BATCH = 256  # images
+NOISE = 0.01  # of a cosine: on CUDA the head's bfloat16 layers give the last bits anew in another batch
+WORDS = ("car", "person", "tree", "dog", "house", "bicycle", "bird", "chair", "boat", "sign")  # where nothing is named
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found. recall: of the exact best images, over all queries; bound: what it must reach.
+
+    problems: a sentence each; none where the generation may serve.
+    """
+
+    generation: str
+    images: int
+    regions: int
+    queries: int
+    recall: float
+    bound: float
+    problems: list[str]
+
+    @property
+    def ok(self) -> bool:
+        """Whether it may serve."""
+        return not self.problems
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, for programs."""
+        return {**asdict(self), "ok": self.ok}
+
+
+def verify(project: Project, generation: str | None = None) -> Report:
+    """Check a generation of the project, or the live one: every file, every image, a sample of queries.
+
+    Raises:
+        ForError: it cannot even be opened, or its images have no features in the cache.
+    """
+    from for_retrieval.model.tower import find_device
+
+    device = find_device(project.settings.device)
+    name = generation or read_live(project.index).live.generation
+    model = load_bundled(bundle_of(project.index, name), device, project.root)
+    texts = sample_texts(load_records(project.prepared))
+    return verify_generation(project.index / name, name, model, project.cache, texts, project.params.promote.recall)
+
+
+def verify_generation(
+    generation: Path, name: str, model: Bundled, cache: Path, texts: Sequence[str], bound: float
+) -> Report:
+    """The same for a generation at any place, with its own model at hand."""
+    rows = read_table(generation)
+    with open_generation(generation) as index:
+        problems = [*_file_problems(generation, index), *_count_problems(index, rows)]
+        exact, vectors = exact_scores(list(rows), model, cache, texts)
+        recall = _recall(index, [row.image_id for row in rows], exact, vectors)
+        manifest = index.manifest
+    if recall < bound:
+        problems.append(f"recall of the first {TOP} images is {recall:.4f} against the exact evaluator, below {bound}")
+    return Report(name, manifest.n_images, manifest.n_points, len(texts), round(recall, 6), bound, problems)
+
+
+def sample_texts(records: Records) -> list[str]:
+    """Up to SAMPLE names, spread evenly over what the set is about."""
+    names = [*records.info.base, *records.info.novel] or list(WORDS)
+    step = max(1.0, len(names) / SAMPLE)
+    return [names[int(k * step)] for k in range(min(SAMPLE, len(names)))]
+
+
+def exact_scores(rows: list[ImageRow], model: Bundled, cache: Path, texts: Sequence[str]) -> tuple[Floats, Floats]:
+    """Scores [n, T] without an index, and the texts' embeddings [T, D]."""
+    embeddings: torch.Tensor = prompted(model.tower, list(texts), model.settings.prompts)
+    store = store_for(model.tower, cache)
+    parts = [
+        head_scores(model.head, store.load([row.hash for row in rows[start : start + BATCH]]), embeddings)
+        for start in range(0, len(rows), BATCH)
+    ]
+    return np.concatenate([part.float().cpu().numpy() for part in parts]), embeddings.float().cpu().numpy()
+
+
+def _file_problems(generation: Path, index: Index) -> list[str]:
+    try:
+        check_files(generation, index.manifest, hash_below=None)
+    except ForError as error:
+        return [str(error)]
+    return []
+
+
+def _count_problems(index: Index, rows: dict[ImageRow, int]) -> list[str]:
+    """Every image once, in the version and with the number of regions that the table says."""
+    expected = {(row.image_id, row.hash): count for row, count in rows.items()}
+    found = index.engine.images()
+    manifest, problems = index.manifest, []
+    if (len(rows), sum(rows.values())) != (manifest.n_images, manifest.n_points):
+        problems.append(f"the table of images has {len(rows)} rows instead of {manifest.n_images}")
+    wrong = sorted(key[0] for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
+    if wrong:
+        problems.append(f"{len(wrong)} images are not stored as they should be; the first is {wrong[0]!r}")
+    return problems
+
+
+def _recall(index: Index, image_ids: list[str], exact: Floats, vectors: Floats) -> float:
+    """Share of the found images that are among the exact best, with the score that they have there."""
+    position = {image_id: row for row, image_id in enumerate(image_ids)}
+    top, hits = min(TOP, len(image_ids)), 0
+    for column, vector in enumerate(vectors):
+        least = np.sort(exact[:, column])[-top] - NOISE
+        for region in index.search(vector, top):
+            row = position.get(region.image_id)
+            score = exact[row, column] if row is not None else -1.0
+            hits += bool(score >= least and abs(score - region.score) <= NOISE)
+    return hits / (top * len(vectors))
