@@ -148,8 +148,8 @@ def test_an_unknown_key_names_the_nearest(project: Path, copy: Copy, cli: Comman
         (("query", "car", "--topk", "3"), "No such option: --topk"),
         (("query", "car", "--top-k", "three"), "Invalid value for '--top-k' / '-k'"),
         (("fractions", "7"), "error: 7 is not in fractions.percent of params.yaml (10, 100)"),
-        (("pseudo", "out"), "error: the vocabulary is 'in' or 'held_out', not 'out'"),
-        (("evaluate", "--split", "tset"), "error: the split is train, val or test, not 'tset'"),
+        (("pseudo", "out"), "'out' is not one of 'in', 'held_out'"),
+        (("evaluate", "--split", "tset"), "'tset' is not one of 'train', 'val', 'test'"),
     ],
 )
 def test_a_wrong_command_exits_with_2(project: Path, cli: Command, arguments: tuple[str, ...], said: str) -> None:

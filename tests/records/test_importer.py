@@ -152,13 +152,13 @@ def test_a_folder_name_becomes_a_usable_name(coco: Coco, project: Path, tmp_path
         ({"folder": "set/annotations.json"}, "annotations.json is not a folder; name the folder"),
         (
             {"kind": "tfds"},
-            "the kind 'tfds' cannot be imported; choose coco, panoptic, lvis, nuimages, voc, yolo, webdataset or ",
+            "'tfds' is not a kind of data set; valid are: coco, folder, lvis, nuimages, panoptic, voc, ",
         ),
         ({"annotations": "x.json"}, "--annotations: x.json is neither in "),
         ({"images": "pics"}, "--images: pics is neither in "),
         ({"name": "a b"}, "--name 'a b' may hold only letters, digits and . _ -"),
         ({"novel": ["dogg"]}, "data.novel names 'dogg', which is no category; did you mean 'dog'?"),
-        ({"novel": ["dog"], "categories": "c.json"}, "--categories and --novel both say what is novel"),
+        ({"novel": ["dog"], "categories": "c.json"}, "--categories and --novel both define the novel categories"),
         ({"kind": "folder", "annotations": "annotations.json"}, "leave out --kind folder"),
     ],
 )

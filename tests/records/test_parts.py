@@ -10,7 +10,8 @@ import pytest
 from small_sets import lvis
 
 from for_retrieval.params import SplitRatio
-from for_retrieval.records.readers.annotations import join_parts, object_table
+from for_retrieval.records.readers.annotations import object_table
+from for_retrieval.records.readers.format import join_parts
 from for_retrieval.records.readers.lvis import read_lvis
 from for_retrieval.records.records import Source
 from for_retrieval.records.splits import split_by_parts

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import tempfile
+import os
+import shutil
 from pathlib import Path
 
 import pandas as pd
 
-from for_retrieval.errors import ForError, UsageError
+from for_retrieval.errors import ForError, UsageError, printable
 from for_retrieval.files import write_json
 from for_retrieval.params import Data, Params
-from for_retrieval.records.images import BrokenImage, inspect_all, shown
+from for_retrieval.records.images import BrokenImage, inspect_all
 from for_retrieval.records.readers import read_source
 from for_retrieval.records.records import DatasetInfo, Records, Source
 from for_retrieval.records.splits import (
@@ -28,14 +29,14 @@ from for_retrieval.records.splits import (
 
 
 def prepare(params: Params, root: Path, out: Path, processes: int) -> Records:
-    """Read or draw the set that `params.data` describes and save its tables in `out`.
+    """Read the set that `params.data` describes and save its tables in `out`.
 
-    `root` is the project folder; relative paths, `out` too, start there. Generated scenes go to
-    ``out/images``, and so do images that lie in shards; other images of users stay where they are. What somebody wrote
-    about an image, where the format has it, goes to ``out/captions.json``.
+    `root` is the project folder; relative paths, also `out`, start there. Images in shards are unpacked to
+    ``out/images``; all other images stay where they are. Captions, if the format has them, go to
+    ``out/captions.json``.
 
     Raises:
-        ForError: the data is bad. UsageError: params.yaml asks for what the data does not have.
+        ForError: the data is invalid. UsageError: params.yaml names something that the data does not have.
     """
     root = root.resolve()
     out = root / out
@@ -47,27 +48,33 @@ def prepare(params: Params, root: Path, out: Path, processes: int) -> Records:
         info = dataclasses.replace(drawn.info, name=params.data.name, root=place)
         records = dataclasses.replace(drawn, info=info)
     else:
-        unpacked = Path(_from_project(out / "images", root))
-        source, folder = read_source(params.data, root, unpacked)
-        records = _records(params.data, root, folder, source, processes)
-        _save_captions(source, records, out / "captions.json")
+        records, captions = read_with_captions(params.data, root, processes, Path(_from_project(out / "images", root)))
+        if captions:
+            write_json(out / "captions.json", captions)
+        else:
+            (out / "captions.json").unlink(missing_ok=True)  # from the set that was prepared here before
     records.save(out)
     return records
 
 
 def read_set(data: Data, root: Path, processes: int) -> Records:
-    """Read, check and split the user's set that `data` describes; nothing of it stays in the project.
+    """Read, check and split the set that `data` describes; nothing is written to the project.
 
     Raises:
-        ForError: the data is bad. UsageError: `data` asks for what the set does not have.
+        ForError: the data is invalid. UsageError: `data` names something that the set does not have.
     """
-    if data.kind != "webdataset":
-        source, place = read_source(data, root, Path("data"))
-        return _records(data, root, place, source, processes)
-    (root / "data").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=root / "data") as folder:  # on the project's disk
-        source, place = read_source(data, root, Path(folder))
-        return _records(data, root, place, source, processes)
+    unpacked = Path("data", f".unpacked-{os.getpid()}")  # on the project's disk
+    try:
+        return read_with_captions(data, root, processes, unpacked)[0]
+    finally:
+        shutil.rmtree(root / unpacked, ignore_errors=True)
+
+
+def read_with_captions(data: Data, root: Path, processes: int, unpacked: Path) -> tuple[Records, dict[str, str]]:
+    """As `read_set`, with the captions of the images that have one; images of shards are written to `unpacked`."""
+    source, place = read_source(data, root, unpacked)
+    records = _records(data, root, place, source, processes)
+    return records, {i: source.captions[i] for i in records.images["image_id"] if i in source.captions}
 
 
 def _records(data: Data, root: Path, images_root: str, source: Source, processes: int) -> Records:
@@ -79,7 +86,8 @@ def _records(data: Data, root: Path, images_root: str, source: Source, processes
         chosen = split_by_parts(images, source.parts, data.split_ratio)
     images, dropped = assign_splits(images, chosen, data.split_ratio)
     if images.empty:
-        raise ForError(f"no image of {shown(folder)} is left to use; check data.annotations and data.splits")
+        first = f" (the first of {len(broken)} broken ones is {_named(broken[0])})" if broken else ""
+        raise ForError(f"no image of {printable(folder)} is left to use{first}; check data.images and data.splits")
     known = source.objects["category"].isin([*base, *novel])
     info = DatasetInfo(
         name=data.name,
@@ -100,24 +108,16 @@ def _records(data: Data, root: Path, images_root: str, source: Source, processes
     return Records(images, source.objects[known & on_kept], info, negatives)
 
 
-def _save_captions(source: Source, records: Records, path: Path) -> None:
-    captions = {i: source.captions[i] for i in records.images["image_id"] if i in source.captions}
-    if captions:
-        write_json(path, captions)
-    else:
-        path.unlink(missing_ok=True)  # of the set that was prepared here before
-
-
 def _from_project(path: Path, root: Path) -> str:
     inside = path.is_relative_to(root)
     return (path.relative_to(root) if inside else path).as_posix()
 
 
 def _base_and_novel(data: Data, base_folder: Path, source: Source) -> tuple[list[str], list[str]]:
-    if data.kind == "folder" and (data.novel or data.categories):
-        raise UsageError("data.novel and data.categories must be empty where data.kind is folder, which has no labels")
+    if not source.categories and (data.novel or data.categories):
+        raise UsageError("data.novel and data.categories must be empty, since this set has no labels")
     if data.categories and data.novel:
-        raise UsageError("data.categories and data.novel both say what is novel; set one of them")
+        raise UsageError("data.categories and data.novel both define the novel categories; set one of them")
     if data.categories and data.categories.startswith(OFFICIAL):
         return official_split(data.categories, source.categories, source.groups)
     if data.categories:
@@ -132,27 +132,35 @@ def _inspect(data: Data, folder: Path, source: Source, processes: int) -> tuple[
     paths = [folder / path for path in source.images["path"]]
     results = inspect_all(paths, processes, data.max_pixels, data.min_side)
     rows, broken = [], list(source.broken)
-    for said, found in zip(source.images.itertuples(), results, strict=True):
+    for listed, found in zip(source.images.itertuples(), results, strict=True):
         if isinstance(found, BrokenImage):
-            broken.append({"path": str(said.path), "reason": found.reason})
-        elif said.width and (said.width, said.height) != (found.width, found.height):
+            broken.append({"path": str(listed.path), "reason": found.reason})
+        elif listed.width and (listed.width, listed.height) != (found.width, found.height):
             # Its boxes would be wrong: it was resized, or annotated before its EXIF rotation.
-            sizes = f"{found.width} x {found.height} px, but annotated as {said.width} x {said.height}"
-            broken.append({"path": str(said.path), "reason": sizes})
+            sizes = f"{found.width} x {found.height} px, but annotated as {listed.width} x {listed.height}"
+            broken.append({"path": str(listed.path), "reason": sizes})
         else:
-            rows.append((said.image_id, said.path, found.width, found.height, found.hash))
-    _refuse_too_many(broken, len(rows) + len(broken), data.max_broken, folder)
+            rows.append((listed.image_id, listed.path, found.width, found.height, found.hash))
+    refuse_too_many(broken, len(rows) + len(broken), data.max_broken, folder)
     return pd.DataFrame(rows, columns=["image_id", "path", "width", "height", "hash"]), broken
 
 
-def _refuse_too_many(broken: list[dict[str, str]], total: int, limit: float, folder: Path) -> None:
+def refuse_too_many(broken: list[dict[str, str]], total: int, limit: float, folder: Path) -> None:
+    """Stop if a larger share than `limit` of the `total` images in `folder` is broken.
+
+    Raises:
+        ForError: it is.
+    """
     if len(broken) > limit * total:
-        first = broken[0]
         raise ForError(
-            f"{len(broken)} of {total} images in {shown(folder)} cannot be used, more than data.max_broken "
-            f"({limit:.1%}) allows; the first is {shown(first['path'])} ({first['reason']}); repair them, "
-            "check data.images, or raise data.max_broken"
+            f"{len(broken)} of {total} images in {printable(folder)} cannot be used, more than data.max_broken "
+            f"({limit:.1%}) allows; the first is {_named(broken[0])}; repair them, check data.images, or raise "
+            "data.max_broken"
         )
+
+
+def _named(entry: dict[str, str]) -> str:
+    return f"{printable(entry['path'])} ({entry['reason']})"
 
 
 def _colours(objects: pd.DataFrame) -> list[str]:

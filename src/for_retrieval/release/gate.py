@@ -18,7 +18,7 @@ from for_retrieval.files import read_json, write_json
 from for_retrieval.model.encode import encode, store_for
 from for_retrieval.model.features import Features
 from for_retrieval.model.tower import find_device, prompted
-from for_retrieval.params.sections import Canary
+from for_retrieval.params import Canary
 from for_retrieval.project import Project
 from for_retrieval.query.text import TextTower
 from for_retrieval.records.records import Records, load_records

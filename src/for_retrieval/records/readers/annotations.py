@@ -1,60 +1,126 @@
-"""What the readers share: the list of problems, boxes, and sets that come in parts."""
+"""The pictures and boxes that a reader finds in annotation files, checked, and what is wrong with them."""
 
 from __future__ import annotations
 
-import dataclasses
+import json
 import math
 import posixpath
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from for_retrieval.errors import ForError
-from for_retrieval.records.images import shown
+from for_retrieval.errors import ForError, printable
 from for_retrieval.records.records import OBJECT_COLUMNS, Source
 
+CHECK = "check data.annotations in params.yaml"
+SLACK = 1.0  # px that a box may extend past its image: exporters round; more means a wrong image size
 
-class Problems:
-    """Keeps the first problem and counts the others, so that one run tells how bad it is."""
+Box = tuple[float, float, float, float]
 
-    def __init__(self) -> None:
-        self.first = ""
-        self.count = 0
 
-    def add(self, sentence: str) -> None:
+@dataclass(frozen=True)
+class Picture:
+    """An image as the annotations list it. path: below the image folder. width, height: px; 0 where unknown."""
+
+    image_id: str
+    path: str
+    width: int
+    height: int
+
+
+class Annotations:
+    """Collects the pictures and objects of one file or folder; a reader adds entries and asks for the `Source`.
+
+    The first problem is kept and the others are counted, so that one run shows how bad the data is.
+    """
+
+    def __init__(self, path: Path, what: str = "file") -> None:
+        """Collect what is read from `path`; `what` is the word for it in messages."""
+        self.pictures: dict[str, Picture] = {}
+        self._path, self._what = path, what
+        self._problem, self._problems = "", 0
+        self._owners: dict[str, str] = {}  # path of a picture -> its entry
+        self._rows: list[tuple[Any, ...]] = []
+        self._boxes = 0
+
+    def problem(self, sentence: str) -> None:
         """Note a problem; `sentence` names the entry and has no full stop."""
-        self.first = self.first or sentence
-        self.count += 1
+        self._problem = self._problem or sentence
+        self._problems += 1
 
-    def raise_first(self, path: Path, what: str = "file") -> None:
-        """End the reading of `path` (a file, or a folder of files) if there was a problem.
+    def raise_first(self) -> None:
+        """Stop if there was a problem.
 
         Raises:
-            ForError: there was.
+            ForError: there was one; the message is the first one and the number of others.
         """
-        if self.count:
-            others = f" ({self.count - 1} more problems in this {what})" if self.count > 1 else ""
-            raise ForError(f"{shown(path)}: {self.first}; correct the file{others}")
+        if self._problems:
+            others = f" ({self._problems - 1} more problems in this {self._what})" if self._problems > 1 else ""
+            raise ForError(f"{printable(self._path)}: {self._problem}; correct the file{others}")
 
+    def lacks(self, entry: Any, keys: tuple[str, ...], where: str) -> bool:
+        """Whether a JSON entry lacks one of `keys` or has text there that is not valid Unicode; both are problems."""
+        for key in keys:
+            if not isinstance(entry, dict) or entry.get(key) is None:
+                self.problem(f"{where} lacks the key {key!r}")
+                return True
+            if isinstance(entry[key], str) and not is_unicode(entry[key]):
+                self.problem(f"{where} has {entry[key]!a} as {key!r}, which is not valid Unicode")
+                return True
+        return False
 
-def lacks(entry: Any, keys: tuple[str, ...], where: str, problems: Problems) -> bool:
-    """Whether `entry` lacks a key, or holds text there that no file could hold; both are noted."""
-    for key in keys:
-        if not isinstance(entry, dict) or entry.get(key) is None:
-            problems.add(f"{where} lacks the key {key!r}")
-            return True
-        if isinstance(entry[key], str) and not is_unicode(entry[key]):
-            problems.add(f"{where} holds {entry[key]!a} as {key!r}, which is not valid Unicode")
-            return True
-    return False
+    def add_picture(self, image_id: str, name: Any, width: Any, height: Any, where: str, key: str) -> None:
+        """Add a picture that the entry `where` describes; its file is named at `key`."""
+        path = posixpath.normpath(str(name))
+        sides = number(width), number(height)
+        if image_id in self.pictures:
+            self.problem(f"{where} is listed twice")
+        elif leaves(path):
+            self.problem(f"{where} has the {key} {path!r}, which is not inside the image folder")
+        elif path in self._owners:
+            self.problem(f"{self._owners[path]} and {where} share the {key} {path!r}")
+        elif min(sides) >= 1 and max(sides) < 2**31 and sides[0] % 1 == sides[1] % 1 == 0:
+            self.pictures[image_id] = Picture(image_id, path, int(sides[0]), int(sides[1]))
+            self._owners[path] = where
+        else:
+            self.problem(f"{where} has the size {width!r} x {height!r}, which must be two whole numbers above 0")
+
+    def add_object(
+        self, where: str, image_id: str, box: Any, category: str, attributes: Any = None, crowd: bool = False
+    ) -> None:
+        """Add an object on a picture that was added. box: [x, y, w, h] in px; without area it is only counted."""
+        picture = self.pictures[image_id]
+        self._boxes += 1
+        try:
+            found, text = read_box(box, picture.width, picture.height), attribute_text(attributes)
+        except ValueError as error:
+            self.problem(f"{where} {error}")
+            return
+        if found:
+            self._rows.append((image_id, *found, category, text, crowd, picture.width, picture.height))
+
+    def source(
+        self, categories: Iterable[str] | None = None, dropped: dict[str, int] | None = None, **more: Any
+    ) -> Source:
+        """All of it as a `Source`, of which `more` are further fields. categories: None for those of the objects.
+
+        Raises:
+            ForError: there was a problem.
+        """
+        self.raise_first()
+        images = pd.DataFrame([vars(p) for p in self.pictures.values()], columns=list(Picture.__annotations__))
+        objects = object_table(self._rows)
+        names = sorted({str(row[5]) for row in self._rows}) if categories is None else dict.fromkeys(categories)
+        dropped = {"zero_area_boxes": self._boxes - len(objects), **(dropped or {})}
+        return Source(images, objects, list(names), dropped=dropped, **more)
 
 
 def is_unicode(text: str) -> bool:
-    """Whether `text` can be written to a file; JSON can hold halves of characters, which cannot."""
+    """Whether `text` can be encoded; JSON can hold lone surrogates, which cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -63,7 +129,7 @@ def is_unicode(text: str) -> bool:
 
 
 def there(path: Path) -> bool:
-    """Whether a file or folder is there; a name that no file can have, too long for example, is not."""
+    """Whether a file or folder exists; False also for a name that no file can have, such as one too long."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -75,43 +141,75 @@ def leaves(name: str) -> bool:
     return name in ("", ".") or "\0" in name or name.startswith("/") or ".." in PurePosixPath(name).parts
 
 
-SLACK = 1.0  # px that a box may stick out: exporters round; more means that it belongs to another size
-
-Box = tuple[float, float, float, float]
-
-
 def number(value: Any) -> float:
-    """`value` as a float; NaN where it is no number or too large for one."""
+    """`value` as a float; NaN if it is not a number, or too large for a float."""
     try:
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
     except OverflowError:
         return math.nan
 
 
+def _four(value: Any) -> Box:
+    """Raises ValueError: `value` is not a list of four finite numbers."""
+    numbers = tuple(map(number, value)) if isinstance(value, list) else ()
+    if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"has the box {value!r}, which must be four finite numbers")
+    return numbers
+
+
 def read_box(value: Any, width: int, height: int) -> Box | None:
-    """A box [x, y, w, h] in px, clipped to an image of `width` x `height`; None where it has no area.
+    """A box [x, y, w, h] in px, clipped to an image of `width` x `height`; None if it has no area.
 
     Raises:
-        ValueError: not four finite numbers, a negative size, or more than `SLACK` px outside.
+        ValueError: not four finite numbers, a negative size, or more than `SLACK` px outside the image.
     """
-    x, y, w, h = map(number, value) if isinstance(value, list) and len(value) == 4 else [math.nan] * 4
-    if not all(map(math.isfinite, (x, y, w, h))):
-        raise ValueError(f"has the bbox {value!r}, which must be four finite numbers [x, y, w, h]")
+    x, y, w, h = _four(value)
     if w < 0 or h < 0:
-        raise ValueError(f"has the bbox {value!r}, whose width or height is negative")
+        raise ValueError(f"has the box {value!r}, whose width or height is negative")
     if w == 0 or h == 0:
         return None
     left, top, right, bottom = max(x, 0.0), max(y, 0.0), min(x + w, width), min(y + h, height)
     out = max(left - x, top - y, x + w - right, y + h - bottom)
     if out > SLACK or x >= width or y >= height or x + w <= 0 or y + h <= 0:
-        raise ValueError(f"has the bbox {value!r}, which lies outside its image of {width} x {height} px")
+        raise ValueError(f"has the box {value!r}, which lies outside its image of {width} x {height} px")
     return left, top, right - left, bottom - top
 
 
-def round_inside(boxes: pd.DataFrame) -> pd.DataFrame:
-    """Float32 columns x, y, w, h of which x + w and y + h do not pass the columns width and height.
+def from_corners(value: Any) -> list[float]:
+    """A box [xmin, ymin, xmax, ymax] as [x, y, w, h].
 
-    Plain rounding would leave some boxes a rounding step outside. Boxes that vanish are left out.
+    Raises:
+        ValueError: not four finite numbers, or the end is before the start.
+    """
+    left, top, right, bottom = _four(value)
+    if right < left or bottom < top:
+        raise ValueError(f"has the box {value!r}, whose end is before its start")
+    return [left, top, right - left, bottom - top]
+
+
+def attribute_text(value: Any) -> str:
+    """An object's attributes as JSON text with sorted keys; ``color`` becomes ``colour``.
+
+    Raises:
+        ValueError: not a JSON object, or it holds what JSON cannot.
+    """
+    if value is not None and not isinstance(value, dict):
+        raise ValueError(f"has the attributes {value!r}, which must be an object {{name: value}}")
+    if not value:
+        return "{}"
+    spelled = {"colour" if key == "color" else key: entry for key, entry in value.items()}
+    try:
+        text = json.dumps(spelled, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except ValueError:
+        raise ValueError("has attributes with a NaN or text that is not valid Unicode") from None
+    return text
+
+
+def round_inside(boxes: pd.DataFrame) -> pd.DataFrame:
+    """Columns x, y, w, h as float32, such that x + w and y + h do not exceed the columns width and height.
+
+    Plain rounding would put some boxes a rounding step outside. Boxes that lose their area are dropped.
     """
     boxes = boxes.astype(dict.fromkeys("xywh", "float32"))
     for start, length, end in (("x", "w", "width"), ("y", "h", "height")):
@@ -125,56 +223,13 @@ def object_table(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
     return round_inside(table)[list(OBJECT_COLUMNS)].astype(OBJECT_COLUMNS)
 
 
-def join_parts(sources: Mapping[str, Source], folders: Mapping[str, str]) -> Source:
-    """One `Source` of several, by the part (train, val or test) that each is.
+def read_lines(path: Path, what: str) -> list[str]:
+    """The lines of a text file, stripped; `what` says what each line is.
 
-    folders: part -> where its images lie, below the image folder of the set; those of other parts lie in it itself.
-    Image ids stay as they are, unless two parts use the same one: then all get their part before them (``val/12``).
+    Raises:
+        ForError: it cannot be read, or is not UTF-8.
     """
-    ids = Counter(image_id for source in sources.values() for image_id in source.images["image_id"])
-    clash = any(count > 1 for count in ids.values())
-    moved = {
-        part: _placed(source, folders.get(part, "."), f"{part}/" if clash else "") for part, source in sources.items()
-    }
-    negatives = [source.negatives for source in moved.values() if source.negatives is not None]
-    dropped: dict[str, int] = {}
-    synonyms: dict[str, list[str]] = {}
-    hypernyms: dict[str, list[str]] = {}
-    group_of: dict[str, str] = {}  # the first part decides
-    for source in moved.values():
-        dropped = {key: dropped.get(key, 0) + source.dropped.get(key, 0) for key in [*dropped, *source.dropped]}
-        synonyms, hypernyms = {**source.synonyms, **synonyms}, {**source.hypernyms, **hypernyms}
-        group_of = {name: group for group, names in source.groups.items() for name in names} | group_of
-    categories = list(dict.fromkeys(name for source in moved.values() for name in source.categories))
-    groups = dict.fromkeys(group for source in moved.values() for group in source.groups)
-    return Source(
-        images=pd.concat([source.images for source in moved.values()], ignore_index=True),
-        objects=pd.concat([source.objects for source in moved.values()], ignore_index=True),
-        categories=categories,
-        synonyms=synonyms,
-        hypernyms=hypernyms,
-        broken=[entry for source in moved.values() for entry in source.broken],
-        dropped=dropped,
-        parts={image_id: part for part, source in moved.items() for image_id in source.images["image_id"]},
-        groups={group: [name for name in categories if group_of.get(name) == group] for group in groups},
-        negatives=pd.concat(negatives, ignore_index=True) if negatives else None,
-        captions={image_id: text for source in moved.values() for image_id, text in source.captions.items()},
-    )
-
-
-def _placed(source: Source, folder: str, prefix: str) -> Source:
-    """The source with `folder` before every path, and `prefix` before every image id."""
-    paths = [posixpath.normpath(posixpath.join(folder, path)) for path in source.images["path"]]
-    negatives = source.negatives
-    if negatives is not None:
-        negatives = negatives.assign(image_id=prefix + negatives["image_id"])
-    return dataclasses.replace(
-        source,
-        images=source.images.assign(image_id=prefix + source.images["image_id"], path=paths),
-        objects=source.objects.assign(image_id=prefix + source.objects["image_id"]),
-        negatives=negatives,
-        captions={prefix + image_id: text for image_id, text in source.captions.items()},
-        broken=[
-            {**entry, "path": posixpath.normpath(posixpath.join(folder, entry["path"]))} for entry in source.broken
-        ],
-    )
+    try:
+        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ForError(f"{printable(path)} cannot be read ({error}); it must list one {what} per line") from None
