@@ -11,7 +11,7 @@ from typing import Any, Unpack
 from for_retrieval.errors import ForError, UsageError, printable
 from for_retrieval.files import write_json, write_text
 from for_retrieval.records.importer import Found, Options, read_without_project, require_usable, summary
-from for_retrieval.records.readers.annotations import leaves
+from for_retrieval.records.readers.source import leaves
 from for_retrieval.records.records import Records
 
 

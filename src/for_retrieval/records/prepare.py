@@ -15,7 +15,8 @@ from for_retrieval.files import write_json
 from for_retrieval.params import Data, Params
 from for_retrieval.records.images import BrokenImage, inspect_all
 from for_retrieval.records.readers import read_source
-from for_retrieval.records.records import DatasetInfo, Records, Source
+from for_retrieval.records.readers.source import Source
+from for_retrieval.records.records import DatasetInfo, Records
 from for_retrieval.records.splits import (
     LVIS,
     OFFICIAL,

@@ -40,32 +40,6 @@ _REMEDY = "run `dvc repro prepare`"
 
 
 @dataclass(frozen=True)
-class Source:
-    """What a reader of an annotation format returns, before any image was decoded.
-
-    images: image_id, path, width, height (px according to the annotations, 0 if they have none).
-    objects: the columns of OBJECT_COLUMNS, boxes clipped to the image.
-    broken: files that are already known to be unusable, as {path, reason}.
-    parts: image_id -> train, val or test, if the format has parts; otherwise None.
-    groups: names of groups of categories, such as ``rare``, and the categories in them.
-    negatives: the columns of NEGATIVE_COLUMNS if not every image was searched for every category, otherwise None.
-    captions: image_id -> a text that describes the image.
-    """
-
-    images: pd.DataFrame
-    objects: pd.DataFrame
-    categories: list[str] = field(default_factory=list)
-    synonyms: dict[str, list[str]] = field(default_factory=dict)
-    hypernyms: dict[str, list[str]] = field(default_factory=dict)
-    broken: list[dict[str, str]] = field(default_factory=list)
-    dropped: dict[str, int] = field(default_factory=dict)
-    parts: dict[str, str] | None = None
-    groups: dict[str, list[str]] = field(default_factory=dict)
-    negatives: pd.DataFrame | None = None
-    captions: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class DatasetInfo:
     """The description of a set.
 
@@ -134,11 +108,6 @@ class Records:
         else:
             _write_table(self.negatives, folder / _NEGATIVES)
         write_json(folder / "dataset.json", dataclasses.asdict(self.info))
-
-
-def empty_objects() -> pd.DataFrame:
-    """An objects table without rows."""
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in OBJECT_COLUMNS.items()})
 
 
 def load_records(folder: Path) -> Records:

@@ -14,7 +14,7 @@ from for_retrieval.errors import UsageError, nearest, printable
 if TYPE_CHECKING:
     from for_retrieval.params import Data
     from for_retrieval.records.readers.format import Format, Place, Places
-    from for_retrieval.records.records import Source
+    from for_retrieval.records.readers.source import Source
 
 # Values of `data.kind`, in the order in which a folder is tried.
 KINDS = ("nuimages", "yolo", "voc", "coco", "panoptic", "lvis", "webdataset", "folder")

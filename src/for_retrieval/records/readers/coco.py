@@ -9,9 +9,8 @@ from typing import Any
 
 from for_retrieval.errors import ForError, UsageError, printable
 from for_retrieval.files import read_json
-from for_retrieval.records.readers.annotations import CHECK, Annotations, is_unicode
 from for_retrieval.records.readers.format import Format, Place, Places, annotated, by_part, contains
-from for_retrieval.records.records import Source
+from for_retrieval.records.readers.source import CHECK, Source, is_unicode
 
 _KEYS = (b'"images"', b'"annotations"', b'"categories"')  # caption files have no categories
 _MARKS = {"lvis": b'"neg_category_ids"', "panoptic": b'"segments_info"'}  # keys that only these have
@@ -29,14 +28,15 @@ def read_coco(path: Path) -> Source:
             and the number of others.
     """
     content = read_lists(path, "a COCO instances file")
-    found = Annotations(path)
+    found = Source(path)
     add_pictures(found, content["images"])
     names = read_names(found, content["categories"])
     add_objects(found, content["annotations"], names)
     found.raise_first()
     texts = {str(entry["id"]): entry.get("caption") for entry in content["images"]}
-    captions = {image_id: text for image_id, text in texts.items() if isinstance(text, str) and is_unicode(text)}
-    return found.source(names.values(), captions=captions, **other_words(content["categories"]))
+    found.captions = {image_id: text for image_id, text in texts.items() if isinstance(text, str) and is_unicode(text)}
+    add_words(found, content["categories"])
+    return found.finished(names.values())
 
 
 def read_lists(path: Path, what: str) -> dict[str, list[Any]]:
@@ -54,7 +54,7 @@ def read_lists(path: Path, what: str) -> dict[str, list[Any]]:
     return dict(content)
 
 
-def add_pictures(found: Annotations, entries: list[Any]) -> None:
+def add_pictures(found: Source, entries: list[Any]) -> None:
     """Add the entries of ``images``."""
     for position, entry in enumerate(entries):
         if not found.lacks(entry, ("id", "file_name", "width", "height"), f"images[{position}]"):
@@ -63,7 +63,7 @@ def add_pictures(found: Annotations, entries: list[Any]) -> None:
             found.add_picture(image_id, entry["file_name"], *size, f"image {image_id}", "file_name")
 
 
-def read_names(found: Annotations, entries: list[Any]) -> dict[str, str]:
+def read_names(found: Source, entries: list[Any]) -> dict[str, str]:
     """Category id -> name. Two ids may share a name: they are then one category."""
     names: dict[str, str] = {}
     for position, entry in enumerate(entries):
@@ -77,27 +77,24 @@ def read_names(found: Annotations, entries: list[Any]) -> dict[str, str]:
     return names
 
 
-def other_words(entries: list[dict[str, Any]]) -> dict[str, dict[str, list[str]]]:
-    """Synonyms (LVIS has them) and hypernyms, by category name. Without ``hypernyms``, the supercategory is one."""
-    synonyms, hypernyms = {}, {}
+def add_words(found: Source, entries: list[dict[str, Any]]) -> None:
+    """Add synonyms (LVIS has them) and hypernyms of the entries of ``categories``, which were checked before.
+
+    Without ``hypernyms``, the supercategory is one.
+    """
     shared = all(entry.get("supercategory") == entries[0].get("supercategory") for entry in entries)
     for entry in entries:
-        name, wider = entry["name"], entry.get("supercategory")
-        words = (
-            [str(word).replace("_", " ") for word in entry["synonyms"]]
-            if isinstance(entry.get("synonyms"), list)
-            else []
-        )
+        name, wider, synonyms = entry["name"], entry.get("supercategory"), entry.get("synonyms")
+        words = [str(word).replace("_", " ") for word in synonyms] if isinstance(synonyms, list) else []
         if others := [word for word in words if word != name.replace("_", " ") and is_unicode(word)]:
-            synonyms[name] = others
-        given = [] if shared or wider in (None, "", "none", name) else [wider]
-        given = entry["hypernyms"] if isinstance(entry.get("hypernyms"), list) else given
+            found.synonyms[name] = others
+        default = [] if shared or wider in (None, "", "none", name) else [wider]
+        given = entry["hypernyms"] if isinstance(entry.get("hypernyms"), list) else default
         if words := [word for word in given if isinstance(word, str) and is_unicode(word)]:
-            hypernyms[name] = words
-    return {"synonyms": synonyms, "hypernyms": hypernyms}
+            found.hypernyms[name] = words
 
 
-def add_objects(found: Annotations, entries: list[Any], names: dict[str, str], what: str = "annotation") -> None:
+def add_objects(found: Source, entries: list[Any], names: dict[str, str], what: str = "annotation") -> None:
     """Add the entries of ``annotations``, or others with the same keys, which messages call `what`."""
     for position, entry in enumerate(entries):
         if found.lacks(entry, ("id", "image_id", "category_id", "bbox"), f"{what}s[{position}]"):

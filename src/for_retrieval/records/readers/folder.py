@@ -6,13 +6,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
-
 from for_retrieval.errors import ForError, UsageError, printable
 from for_retrieval.params import Data
 from for_retrieval.records.images import EXTENSIONS
 from for_retrieval.records.readers.format import Format, Place, Places, image_folder, require_folder
-from for_retrieval.records.records import Source, empty_objects
+from for_retrieval.records.readers.source import Picture, Source
 
 
 def read_folder(root: Path) -> Source:
@@ -25,19 +23,21 @@ def read_folder(root: Path) -> Source:
         ForError: `root` is not a folder, cannot be read, or has no images.
     """
     require_folder(root)
-    names, broken = [], []
+    found = Source(root, "folder")
+    names = []
     for path in _walk(root):
         name, reason = path.relative_to(root).as_posix(), _refusal(path, root)
         if reason:
-            broken.append({"path": os.fsencode(name).decode("utf-8", "backslashreplace"), "reason": reason})
+            found.broken.append({"path": os.fsencode(name).decode("utf-8", "backslashreplace"), "reason": reason})
         elif path.suffix.lower() in EXTENSIONS and not path.is_dir():
             names.append(name)
-    if not names and not broken:
+    if not names and not found.broken:
         endings = " ".join(ending.removeprefix(".") for ending in EXTENSIONS)
-        raise ForError(f"there are no images in {printable(root)} (endings: {endings}); name another folder")
-    names.sort()
-    images = pd.DataFrame({"image_id": names, "path": names, "width": 0, "height": 0})
-    return Source(images, empty_objects(), broken=broken)
+        raise ForError(
+            f"there are no images in {printable(root)} (endings: {endings}); check data.root and data.images in params.yaml"
+        )
+    found.pictures = {name: Picture(name, name, 0, 0) for name in sorted(names)}
+    return found
 
 
 def _walk(root: Path) -> Iterator[Path]:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import mmap
 import posixpath
 import re
-from collections import ChainMap, Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from for_retrieval.errors import ForError, printable
 from for_retrieval.params import Data
-from for_retrieval.records.records import Source
+from for_retrieval.records.readers.source import Source, join
 
 Places = str | dict[str, str]  # one path below the folder of the set, or one per part
 _PARTS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
@@ -64,7 +60,7 @@ def annotated(read: Callable[[Path], Source]) -> Callable[[Data, Path, Path], tu
             source = read(base / data.annotations)
         else:
             folders = {} if isinstance(data.images, str) else {str(part): at for part, at in data.images.items()}
-            source = join_parts({part: read(base / at) for part, at in data.annotations.items()}, folders)
+            source = join({part: read(base / at) for part, at in data.annotations.items()}, folders)
         require_folder(root / place)
         return source, place
 
@@ -110,53 +106,3 @@ def contains(path: Path, keys: tuple[bytes, ...]) -> bool:
         return False
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return all(content.find(key) >= 0 for key in keys)
-
-
-def join_parts(sources: Mapping[str, Source], folders: Mapping[str, str]) -> Source:
-    """One `Source` of several, by part (train, val or test).
-
-    folders: part -> where its images lie, below the image folder of the set; without an entry, in that folder itself.
-    Image ids are kept, unless two parts share one: then all ids get their part as a prefix (``val/12``).
-    """
-    ids = Counter(image_id for source in sources.values() for image_id in source.images["image_id"])
-    clash = any(count > 1 for count in ids.values())
-    moved = [_placed(source, folders.get(part, "."), f"{part}/" if clash else "") for part, source in sources.items()]
-    negatives = [source.negatives for source in moved if source.negatives is not None]
-    dropped: Counter[str] = Counter()
-    for source in moved:
-        dropped.update(source.dropped)
-    group_of = ChainMap(*({name: group for group, names in s.groups.items() for name in names} for s in moved))
-    categories = list(dict.fromkeys(name for source in moved for name in source.categories))
-    groups = dict.fromkeys(group for source in moved for group in source.groups)
-    return Source(
-        images=pd.concat([source.images for source in moved], ignore_index=True),
-        objects=pd.concat([source.objects for source in moved], ignore_index=True),
-        categories=categories,
-        synonyms=dict(ChainMap(*(source.synonyms for source in moved))),  # of parts that differ, the first decides
-        hypernyms=dict(ChainMap(*(source.hypernyms for source in moved))),
-        broken=[entry for source in moved for entry in source.broken],
-        dropped=dict(dropped),
-        parts={i: part for part, source in zip(sources, moved, strict=True) for i in source.images["image_id"]},
-        groups={group: [name for name in categories if group_of.get(name) == group] for group in groups},
-        negatives=pd.concat(negatives, ignore_index=True) if negatives else None,
-        captions={image_id: text for source in moved for image_id, text in source.captions.items()},
-    )
-
-
-def _placed(source: Source, folder: str, prefix: str) -> Source:
-    """The source with `folder` before every path, and `prefix` before every image id."""
-
-    def inside(path: str) -> str:
-        return posixpath.normpath(posixpath.join(folder, path))
-
-    def renamed(table: pd.DataFrame) -> pd.DataFrame:
-        return table.assign(image_id=prefix + table["image_id"])
-
-    return dataclasses.replace(
-        source,
-        images=renamed(source.images).assign(path=[inside(path) for path in source.images["path"]]),
-        objects=renamed(source.objects),
-        negatives=None if source.negatives is None else renamed(source.negatives),
-        captions={prefix + image_id: text for image_id, text in source.captions.items()},
-        broken=[{**entry, "path": inside(entry["path"])} for entry in source.broken],
-    )

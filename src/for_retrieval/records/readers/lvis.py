@@ -5,20 +5,16 @@ The lvis package is not used: it reports a wrong file by assertions, and needs O
 
 from __future__ import annotations
 
-import dataclasses
 import posixpath
 import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import pandas as pd
-
 from for_retrieval.errors import printable
 from for_retrieval.records.readers import coco
-from for_retrieval.records.readers.annotations import Annotations, is_unicode
 from for_retrieval.records.readers.format import Format, annotated
-from for_retrieval.records.records import NEGATIVE_COLUMNS, Source
+from for_retrieval.records.readers.source import Source, is_unicode
 from for_retrieval.records.splits import LVIS
 
 GROUPS = {"f": "frequent", "c": "common", "r": "rare"}
@@ -40,7 +36,7 @@ def read_lvis(path: Path) -> Source:
         ForError: as `read_coco`; also an unknown group, or a listed category that does not exist.
     """
     content = coco.read_lists(path, "an LVIS file")
-    found = Annotations(path)
+    found = Source(path)
     entries = [_with_file_name(entry) for entry in content["images"]]
     coco.add_pictures(found, entries)
     names = coco.read_names(found, content["categories"])
@@ -48,12 +44,10 @@ def read_lvis(path: Path) -> Source:
     ids = {category_id: words[name] for category_id, name in names.items()}
     coco.add_objects(found, content["annotations"], ids)
     listed = _listed(found, entries, ids)
-    groups = _groups(found, content["categories"], ids)
+    found.groups = _groups(found, content["categories"], ids)
     found.raise_first()
-    source = found.source(words.values(), synonyms=_synonyms(content["categories"], words), groups=groups)
-    negatives, contradicting = _negatives(listed, source.objects, ids)
-    source.dropped["contradicting_negatives"] = contradicting
-    return dataclasses.replace(source, negatives=negatives)
+    found.synonyms = _synonyms(content["categories"], words)
+    return found.finished(words.values(), contradicting_negatives=_add_negatives(found, listed, ids))
 
 
 def _with_file_name(entry: Any) -> Any:
@@ -66,7 +60,7 @@ def _with_file_name(entry: Any) -> Any:
     return {**entry, "file_name": posixpath.join(*place.split("/")[-2:])}
 
 
-def _listed(found: Annotations, entries: list[Any], ids: dict[str, str]) -> Listed:
+def _listed(found: Source, entries: list[Any], ids: dict[str, str]) -> Listed:
     """Image id -> ids of the categories listed as absent, and of those listed as not exhaustive."""
     listed: Listed = {}
     for position, entry in enumerate(entries):
@@ -85,7 +79,7 @@ def _listed(found: Annotations, entries: list[Any], ids: dict[str, str]) -> List
     return listed
 
 
-def _groups(found: Annotations, entries: list[Any], ids: dict[str, str]) -> dict[str, list[str]]:
+def _groups(found: Source, entries: list[Any], ids: dict[str, str]) -> dict[str, list[str]]:
     """Frequency group -> its categories."""
     groups: dict[str, list[str]] = {group: [] for group in GROUPS.values()}
     for entry in entries:
@@ -122,18 +116,19 @@ def _synonyms(entries: list[dict[str, Any]], words: dict[str, str]) -> dict[str,
     return synonyms
 
 
-def _negatives(listed: Listed, objects: pd.DataFrame, ids: dict[str, str]) -> tuple[pd.DataFrame, int]:
-    """The table `Source.negatives`, and how many listed negatives were contradicted."""
+def _add_negatives(found: Source, listed: Listed, ids: dict[str, str]) -> int:
+    """Add the negatives, and count those that were contradicted."""
+    objects = found.objects
     shown = set(zip(objects["image_id"], objects["category"], strict=True))
-    rows, contradicting = [], 0
+    found.absent, contradicting = [], 0
     for image_id, (absent, partly) in listed.items():
         present = {ids[number] for number in partly}
         for word in sorted({ids[number] for number in absent}):
             if word in present or (image_id, word) in shown:
                 contradicting += 1
             else:
-                rows.append((image_id, word))
-    return pd.DataFrame(rows, columns=list(NEGATIVE_COLUMNS)).astype(NEGATIVE_COLUMNS), contradicting
+                found.absent.append((image_id, word))
+    return contradicting
 
 
 FORMAT = Format(

@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 from for_retrieval.errors import ForError, UsageError, printable
 from for_retrieval.files import read_json
 from for_retrieval.records.images import EXTENSIONS
-from for_retrieval.records.readers.annotations import CHECK, Annotations, from_corners
 from for_retrieval.records.readers.format import Format, Place, annotated, by_part
-from for_retrieval.records.records import Source
+from for_retrieval.records.readers.source import CHECK, Source, from_corners
 
 
 class Words(NamedTuple):
@@ -66,7 +65,7 @@ def read_nuimages(folder: Path) -> Source:
     """
     tables = {name: _table(folder, name) for name in ("sample_data", "object_ann", "category", "attribute")}
     surfaces = _table(folder, "surface_ann") if (folder / "surface_ann.json").exists() else []
-    found = Annotations(folder, "folder")
+    found = Source(folder, "folder")
     _add_frames(found, tables["sample_data"])
     categories = _named(found, tables["category"], "category")
     attributes = _named(found, tables["attribute"], "attribute")
@@ -80,12 +79,10 @@ def read_nuimages(folder: Path) -> Source:
         where = printable(folder)
         raise ForError(f"{where} has no annotated key frames; name a version with annotations, such as v1.0-train")
     words = [words_of(name) for name in categories.values() if name not in SURFACES]
-    return found.source(
-        (entry.word for entry in words),
-        {"key_frames_without_annotations": frames - len(found.pictures)},
-        synonyms={entry.word: list(entry.synonyms) for entry in words if entry.synonyms},
-        hypernyms={entry.word: list(entry.hypernyms) for entry in words if entry.hypernyms},
-    )
+    found.synonyms = {entry.word: list(entry.synonyms) for entry in words if entry.synonyms}
+    found.hypernyms = {entry.word: list(entry.hypernyms) for entry in words if entry.hypernyms}
+    unlabelled = frames - len(found.pictures)
+    return found.finished((entry.word for entry in words), key_frames_without_annotations=unlabelled)
 
 
 def words_of(name: str) -> Words:
@@ -103,7 +100,7 @@ def _table(folder: Path, name: str) -> list[Any]:
     return content
 
 
-def _named(found: Annotations, entries: list[Any], table: str) -> dict[str, str]:
+def _named(found: Source, entries: list[Any], table: str) -> dict[str, str]:
     """Token -> name."""
     names: dict[str, str] = {}
     for position, entry in enumerate(entries):
@@ -112,7 +109,7 @@ def _named(found: Annotations, entries: list[Any], table: str) -> dict[str, str]
     return names
 
 
-def _add_frames(found: Annotations, entries: list[Any]) -> None:
+def _add_frames(found: Source, entries: list[Any]) -> None:
     """Add the key frames of cameras."""
     for position, entry in enumerate(entries):
         if isinstance(entry, dict) and entry.get("is_key_frame") is False:
@@ -124,9 +121,7 @@ def _add_frames(found: Annotations, entries: list[Any]) -> None:
             found.add_picture(token, entry["filename"], *size, f"sample_data {token}", "filename")
 
 
-def _add_objects(
-    found: Annotations, entries: list[Any], categories: dict[str, str], attributes: dict[str, str]
-) -> None:
+def _add_objects(found: Source, entries: list[Any], categories: dict[str, str], attributes: dict[str, str]) -> None:
     for position, entry in enumerate(entries):
         if found.lacks(entry, ("token", "sample_data_token", "category_token", "bbox"), f"object_ann[{position}]"):
             continue

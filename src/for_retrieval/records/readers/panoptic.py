@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from for_retrieval.records.readers import coco
-from for_retrieval.records.readers.annotations import Annotations
 from for_retrieval.records.readers.format import Format, annotated
-from for_retrieval.records.records import Source
+from for_retrieval.records.readers.source import Source
 
 
 def read_panoptic(path: Path) -> Source:
@@ -25,7 +24,7 @@ def read_panoptic(path: Path) -> Source:
         ForError: as `read_coco`.
     """
     content = coco.read_lists(path, "a COCO panoptic file")
-    found = Annotations(path)
+    found = Source(path)
     coco.add_pictures(found, content["images"])
     names = coco.read_names(found, content["categories"])
     entries = [entry for entry in content["categories"] if isinstance(entry, dict)]
@@ -34,11 +33,11 @@ def read_panoptic(path: Path) -> Source:
     coco.add_objects(found, segments, names, "segment")
     found.raise_first()
     things = [entry for entry in entries if str(entry["id"]) not in stuff]
-    words = (names[str(entry["id"])] for entry in things)
-    return found.source(words, {"stuff_segments": dropped}, **coco.other_words(things))
+    coco.add_words(found, things)
+    return found.finished((names[str(entry["id"])] for entry in things), stuff_segments=dropped)
 
 
-def _segments(found: Annotations, entries: list[Any], stuff: set[str]) -> tuple[list[Any], int]:
+def _segments(found: Source, entries: list[Any], stuff: set[str]) -> tuple[list[Any], int]:
     """The segments of things as annotations of an instances file, and the number of segments of stuff."""
     segments: list[Any] = []
     dropped = 0

@@ -14,9 +14,8 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from for_retrieval.errors import ForError, printable
-from for_retrieval.records.readers.annotations import CHECK, Annotations, from_corners, is_unicode, read_lines
 from for_retrieval.records.readers.format import Format, Place, annotated, each
-from for_retrieval.records.records import Source
+from for_retrieval.records.readers.source import CHECK, Source, from_corners, is_unicode, read_lines
 
 _LARGEST = 10_000_000  # bytes; more than any annotation of an image has
 _FLAGS = ("truncated", "difficult", "occluded")
@@ -37,7 +36,7 @@ def read_voc(folder: Path) -> Source:
     files = sorted(folder.glob("*.xml"))
     if not files:
         raise ForError(f"there are no XML files in {printable(folder)}; {CHECK}")
-    found = Annotations(folder, "folder")
+    found = Source(folder, "folder")
     for file in files:
         root = _parsed(found, file)
         if root is None:
@@ -48,11 +47,11 @@ def read_voc(folder: Path) -> Source:
         if file.stem in found.pictures:
             for number, entry in enumerate(root.findall("object"), 1):
                 _add_object(found, file.stem, entry, f"object {number} of {printable(file.name)}")
-    parts = _parts(folder.parent / "ImageSets" / "Main")
-    return found.source(None, {"unannotated_images": len(set(parts or {}) - set(found.pictures))}, parts=parts)
+    found.parts = _parts(folder.parent / "ImageSets" / "Main")
+    return found.finished(unannotated_images=len(set(found.parts or {}) - set(found.pictures)))
 
 
-def _parsed(found: Annotations, file: Path) -> Element | None:
+def _parsed(found: Source, file: Path) -> Element | None:
     name = printable(file.name)
     try:
         if file.stat().st_size > _LARGEST:
@@ -75,7 +74,7 @@ def _parsed(found: Annotations, file: Path) -> Element | None:
     return None
 
 
-def _add_object(found: Annotations, image_id: str, entry: Element, where: str) -> None:
+def _add_object(found: Source, image_id: str, entry: Element, where: str) -> None:
     name = (entry.findtext("name") or "").strip()
     if not name:
         found.problem(f"{where} has no name")

@@ -19,9 +19,8 @@ from typing import Any
 from for_retrieval.errors import ForError, UsageError, printable
 from for_retrieval.params import Data
 from for_retrieval.records.images import EXTENSIONS, upright_size
-from for_retrieval.records.readers.annotations import Annotations, Picture, is_unicode, leaves, read_lines
 from for_retrieval.records.readers.format import Format, Place, Places
-from for_retrieval.records.records import Source
+from for_retrieval.records.readers.source import Picture, Source, is_unicode, leaves, read_lines
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def read_webdataset(root: Path, out: Path) -> Source:
     if not shards:
         raise ForError(f"there are no shards (*.tar) in {printable(root)} or in folders of it; {_CHECK}")
     shutil.rmtree(out, ignore_errors=True)
-    names, found = _class_names(root), Annotations(root, "set")
+    names, found = _class_names(root), Source(root, "set")
     samples: dict[str, _Sample] = {}
     for shard in shards:
         stem = shard.relative_to(root).with_suffix("").as_posix()
@@ -137,12 +136,9 @@ def read_webdataset(root: Path, out: Path) -> Source:
     if not kept:
         raise ForError(f"the shards in {printable(root)} hold no images (endings: {' '.join(_IMAGES)}); {_CHECK}")
     part_of = {key: sample.part for key, sample in kept.items()}
-    return found.source(
-        None,
-        {"samples_without_image": len(samples) - len(kept)},
-        parts=part_of if all(part_of.values()) else None,
-        captions={key: sample.caption for key, sample in kept.items() if sample.caption},
-    )
+    found.parts = part_of if all(part_of.values()) else None
+    found.captions = {key: sample.caption for key, sample in kept.items() if sample.caption}
+    return found.finished(samples_without_image=len(samples) - len(kept))
 
 
 def _shards(root: Path) -> list[Path]:
@@ -154,7 +150,7 @@ def _class_names(root: Path) -> list[str]:
     return read_lines(files[0], "category") if files else []
 
 
-def _add(found: Annotations, sample: _Sample, key: str, member: Member, out: Path, names: list[str]) -> None:
+def _add(found: Source, sample: _Sample, key: str, member: Member, out: Path, names: list[str]) -> None:
     """Add the content of `member` to its sample; an image is written to `out`."""
     if member.ending in _IMAGES:
         if sample.image:
@@ -207,7 +203,7 @@ def _category(text: str, names: list[str]) -> str:
     return names[int(text)]
 
 
-def _add_objects(found: Annotations, key: str, sample: _Sample, whole: list[int]) -> None:
+def _add_objects(found: Source, key: str, sample: _Sample, whole: list[int]) -> None:
     if sample.category:
         found.add_object(f"the cls of sample {key}", key, whole, sample.category, {"whole_image": True})
     for number, entry in enumerate(sample.objects):

@@ -14,19 +14,18 @@ import yaml
 
 from for_retrieval.errors import ForError, UsageError, printable
 from for_retrieval.records.images import EXTENSIONS, upright_size
-from for_retrieval.records.readers.annotations import (
+from for_retrieval.records.readers.folder import read_folder
+from for_retrieval.records.readers.format import Format, Place, annotated, contains, each
+from for_retrieval.records.readers.source import (
     CHECK,
-    Annotations,
     Box,
     Picture,
+    Source,
     is_unicode,
     leaves,
     read_lines,
     there,
 )
-from for_retrieval.records.readers.folder import read_folder
-from for_retrieval.records.readers.format import Format, Place, annotated, contains, each
-from for_retrieval.records.records import Source
 
 _LARGEST = 10_000_000  # bytes of a text file
 _OVER = 0.01  # how far a coordinate may be below 0 or above 1: exporters round
@@ -45,11 +44,11 @@ def read_yolo(path: Path) -> Source:
     """
     content = read_config(path)
     names = _names(content, path)
-    parts, broken = image_paths(content, path)
     polygons = content.get("kpt_shape") is None  # otherwise key points follow the box
-    found = Annotations(path, "set")
+    found = Source(path, "set")
+    found.parts, found.broken = image_paths(content, path)
     labelled = False
-    for name in parts:
+    for name in found.parts:
         width, height = upright_size(path.parent / name) or (0, 0)
         found.pictures[name] = Picture(name, name, width, height)
         labels = label_path(name)
@@ -68,9 +67,9 @@ def read_yolo(path: Path) -> Source:
                 found.add_object(where, name, box, label[0])
     found.raise_first()
     if not labelled:
-        first = printable(label_path(next(iter(parts))))
+        first = printable(label_path(next(iter(found.parts))))
         raise ForError(f"no image of {printable(path)} has a label file ({first} for the first); {CHECK}")
-    return found.source(names.values(), broken=broken, parts=parts)
+    return found.finished(names.values())
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -116,7 +115,7 @@ def _names(content: dict[str, Any], path: Path) -> dict[int, str]:
     return {number: str(name).strip() for number, name in pairs.items()}
 
 
-def _lines(found: Annotations, path: Path) -> list[str]:
+def _lines(found: Source, path: Path) -> list[str]:
     name = printable(path.name)
     try:
         if path.stat().st_size <= _LARGEST:
@@ -202,7 +201,7 @@ def _images(name: str, path: Path) -> tuple[list[str], list[dict[str, str]]]:
     place = path.parent / name
     if place.is_dir():
         source = read_folder(place)
-        below = [posixpath.normpath(posixpath.join(name, found)) for found in source.images["path"]]
+        below = [posixpath.normpath(posixpath.join(name, found)) for found in source.pictures]
         return below, [{**entry, "path": posixpath.join(name, entry["path"])} for entry in source.broken]
     if place.suffix != ".txt":
         return [name], []

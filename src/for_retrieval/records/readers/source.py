@@ -1,12 +1,14 @@
-"""The pictures and boxes that a reader finds in annotation files, checked, and what is wrong with them."""
+"""What a reader finds in annotation files: pictures, objects and words, checked; and what is wrong with them."""
 
 from __future__ import annotations
 
 import json
 import math
 import posixpath
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from for_retrieval.errors import ForError, printable
-from for_retrieval.records.records import OBJECT_COLUMNS, Source
+from for_retrieval.records.records import NEGATIVE_COLUMNS, OBJECT_COLUMNS
 
 CHECK = "check data.annotations in params.yaml"
 SLACK = 1.0  # px that a box may extend past its image: exporters round; more means a wrong image size
@@ -24,7 +26,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Picture:
-    """An image as the annotations list it. path: below the image folder. width, height: px; 0 where unknown."""
+    """An image as the annotations list it. path: below the image folder. width, height: px; 0 if they are not listed."""
 
     image_id: str
     path: str
@@ -32,20 +34,50 @@ class Picture:
     height: int
 
 
-class Annotations:
-    """Collects the pictures and objects of one file or folder; a reader adds entries and asks for the `Source`.
+class Source:
+    """A set as its annotations describe it, before any image is decoded. A reader adds what it finds.
+
+    categories: names in order. groups: group, such as ``rare``, -> its categories. broken: files already known to be
+    unusable, as {path, reason}. dropped: counts of what was left out, by reason. parts: image id -> train, val or
+    test; None if the format has no parts. absent: pairs (image id, category) that annotators looked for and did not
+    find; None if every image was searched for every category. captions: image id -> a text about the image.
 
     The first problem is kept and the others are counted, so that one run shows how bad the data is.
     """
 
     def __init__(self, path: Path, what: str = "file") -> None:
-        """Collect what is read from `path`; `what` is the word for it in messages."""
+        """An empty source, to be read from `path`; `what` is the word for it in messages."""
+        self.categories: list[str] = []
+        self.synonyms: dict[str, list[str]] = {}
+        self.hypernyms: dict[str, list[str]] = {}
+        self.groups: dict[str, list[str]] = {}
+        self.broken: list[dict[str, str]] = []
+        self.dropped: Counter[str] = Counter()
+        self.parts: dict[str, str] | None = None
+        self.absent: list[tuple[str, str]] | None = None
+        self.captions: dict[str, str] = {}
         self.pictures: dict[str, Picture] = {}
+        self.rows: list[tuple[Any, ...]] = []  # OBJECT_COLUMNS, then width and height of the image
         self._path, self._what = path, what
         self._problem, self._problems = "", 0
         self._owners: dict[str, str] = {}  # path of a picture -> its entry
-        self._rows: list[tuple[Any, ...]] = []
-        self._boxes = 0
+
+    @property
+    def images(self) -> pd.DataFrame:
+        """The pictures as a table: image_id, path, width, height."""
+        return pd.DataFrame([vars(p) for p in self.pictures.values()], columns=list(Picture.__annotations__))
+
+    @cached_property
+    def objects(self) -> pd.DataFrame:
+        """The objects as a table with the columns of OBJECT_COLUMNS, boxes inside their images."""
+        table = pd.DataFrame(self.rows, columns=[*OBJECT_COLUMNS, "width", "height"])
+        return round_inside(table)[list(OBJECT_COLUMNS)].astype(OBJECT_COLUMNS)
+
+    @property
+    def negatives(self) -> pd.DataFrame | None:
+        """The pairs in `absent` as a table with the columns of NEGATIVE_COLUMNS."""
+        columns = list(NEGATIVE_COLUMNS)
+        return None if self.absent is None else pd.DataFrame(self.absent, columns=columns).astype(NEGATIVE_COLUMNS)
 
     def problem(self, sentence: str) -> None:
         """Note a problem; `sentence` names the entry and has no full stop."""
@@ -94,29 +126,62 @@ class Annotations:
     ) -> None:
         """Add an object on a picture that was added. box: [x, y, w, h] in px; without area it is only counted."""
         picture = self.pictures[image_id]
-        self._boxes += 1
         try:
             found, text = read_box(box, picture.width, picture.height), attribute_text(attributes)
         except ValueError as error:
             self.problem(f"{where} {error}")
             return
         if found:
-            self._rows.append((image_id, *found, category, text, crowd, picture.width, picture.height))
+            self.rows.append((image_id, *found, category, text, crowd, picture.width, picture.height))
+        else:
+            self.dropped["zero_area_boxes"] += 1
 
-    def source(
-        self, categories: Iterable[str] | None = None, dropped: dict[str, int] | None = None, **more: Any
-    ) -> Source:
-        """All of it as a `Source`, of which `more` are further fields. categories: None for those of the objects.
+    def finished(self, categories: Iterable[str] | None = None, **dropped: int) -> Source:
+        """This source, when all was added. categories: None for those of the objects. dropped: more counts.
 
         Raises:
             ForError: there was a problem.
         """
         self.raise_first()
-        images = pd.DataFrame([vars(p) for p in self.pictures.values()], columns=list(Picture.__annotations__))
-        objects = object_table(self._rows)
-        names = sorted({str(row[5]) for row in self._rows}) if categories is None else dict.fromkeys(categories)
-        dropped = {"zero_area_boxes": self._boxes - len(objects), **(dropped or {})}
-        return Source(images, objects, list(names), dropped=dropped, **more)
+        names = sorted({row[5] for row in self.rows}) if categories is None else dict.fromkeys(categories)
+        self.categories = list(names)
+        self.dropped["zero_area_boxes"] += len(self.rows) - len(self.objects)  # without area only in float32
+        self.dropped.update(dropped)
+        return self
+
+
+def join(sources: Mapping[str, Source], folders: Mapping[str, str]) -> Source:
+    """One source of several, by part (train, val or test).
+
+    folders: part -> where its images lie, below the image folder of the set; without an entry, in that folder itself.
+    Image ids are kept, unless two parts share one: then all ids get their part as a prefix (``val/12``). Of words and
+    groups that differ, those of the first part count.
+    """
+    ids = Counter(image_id for source in sources.values() for image_id in source.pictures)
+    clash = any(count > 1 for count in ids.values())
+    whole = Source(Path())
+    whole.parts = {}
+    group_of: dict[str, str] = {}
+    for part, source in sources.items():
+        before, folder = f"{part}/" if clash else "", folders.get(part, ".")
+        for image_id, picture in source.pictures.items():
+            place = posixpath.normpath(posixpath.join(folder, picture.path))
+            whole.pictures[before + image_id] = replace(picture, image_id=before + image_id, path=place)
+            whole.parts[before + image_id] = part
+        whole.rows += [(before + image_id, *row) for image_id, *row in source.rows]
+        whole.captions |= {before + image_id: text for image_id, text in source.captions.items()}
+        if source.absent is not None:
+            whole.absent = (whole.absent or []) + [(before + image_id, name) for image_id, name in source.absent]
+        whole.broken += [
+            {**entry, "path": posixpath.normpath(posixpath.join(folder, entry["path"]))} for entry in source.broken
+        ]
+        whole.dropped.update(source.dropped)
+        whole.synonyms, whole.hypernyms = source.synonyms | whole.synonyms, source.hypernyms | whole.hypernyms
+        group_of = {name: group for group, names in source.groups.items() for name in names} | group_of
+        whole.groups |= dict.fromkeys(source.groups, [])
+    whole.categories = list(dict.fromkeys(name for source in sources.values() for name in source.categories))
+    whole.groups = {group: [n for n in whole.categories if group_of.get(n) == group] for group in whole.groups}
+    return whole
 
 
 def is_unicode(text: str) -> bool:
@@ -215,12 +280,6 @@ def round_inside(boxes: pd.DataFrame) -> pd.DataFrame:
     for start, length, end in (("x", "w", "width"), ("y", "h", "height")):
         boxes[length] = np.minimum(boxes[length], boxes[end].astype("float32") - boxes[start])
     return boxes[(boxes["w"] > 0) & (boxes["h"] > 0)]
-
-
-def object_table(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
-    """The table `Source.objects` of rows in the order of OBJECT_COLUMNS, each followed by its image's width, height."""
-    table = pd.DataFrame(rows, columns=[*OBJECT_COLUMNS, "width", "height"])
-    return round_inside(table)[list(OBJECT_COLUMNS)].astype(OBJECT_COLUMNS)
 
 
 def read_lines(path: Path, what: str) -> list[str]:
