@@ -175,8 +175,8 @@ BROKEN = {
             "each base category is labelled in each fraction": "2 of 4 base categories in a fraction have too few "
             "labelled images (fraction labels.labelled_missing, first 25 % bus, 25 % car); raise "
             "fractions.min_images, or lower the bound (checks.min_labelled)",
-            "labels are balanced in each fraction as in all": "1 of 2 fractions have labels that are distributed "
-            "unlike those of all training images (fractions.imbalance, first 25 %); expect less of heads trained on them "
+            "labels are balanced in each fraction as in all": "1 of 2 fractions have labels that are spread unlike "
+            "those of all training images (fractions.imbalance, first 25 %); expect less of heads trained on them "
             "(checks.max_imbalance)",
         },
         [fraction(lambda ids: ["i00", "i02", "i04", "i06", "i08", "i10"])],

@@ -140,11 +140,9 @@ def _words(text: str) -> list[str]:
 
 
 def _print(found: Found, as_json: bool) -> None:
-    from dataclasses import asdict
-
     from for_retrieval.records.importer import found_table
 
     if as_json:
-        print_json(asdict(found))
+        print_json(found)
     else:
         show(found_table(found))

@@ -39,8 +39,8 @@ def convert(folder: Path, out: Path, processes: int, **options: Unpack[Options])
         write_text(partial / "annotations.json", json.dumps(content, ensure_ascii=False))
         splits = records.images.assign(name=names).groupby("split")["name"].apply(list)
         write_json(partial / "splits.json", dict(splits.items()))
-        if found.categories:
-            write_json(partial / "categories.json", {"base": found.base, "novel": found.novel})
+        if found["categories"]:
+            write_json(partial / "categories.json", {key: found[key] for key in ("base", "novel")})
         shutil.rmtree(unpacked, ignore_errors=True)
         partial.rename(whole)
     except OSError as error:
@@ -48,7 +48,7 @@ def convert(folder: Path, out: Path, processes: int, **options: Unpack[Options])
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     if records.negatives is not None:
-        found.dropped["negatives"] = len(records.negatives)
+        found["dropped"]["negatives"] = len(records.negatives)
     return found
 
 

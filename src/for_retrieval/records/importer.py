@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypedDict, Unpack
@@ -107,23 +106,7 @@ def _existing(folder: Path, name: str) -> str | None:
     return name if (folder / name).is_file() else None
 
 
-@dataclass(frozen=True)
-class Found:
-    """What was read. Images are counted after dropping; `duplicates` are copies, kept or not."""
-
-    kind: str
-    name: str
-    root: str
-    images: int
-    objects: int
-    categories: int
-    base: list[str]
-    novel: list[str]
-    missing: list[str]
-    broken: list[dict[str, str]]
-    duplicates: int
-    dropped: dict[str, int]
-    splits: dict[str, int]
+Found = dict[str, Any]  # see `summary`
 
 
 def import_data(project: Path, folder: Path, processes: int = 1, **options: Unpack[Options]) -> Found:
@@ -184,30 +167,30 @@ def require_usable(found: Found) -> None:
     Raises:
         ForError: too many images are missing or broken.
     """
-    broken = [*({"path": path, "reason": MISSING} for path in found.missing), *found.broken]
-    total = found.images + len(broken) + found.dropped["images_in_no_split"] + found.dropped["duplicate_images"]
-    refuse_too_many(broken, total, DEFAULTS["max_broken"], Path(found.root))
+    broken = [*({"path": path, "reason": MISSING} for path in found["missing"]), *found["broken"]]
+    dropped = found["dropped"]["images_in_no_split"] + found["dropped"]["duplicate_images"]
+    refuse_too_many(broken, found["images"] + dropped + len(broken), DEFAULTS["max_broken"], Path(found["root"]))
 
 
 def summary(data: Data, records: Records) -> Found:
-    """What the records of a set hold, in numbers and names."""
+    """What the records of a set hold, as JSON. Images are counted after dropping, duplicates before."""
     info, images = records.info, records.images
     counts = images["split"].value_counts()
-    return Found(
-        kind=data.kind,
-        name=data.name,
-        root=data.root,
-        images=len(images),
-        objects=len(records.objects),
-        categories=len(info.base) + len(info.novel),
-        base=info.base,
-        novel=info.novel,
-        missing=[entry["path"] for entry in info.broken if entry["reason"] == MISSING],
-        broken=[entry for entry in info.broken if entry["reason"] != MISSING],
-        duplicates=len(images) - images["hash"].nunique() + info.dropped["duplicate_images"],
-        dropped=info.dropped,
-        splits={split: int(counts.get(split, 0)) for split in SPLITS},
-    )
+    return {
+        "kind": data.kind,
+        "name": data.name,
+        "root": data.root,
+        "images": len(images),
+        "objects": len(records.objects),
+        "categories": len(info.base) + len(info.novel),
+        "base": info.base,
+        "novel": info.novel,
+        "missing": [entry["path"] for entry in info.broken if entry["reason"] == MISSING],
+        "broken": [entry for entry in info.broken if entry["reason"] != MISSING],
+        "duplicates": len(images) - images["hash"].nunique() + info.dropped["duplicate_images"],
+        "dropped": info.dropped,
+        "splits": {split: int(counts.get(split, 0)) for split in SPLITS},
+    }
 
 
 SHOWN = 5  # bad files that the table names; JSON has all
@@ -215,19 +198,20 @@ SHOWN = 5  # bad files that the table names; JSON has all
 
 def found_table(found: Found) -> Table:
     """Counts, and the first bad files."""
-    table = Table(title=f"{found.name} ({found.kind}, {printable(found.root)})", show_header=False)
-    splits = ", ".join(f"{count} {split}" for split, count in found.splits.items())
+    table = Table(title=f"{found['name']} ({found['kind']}, {printable(found['root'])})", show_header=False)
+    splits = ", ".join(f"{count} {split}" for split, count in found["splits"].items())
+    dropped = {reason.replace("_", " "): count for reason, count in found["dropped"].items() if count}
     rows = {
-        "images": f"{found.images} ({splits})",
-        "objects": str(found.objects),
-        "categories": f"{found.categories} ({len(found.base)} base, {len(found.novel)} novel)",
-        "missing files": _some(found.missing),
-        "unreadable images": _some([f"{entry['path']} ({entry['reason']})" for entry in found.broken]),
-        "duplicate images": str(found.duplicates),
+        "images": f"{found['images']} ({splits})",
+        "objects": found["objects"],
+        "categories": f"{found['categories']} ({len(found['base'])} base, {len(found['novel'])} novel)",
+        "missing files": _some(found["missing"]),
+        "unreadable images": _some([f"{entry['path']} ({entry['reason']})" for entry in found["broken"]]),
+        "duplicate images": found["duplicates"],
+        **{f"left out: {reason}": count for reason, count in dropped.items()},
     }
-    rows |= {f"left out: {reason.replace('_', ' ')}": str(count) for reason, count in found.dropped.items() if count}
     for name, value in rows.items():
-        table.add_row(name, Text(value))
+        table.add_row(name, Text(str(value)))
     return table
 
 

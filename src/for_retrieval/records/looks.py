@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, ImageStat
 
@@ -125,29 +126,20 @@ def near_pairs(fingerprints: Bits, most: int) -> NDArray[np.int64]:
     Two such fingerprints agree in at least one of most + 1 bands. So only those with an equal band are compared, and
     no pair is missed. Equal fingerprints are compared once.
     """
-    unique, inverse = np.unique(fingerprints, return_inverse=True)
-    found = [_within_equal(inverse)]
+    unique, first, inverse = np.unique(fingerprints, return_index=True, return_inverse=True)
+    rows = np.arange(len(fingerprints))
+    # Of a group of equal ones, the first stands for all: each image is paired with the first of each near group.
+    members = pd.DataFrame({"group": inverse, "row": rows})
+    found = [np.stack([first[inverse], rows], axis=1)[rows != first[inverse]]]
     near = _between_unique(unique, most)
-    if len(near):
-        order = np.argsort(inverse, kind="stable")
-        ends = np.cumsum(np.bincount(inverse, minlength=len(unique)))
-        members = np.split(order, ends[:-1])
-        found += [_cross(members[a], members[b]) for a, b in near]
-    pairs = np.concatenate(found)
-    pairs.sort(axis=1)
-    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
-
-
-def _within_equal(inverse: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Pairs with the same fingerprint: each member with the first, which is enough to name another one."""
-    order = np.argsort(inverse, kind="stable")
-    groups = inverse[order]
-    starts = np.concatenate([[True], groups[1:] != groups[:-1]])[: len(order)]
-    first = order[np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))]
-    return np.stack([first[~starts], order[~starts]], axis=1).astype(np.int64)
+    for one, other in ((0, 1), (1, 0)):
+        pairs = pd.DataFrame({"group": near[:, other], "first": first[near[:, one]]}).merge(members)
+        found.append(pairs[["first", "row"]].to_numpy(np.int64))
+    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
 
 
 def _between_unique(unique: Bits, most: int) -> NDArray[np.int64]:
+    """Pairs [n, 2] of different fingerprints."""
     edges = np.linspace(0, _WIDTH, most + 2).round().astype(int)
     found = [np.empty((0, 2), np.int64)]
     for low, high in pairwise(edges):
@@ -170,9 +162,3 @@ def _compared(unique: Bits, bucket: NDArray[np.int64], most: int) -> NDArray[np.
         pairs = np.stack([rows[row], bucket[column]], axis=1)
         found.append(pairs[pairs[:, 0] < pairs[:, 1]])
     return np.concatenate(found).astype(np.int64)
-
-
-def _cross(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Every image of one group with the first of the other, and the other way round."""
-    pairs = [(a, right[0]) for a in left] + [(left[0], b) for b in right]
-    return np.unique(np.array(pairs, np.int64), axis=0)

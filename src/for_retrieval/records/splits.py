@@ -175,18 +175,14 @@ def official_split(
     Raises:
         UsageError: there is no such split, or none of its base names is a category here.
     """
-    path = _SHIPPED / f"{name.removeprefix(OFFICIAL)}.json"
-    known = sorted(OFFICIAL + file.stem for file in _SHIPPED.glob("*.json"))
+    known = {OFFICIAL + path.stem: path for path in _SHIPPED.glob("*.json")}
     if name not in known:
         raise UsageError(f"data.categories names {name!r}, which is not a shipped split; {nearest(name, known)}")
-    content = read_json(path)
+    content = read_json(known[name])
     lists = []
     for key in ("base", "novel"):
-        named = [
-            *content.get(key, []),
-            *(n for group in content.get(f"{key}_groups", []) for n in groups.get(group, [])),
-        ]
-        lists.append([category for category in categories if category in set(named)])
+        named = {*content.get(key, [])}.union(*(groups.get(group, ()) for group in content.get(f"{key}_groups", [])))
+        lists.append([category for category in categories if category in named])
     if not lists[0]:
         raise UsageError(f"data.categories is {name!r}, but none of its base categories is in this set; choose another")
     return lists[0], lists[1]

@@ -193,7 +193,7 @@ def _labels(add: Rules) -> None:
                 "base categories in a fraction have too few labelled images",
                 "raise fractions.min_images, or lower the bound", most=0, bound="checks.min_labelled")
     add.between("fractions", "imbalance", "labels are balanced in each fraction as in all",
-                "fractions have labels that are distributed unlike those of all training images",
+                "fractions have labels that are spread unlike those of all training images",
                 "expect less of heads trained on them", most="checks.max_imbalance", warns=True)
 # fmt: on
 

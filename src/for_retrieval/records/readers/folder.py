@@ -32,10 +32,10 @@ def read_folder(root: Path) -> Source:
         elif path.suffix.lower() in EXTENSIONS and not path.is_dir():
             names.append(name)
     if not names and not found.broken:
-        endings = " ".join(ending.removeprefix(".") for ending in EXTENSIONS)
-        raise ForError(
-            f"there are no images in {printable(root)} (endings: {endings}); check data.root and data.images in params.yaml"
+        what = (
+            f"there are no images in {printable(root)} (endings: {' '.join(e.removeprefix('.') for e in EXTENSIONS)})"
         )
+        raise ForError(f"{what}; check data.root and data.images in params.yaml")
     found.pictures = {name: Picture(name, name, 0, 0) for name in sorted(names)}
     return found
 

@@ -26,7 +26,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Picture:
-    """An image as the annotations list it. path: below the image folder. width, height: px; 0 if they are not listed."""
+    """An image as the annotations list it. path: below the image folder. width, height: px, 0 if not listed."""
 
     image_id: str
     path: str
@@ -178,7 +178,7 @@ def join(sources: Mapping[str, Source], folders: Mapping[str, str]) -> Source:
         whole.dropped.update(source.dropped)
         whole.synonyms, whole.hypernyms = source.synonyms | whole.synonyms, source.hypernyms | whole.hypernyms
         group_of = {name: group for group, names in source.groups.items() for name in names} | group_of
-        whole.groups |= dict.fromkeys(source.groups, [])
+        whole.groups |= {group: [] for group in source.groups}
     whole.categories = list(dict.fromkeys(name for source in sources.values() for name in source.categories))
     whole.groups = {group: [n for n in whole.categories if group_of.get(n) == group] for group in whole.groups}
     return whole

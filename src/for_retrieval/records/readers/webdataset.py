@@ -23,18 +23,10 @@ from for_retrieval.records.readers.format import Format, Place, Places
 from for_retrieval.records.readers.source import Picture, Source, is_unicode, leaves, read_lines
 
 
-@dataclass(frozen=True)
-class Member:
-    """One file of a shard: ``sub/0001.cls.txt`` has the key ``sub/0001`` and the ending ``cls.txt``, in lower case."""
+def members(shard: Path, wanted: Mapping[str, int]) -> Iterator[tuple[str, str, bytes]]:
+    """Key, ending and content of the files in an uncompressed tar whose ending is in `wanted`.
 
-    key: str
-    ending: str
-    content: bytes
-
-
-def members(shard: Path, wanted: Mapping[str, int]) -> Iterator[Member]:
-    """The files in an uncompressed tar whose ending is in `wanted`, which maps endings to the largest size in bytes.
-
+    wanted: ending -> largest size in bytes. ``sub/0001.cls.txt`` has the key ``sub/0001`` and the ending ``cls.txt``.
     Nothing is unpacked here, so links and devices would be harmless; they are refused nevertheless, as are names that
     lead out of a folder.
 
@@ -66,7 +58,7 @@ def members(shard: Path, wanted: Mapping[str, int]) -> Iterator[Member]:
                     )
                 file = archive.extractfile(entry)
                 assert file is not None  # it is a regular file
-                yield Member(posixpath.join(folder, stem), ending.lower(), file.read())
+                yield posixpath.join(folder, stem), ending.lower(), file.read()
             _require_end(shard, archive.offset)
     except tarfile.TarError as error:
         raise ForError(
@@ -123,9 +115,13 @@ def read_webdataset(root: Path, out: Path) -> Source:
     for shard in shards:
         stem = shard.relative_to(root).with_suffix("").as_posix()
         parts = _PART.findall(stem.lower())
-        for member in members(shard, _WANTED):
-            key = posixpath.join(stem, member.key)
-            _add(found, samples.setdefault(key, _Sample(parts[-1] if parts else "")), key, member, out, names)
+        for name, ending, content in members(shard, _WANTED):
+            key = posixpath.join(stem, name)
+            sample = samples.setdefault(key, _Sample(parts[-1] if parts else ""))
+            if ending in _IMAGES:
+                _add_image(found, sample, key, ending, content, out)
+            else:
+                _add_text(found, sample, key, ending, content, names)
     kept = {key: sample for key, sample in samples.items() if sample.image}
     for key, sample in kept.items():
         width, height = upright_size(out / sample.image) or (0, 0)
@@ -150,32 +146,31 @@ def _class_names(root: Path) -> list[str]:
     return read_lines(files[0], "category") if files else []
 
 
-def _add(found: Source, sample: _Sample, key: str, member: Member, out: Path, names: list[str]) -> None:
-    """Add the content of `member` to its sample; an image is written to `out`."""
-    if member.ending in _IMAGES:
-        if sample.image:
-            images = f"two images, {sample.image!r} and one ending in {member.ending}"
-            found.problem(f"the sample {printable(key)} has {images}")
-            return
-        sample.image = f"{key}.{member.ending}"
-        try:
-            (out / sample.image).parent.mkdir(parents=True, exist_ok=True)
-            (out / sample.image).write_bytes(member.content)
-        except OSError as error:
-            where = printable(out / sample.image)
-            raise ForError(f"{where} cannot be written ({error.strerror}); free disk space") from None
+def _add_image(found: Source, sample: _Sample, key: str, ending: str, content: bytes, out: Path) -> None:
+    if sample.image:
+        found.problem(f"the sample {printable(key)} has two images, {sample.image!r} and one ending in {ending}")
         return
+    sample.image = f"{key}.{ending}"
+    place = out / sample.image
     try:
-        text = member.content.decode("utf-8").strip()
-        if member.ending == "json":
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+    except OSError as error:
+        raise ForError(f"{printable(place)} cannot be written ({error.strerror}); free disk space") from None
+
+
+def _add_text(found: Source, sample: _Sample, key: str, ending: str, content: bytes, names: list[str]) -> None:
+    try:
+        text = content.decode("utf-8").strip()
+        if ending == "json":
             _add_json(sample, text)
-        elif member.ending == "txt":
+        elif ending == "txt":
             sample.caption = text
         else:
             sample.category = _category(text, names)
     except (ValueError, RecursionError) as error:
         reason = "is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else " ".join(str(error).split())
-        found.problem(f"the {member.ending} of sample {printable(key)} {reason}")
+        found.problem(f"the {ending} of sample {printable(key)} {reason}")
 
 
 def _add_json(sample: _Sample, text: str) -> None:
