@@ -23,7 +23,7 @@ CAPTION = 34
 TITLE = 64
 PAPER, WELL, INK, SOFT, RED = "#ffffff", "#f0efec", "#1c1b19", "#73706a", "#e8271b"
 
-Box = tuple[float, float, float, float]  # x, y, w, h in px of the image file
+Box = tuple[float, float, float, float]  # x, y, w, h in px of the image file, if nothing else is said
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _cell(cell: Cell, group: Group) -> Image.Image:
     try:
         image = open_image(cell.path)
     except BrokenImage as error:
-        _write(pen, (12, CELL // 2 - 8), error.reason, size=16, room=CELL - 24, ink=SOFT)
+        _write(pen, (12, CELL // 2 - 8), error.reason, size=14, room=CELL - 24, ink=SOFT)
         return drawn
     width, height = image.size
     image.thumbnail((2 * CELL, 2 * CELL))
@@ -94,10 +94,10 @@ def _cell(cell: Cell, group: Group) -> Image.Image:
     across, down = fitted.width / width, fitted.height / height
     for box, label in cell.boxes:
         x, y, w, h = clip(box, width, height)
-        corner = (left + x * across, top + y * down)
-        pen.rectangle((*corner, left + (x + w) * across, top + (y + h) * down), outline=group.colour, width=3)
+        corners = (left + x * across, top + y * down, left + (x + w) * across, top + (y + h) * down)
+        pen.rectangle(corners, outline=group.colour, width=2 if label else 3)
         if label:
-            _tag(pen, corner, label, group.colour)
+            _tag(pen, corners, label, group.colour)
     if group.framed:
         frame = (left, top, left + fitted.width - 1, top + fitted.height - 1)
         pen.rectangle(frame, outline=group.colour, width=3)
@@ -112,13 +112,12 @@ def clip(box: Box, width: int, height: int) -> Box:
     return left, top, right - left, bottom - top
 
 
-def _tag(pen: ImageDraw.ImageDraw, corner: tuple[float, float], label: str, colour: str) -> None:
-    """A label in white on `colour`, inside the cell at the upper left corner of its box."""
-    line = fitted_line(pen, label, 13, CELL - 8)
-    width = pen.textlength(line, ImageFont.load_default(13)) + 6
-    x, y = min(corner[0], CELL - width), min(corner[1], CELL - 17)
-    pen.rectangle((x, y, x + width, y + 17), fill=colour)
-    pen.text((x + 3, y + 1), line, PAPER, ImageFont.load_default(13))
+def _tag(pen: ImageDraw.ImageDraw, box: Box, label: str, colour: str) -> None:
+    """A label in white on `colour`, above a box (its corners, in px of the cell), or below if there is no room."""
+    line, font = fitted_line(pen, label, 12, CELL - 4), ImageFont.load_default(12)
+    x, y = min(box[0], CELL - pen.textlength(line, font) - 4), box[1] - 15 if box[1] >= 15 else box[3] + 1
+    pen.rectangle((x, y, x + pen.textlength(line, font) + 3, y + 14), fill=colour)
+    pen.text((x + 2, y), line, PAPER, font)
 
 
 def _write(pen: ImageDraw.ImageDraw, at: tuple[int, int], text: str, *, size: int, room: int, ink: str) -> None:
