@@ -85,9 +85,9 @@ def test_names_are_printed_literally(run: Cli, photos: Path) -> None:
         (("convert", "empty", "out"), 1, "error: there are no images in {}/empty (endings: jpg jpeg "),
         (("convert", "photos", "empty"), 2, "error: empty exists already; name a new folder\n"),
         (
-            ("convert", "photos", "out", "--novel", "cart"),
+            ("convert", "photos", "out", "--kind", "vok"),
             2,
-            "error: data.novel names 'cart', which is no category; did",
+            "error: 'vok' is not a kind of data set; did you mean 'voc'?",
         ),
         (("check",), 2, "error: no params.yaml in {} or above it; run for-cli inside the project, or name it with"),
     ],

@@ -21,9 +21,6 @@ Images = Annotated[Optional[str], typer.Option(help="The image folder, below FOL
 Annotations = Annotated[
     Optional[str], typer.Option(help="The annotation file or folder, below FOLDER; or train=A,test=B.")
 ]
-Splits = Annotated[Optional[str], typer.Option(help="A JSON file {train, val, test} of image ids, below FOLDER.")]
-Categories = Annotated[Optional[str], typer.Option(help="A JSON file {base, novel}, below FOLDER; or official/NAME.")]
-Novel = Annotated[str, typer.Option(help="Novel categories, separated by commas.")]
 
 
 @data.command("import")
@@ -33,26 +30,31 @@ def data_import(
     kind: Kind = None,
     images: Images = None,
     annotations: Annotations = None,
-    splits: Splits = None,
-    categories: Categories = None,
-    novel: Novel = "",
+    splits: Annotated[Optional[str], typer.Option(help="A JSON file of image ids per split, below FOLDER.")] = None,
+    categories: Annotated[
+        Optional[str], typer.Option(help="A JSON file {base, novel}, below FOLDER; or official/NAME.")
+    ] = None,
+    novel: Annotated[str, typer.Option(help="Novel categories, separated by commas.")] = "",
     name: Annotated[Optional[str], typer.Option(help="The name of the set in reports.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read your own images, write them into params.yaml as the data to use, and print what was found."""
-    from for_retrieval.records.importer import Options, import_data
+    from for_retrieval.records.importer import import_data
 
     here = project(context)
-    options = Options(
+    found = import_data(
+        here.root,
+        folder,
+        here.settings.processes,
         kind=kind,
         images=images,
         annotations=annotations,
         splits=splits,
         categories=categories,
-        novel=_words(novel),
+        novel=[word.strip() for word in novel.split(",") if word.strip()],
         name=name,
     )
-    _print(import_data(here.root, folder, here.settings.processes, **options), as_json)
+    _print(found, as_json)
     if not as_json:
         say("params.yaml now describes this set; next: dvc repro")
 
@@ -102,20 +104,13 @@ def data_convert(
     kind: Kind = None,
     images: Images = None,
     annotations: Annotations = None,
-    splits: Splits = None,
-    categories: Categories = None,
-    novel: Novel = "",
     as_json: AsJson = False,
 ) -> None:
     """Write a set of any kind as a COCO folder: images, annotations.json, splits.json and categories.json."""
     from for_retrieval.records.convert import convert
-    from for_retrieval.records.importer import Options
     from for_retrieval.settings import cores
 
-    options = Options(
-        kind=kind, images=images, annotations=annotations, splits=splits, categories=categories, novel=_words(novel)
-    )
-    _print(convert(folder, out, cores(), **options), as_json)
+    _print(convert(folder, out, cores(), kind=kind, images=images, annotations=annotations), as_json)
     say(f"COCO folder: {out}")
 
 
@@ -133,10 +128,6 @@ def data_sheet(
     here = project(context)
     draw_sample(load_records(here.prepared), here.root, out, count, boxes)
     say(f"picture: {out}")
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _print(found: Found, as_json: bool) -> None:

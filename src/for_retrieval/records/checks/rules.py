@@ -83,8 +83,8 @@ class Rules:
         """No value, or combination of several columns, occurs twice. most: the share of rows that may."""
         one = len(columns) == 1
         kind = "ExpectColumnValuesToBeUnique" if one else "ExpectCompoundColumnsToBeUnique"
-        options = {"column": columns[0]} if one else {"column_list": columns}
-        options = {**options, "mostly": 1 - (self._value(most) if most else 0)}
+        options: dict[str, Any] = {"column": columns[0]} if one else {"column_list": columns}
+        options["mostly"] = 1 - (self._value(most) if most else 0)
         self.checks.append(Check(table, title, kind, options, says, remedy, most))
 
     def empty(

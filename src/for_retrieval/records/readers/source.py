@@ -105,6 +105,16 @@ class Source:
                 return True
         return False
 
+    def read_bytes(self, path: Path, most: int) -> bytes | None:
+        """The content of a file of at most `most` bytes; anything else is a problem."""
+        try:
+            if path.stat().st_size <= most:
+                return path.read_bytes()
+            self.problem(f"{printable(path.name)} has more than {most} bytes, which no annotation of an image has")
+        except OSError as error:
+            self.problem(f"{printable(path.name)} cannot be read ({error.strerror})")
+        return None
+
     def add_picture(self, image_id: str, name: Any, width: Any, height: Any, where: str, key: str) -> None:
         """Add a picture that the entry `where` describes; its file is named at `key`."""
         path = posixpath.normpath(str(name))

@@ -41,9 +41,9 @@ def read_voc(folder: Path) -> Source:
         root = _parsed(found, file)
         if root is None:
             continue
-        size = (_number(root.findtext(f"size/{side}")) for side in ("width", "height"))
+        width, height = (_number(root.findtext(f"size/{side}")) for side in ("width", "height"))
         name = (root.findtext("filename") or f"{file.stem}.jpg").strip()
-        found.add_picture(file.stem, name, *size, printable(file.name), "filename")
+        found.add_picture(file.stem, name, width, height, printable(file.name), "filename")
         if file.stem in found.pictures:
             for number, entry in enumerate(root.findall("object"), 1):
                 _add_object(found, file.stem, entry, f"object {number} of {printable(file.name)}")
@@ -52,18 +52,15 @@ def read_voc(folder: Path) -> Source:
 
 
 def _parsed(found: Source, file: Path) -> Element | None:
-    name = printable(file.name)
+    name, content = printable(file.name), found.read_bytes(file, _LARGEST)
+    if content is None:
+        return None
     try:
-        if file.stat().st_size > _LARGEST:
-            found.problem(f"{name} has more than {_LARGEST} bytes, which no annotation of an image has")
-            return None
-        root: Element = fromstring(file.read_bytes(), forbid_dtd=True)
+        root: Element = fromstring(content, forbid_dtd=True)
     except DefusedXmlException:
         found.problem(f"{name} declares a document type, whose entities can fill the memory; VOC files have none")
     except (ParseError, ValueError, LookupError) as error:  # LookupError: an encoding that Python does not know
         found.problem(f"{name} is not valid XML ({error})")
-    except OSError as error:
-        found.problem(f"{name} cannot be read ({error.strerror})")
     else:
         if root.tag != "annotation":
             found.problem(f"{name} holds <{root.tag}>, where VOC has <annotation>")

@@ -116,16 +116,11 @@ def _names(content: dict[str, Any], path: Path) -> dict[int, str]:
 
 
 def _lines(found: Source, path: Path) -> list[str]:
-    name = printable(path.name)
     try:
-        if path.stat().st_size <= _LARGEST:
-            return path.read_text(encoding="utf-8").splitlines()
-        found.problem(f"{name} has more than {_LARGEST} bytes")
+        return (found.read_bytes(path, _LARGEST) or b"").decode("utf-8").splitlines()
     except UnicodeDecodeError:
-        found.problem(f"{name} is not text in UTF-8")
-    except OSError as error:
-        found.problem(f"{name} cannot be read ({error.strerror})")
-    return []
+        found.problem(f"{printable(path.name)} is not text in UTF-8")
+        return []
 
 
 def _label(line: str, names: dict[int, str], polygons: bool) -> tuple[str, Box] | None:
