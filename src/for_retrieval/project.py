@@ -38,7 +38,7 @@ class Project:
 
     @property
     def prepared(self) -> Path:
-        """The records."""
+        """The records, and the images of shards."""
         return self.data / "prepared"
 
     @property

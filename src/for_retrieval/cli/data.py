@@ -34,6 +34,9 @@ def data_import(
     categories: Annotated[
         Optional[str], typer.Option(help="A JSON file {base, novel}, below FOLDER; or official/NAME.")
     ] = None,
+    queries: Annotated[
+        Optional[str], typer.Option(help="A JSON file {synonyms, hypernyms, attributes}, below FOLDER.")
+    ] = None,
     novel: Annotated[str, typer.Option(help="Novel categories, separated by commas.")] = "",
     name: Annotated[Optional[str], typer.Option(help="The name of the set in reports.")] = None,
     as_json: AsJson = False,
@@ -51,6 +54,7 @@ def data_import(
         annotations=annotations,
         splits=splits,
         categories=categories,
+        queries=queries,
         novel=[word.strip() for word in novel.split(",") if word.strip()],
         name=name,
     )

@@ -23,17 +23,6 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Scenes(Section):
-    """The generated scenes (`data.kind: scenes`). novel: None takes the list that comes with the benchmark."""
-
-    benchmark: Literal["driving", "everyday", "longtail"]
-    size: Annotated[int, Field(ge=32, le=1024)]
-    train: Count
-    val: Count
-    test: Count
-    novel: list[str] | None
-
-
 class SplitRatio(Section):
     """The shares in which images without a given split are divided, by a hash of their content."""
 
@@ -73,10 +62,10 @@ class Data(Section):
     split_ratio: SplitRatio
     categories: str | None
     novel: list[str]
+    queries: str | None
     min_side: Count
     max_pixels: Count
     max_broken: Share
-    scenes: Scenes
 
 
 class Fractions(Section):

@@ -16,7 +16,9 @@ from for_retrieval.records.records import Records
 
 
 def convert(folder: Path, out: Path, processes: int, **options: Unpack[Options]) -> Found:
-    """Write the set in `folder` as a COCO folder `out`: images, annotations.json, splits.json, categories.json.
+    """Write the set in `folder` as a COCO folder `out`: images, annotations.json, and the lists that import reads.
+
+    The lists are splits.json and, with labels, categories.json (base, novel) and queries.json (words of queries).
 
     Image files are hard-linked where the disk allows it, and copied elsewhere. Broken images and dropped objects are
     left out, and so are LVIS's negatives, which COCO does not have. `out` appears only when it is complete.
@@ -41,6 +43,8 @@ def convert(folder: Path, out: Path, processes: int, **options: Unpack[Options])
         write_json(partial / "splits.json", dict(splits.items()))
         if found["categories"]:
             write_json(partial / "categories.json", {key: found[key] for key in ("base", "novel")})
+            words = {key: getattr(records.info, key) for key in ("synonyms", "hypernyms", "attributes")}
+            write_json(partial / "queries.json", words)
         shutil.rmtree(unpacked, ignore_errors=True)
         partial.rename(whole)
     except OSError as error:
@@ -71,8 +75,8 @@ def coco_content(records: Records, names: list[str], captions: dict[str, str]) -
     """The records as a COCO instances file.
 
     names: the path of each image below the image folder. Ids are numbers: those of the images, if all of them are
-    numbers already, and otherwise from 1 on. Beyond COCO, images may have a ``caption``, annotations ``attributes``,
-    and categories ``synonyms`` and ``hypernyms``.
+    numbers already, and otherwise from 1 on. Beyond COCO, images may have a ``caption``, and annotations have
+    ``attributes``, as CVAT writes them.
     """
     info, images = records.info, records.images
     ids = images["image_id"].tolist()
@@ -98,14 +102,5 @@ def coco_content(records: Records, names: list[str], captions: dict[str, str]) -
             }
             for number, row in enumerate(records.objects.itertuples(), 1)
         ],
-        "categories": [
-            {
-                "id": number,
-                "name": name,
-                "supercategory": "",
-                "synonyms": info.synonyms.get(name, []),
-                "hypernyms": info.hypernyms.get(name, []),
-            }
-            for name, number in categories.items()
-        ],
+        "categories": [{"id": number, "name": name} for name, number in categories.items()],
     }

@@ -38,6 +38,7 @@ class Options(TypedDict, total=False):
     annotations: str | None
     splits: str | None
     categories: str | None
+    queries: str | None
     novel: Sequence[str]
     name: str | None
 
@@ -45,8 +46,8 @@ class Options(TypedDict, total=False):
 def describe(folder: Path, **options: Unpack[Options]) -> dict[str, Any]:
     """The section `data` for the set in `folder`, as far as it is about the set; paths are below the folder.
 
-    images and annotations may be given per part: ``train=a.json,test=b.json``. ``splits.json`` and
-    ``categories.json`` are used if they exist. `annotations` is None if the format needs none.
+    images and annotations may be given per part: ``train=a.json,test=b.json``. ``splits.json``,
+    ``categories.json`` and ``queries.json`` are used if they exist. `annotations` is None if the format needs none.
 
     Raises:
         UsageError: no such folder or file, an unknown kind, no annotations of that kind, or several to choose from.
@@ -61,6 +62,8 @@ def describe(folder: Path, **options: Unpack[Options]) -> dict[str, Any]:
         raise UsageError(f"--name {name!r} may hold only letters, digits and . _ -")
     found = detect(folder, options.get("kind"), _places(folder, options.get("annotations"), "--annotations"))
     form = format_of(found.kind)
+    if not form.labelled and (categories or options.get("queries")):
+        raise UsageError("a folder of images has no annotations, categories or queries; leave out --kind folder")
     if categories is None or not categories.startswith(OFFICIAL):
         guessed = (_existing(folder, "categories.json") or form.categories) if form.labelled and not novel else None
         categories = _below(folder, categories, "--categories") or guessed
@@ -73,6 +76,8 @@ def describe(folder: Path, **options: Unpack[Options]) -> dict[str, Any]:
         "splits": _below(folder, options.get("splits"), "--splits") or _existing(folder, "splits.json"),
         "categories": categories,
         "novel": list(novel),
+        "queries": _below(folder, options.get("queries"), "--queries")
+        or (_existing(folder, "queries.json") if form.labelled else None),
     }
 
 

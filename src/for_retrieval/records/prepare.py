@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
 import shutil
 from pathlib import Path
@@ -27,6 +25,7 @@ from for_retrieval.records.splits import (
     read_splits,
     split_by_parts,
 )
+from for_retrieval.records.words import Words, attribute_words, read_queries
 
 
 def prepare(params: Params, root: Path, out: Path, processes: int) -> Records:
@@ -41,19 +40,11 @@ def prepare(params: Params, root: Path, out: Path, processes: int) -> Records:
     """
     root = root.resolve()
     out = root / out
-    if params.data.kind == "scenes":
-        from drawn_scenes.generate import generate  # its drawings load only where needed
-
-        drawn = generate(params.data.scenes, params.seed, out, processes)
-        place = _from_project(root / drawn.info.root, root)
-        info = dataclasses.replace(drawn.info, name=params.data.name, root=place)
-        records = dataclasses.replace(drawn, info=info)
+    records, captions = read_with_captions(params.data, root, processes, Path(_from_project(out / "images", root)))
+    if captions:
+        write_json(out / "captions.json", captions)
     else:
-        records, captions = read_with_captions(params.data, root, processes, Path(_from_project(out / "images", root)))
-        if captions:
-            write_json(out / "captions.json", captions)
-        else:
-            (out / "captions.json").unlink(missing_ok=True)  # from the set that was prepared here before
+        (out / "captions.json").unlink(missing_ok=True)  # from the set that was prepared here before
     records.save(out)
     return records
 
@@ -90,14 +81,15 @@ def _records(data: Data, root: Path, images_root: str, source: Source, processes
         first = f" (the first of {len(broken)} broken ones is {_named(broken[0])})" if broken else ""
         raise ForError(f"no image of {printable(folder)} is left to use{first}; check data.images and data.splits")
     known = source.objects["category"].isin([*base, *novel])
+    words = _words(data, base_folder, source, known)
     info = DatasetInfo(
         name=data.name,
         root=images_root,
         base=base,
         novel=novel,
-        synonyms={name: source.synonyms[name] for name in [*base, *novel] if name in source.synonyms},
-        hypernyms={name: source.hypernyms[name] for name in [*base, *novel] if name in source.hypernyms},
-        colours=_colours(source.objects),
+        synonyms={name: words["synonyms"][name] for name in [*base, *novel] if name in words["synonyms"]},
+        hypernyms={name: words["hypernyms"][name] for name in [*base, *novel] if name in words["hypernyms"]},
+        attributes=words["attributes"],
         broken=sorted(broken, key=lambda entry: entry["path"]),
         dropped={**source.dropped, "ignored_category_objects": int((~known).sum()), **dropped},
     )
@@ -109,14 +101,24 @@ def _records(data: Data, root: Path, images_root: str, source: Source, processes
     return Records(images, source.objects[known & on_kept], info, negatives)
 
 
+def _words(data: Data, base_folder: Path, source: Source, known: pd.Series[bool]) -> dict[str, Words]:
+    """Synonyms and hypernyms by category, and the words of attributes; those in data.queries replace others."""
+    queries = read_queries(base_folder / data.queries, source.categories) if data.queries else {}
+    return {
+        "synonyms": {**source.synonyms, **queries.get("synonyms", {})},
+        "hypernyms": {**source.hypernyms, **queries.get("hypernyms", {})},
+        "attributes": queries["attributes"] if "attributes" in queries else attribute_words(source.objects[known]),
+    }
+
+
 def _from_project(path: Path, root: Path) -> str:
     inside = path.is_relative_to(root)
     return (path.relative_to(root) if inside else path).as_posix()
 
 
 def _base_and_novel(data: Data, base_folder: Path, source: Source) -> tuple[list[str], list[str]]:
-    if not source.categories and (data.novel or data.categories):
-        raise UsageError("data.novel and data.categories must be empty, since this set has no labels")
+    if not source.categories and (data.novel or data.categories or data.queries):
+        raise UsageError("data.novel, data.categories and data.queries must be empty, since this set has no labels")
     if data.categories and data.novel:
         raise UsageError("data.categories and data.novel both define the novel categories; set one of them")
     if data.categories and data.categories.startswith(OFFICIAL):
@@ -162,9 +164,3 @@ def refuse_too_many(broken: list[dict[str, str]], total: int, limit: float, fold
 
 def _named(entry: dict[str, str]) -> str:
     return f"{printable(entry['path'])} ({entry['reason']})"
-
-
-def _colours(objects: pd.DataFrame) -> list[str]:
-    """The distinct values of the attribute ``colour``, sorted."""
-    values = (json.loads(text).get("colour") for text in objects["attributes"].unique())
-    return sorted({value for value in values if isinstance(value, str) and value})

@@ -44,7 +44,7 @@ class DatasetInfo:
     """The description of a set.
 
     root: the image folder, relative to the project folder or absolute.
-    colours: the colour words of attribute queries; empty if objects have no colour.
+    attributes: the words of attribute queries, by attribute: ``{"colour": ["red", ...]}``.
     broken: unusable images, as {path, reason}. dropped: counts of what was left out, by reason.
     digest: sha256 over the tables; `Records` computes it.
     """
@@ -55,10 +55,15 @@ class DatasetInfo:
     novel: list[str]
     synonyms: dict[str, list[str]] = field(default_factory=dict)
     hypernyms: dict[str, list[str]] = field(default_factory=dict)
-    colours: list[str] = field(default_factory=list)
+    attributes: dict[str, list[str]] = field(default_factory=dict)
     broken: list[dict[str, str]] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
     digest: str = ""
+
+    @property
+    def colours(self) -> list[str]:
+        """The colour words; empty if objects have no colour."""
+        return self.attributes.get("colour", [])
 
 
 @dataclass(frozen=True, eq=False)

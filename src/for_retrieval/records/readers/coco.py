@@ -21,7 +21,7 @@ def read_coco(path: Path) -> Source:
 
     Boxes that extend past their image by up to `SLACK` px are clipped, boxes without area are dropped and counted,
     crowds are kept and marked. A supercategory becomes a hypernym unless all categories share it. Beyond COCO,
-    ``caption`` of an image, ``attributes`` of an annotation, ``synonyms`` and ``hypernyms`` of a category are read.
+    ``caption`` of an image, ``attributes`` of an annotation, ``synonyms`` of a category are read.
 
     Raises:
         ForError: no such file, not JSON, or entries that contradict each other; the message is the first problem
@@ -34,7 +34,9 @@ def read_coco(path: Path) -> Source:
     add_objects(found, content["annotations"], names)
     found.raise_first()
     texts = {str(entry["id"]): entry.get("caption") for entry in content["images"]}
-    found.captions = {image_id: text for image_id, text in texts.items() if isinstance(text, str) and is_unicode(text)}
+    found.captions = {
+        i: text for i, text in texts.items() if isinstance(text, str) and text.strip() and is_unicode(text)
+    }
     add_words(found, content["categories"])
     return found.finished(names.values())
 
@@ -78,20 +80,15 @@ def read_names(found: Source, entries: list[Any]) -> dict[str, str]:
 
 
 def add_words(found: Source, entries: list[dict[str, Any]]) -> None:
-    """Add synonyms (LVIS has them) and hypernyms of the entries of ``categories``, which were checked before.
-
-    Without ``hypernyms``, the supercategory is one.
-    """
+    """Add synonyms (LVIS has them) and hypernyms of the entries of ``categories``, which were checked before."""
     shared = all(entry.get("supercategory") == entries[0].get("supercategory") for entry in entries)
     for entry in entries:
         name, wider, synonyms = entry["name"], entry.get("supercategory"), entry.get("synonyms")
         words = [str(word).replace("_", " ") for word in synonyms] if isinstance(synonyms, list) else []
         if others := [word for word in words if word != name.replace("_", " ") and is_unicode(word)]:
             found.synonyms[name] = others
-        default = [] if shared or wider in (None, "", "none", name) else [wider]
-        given = entry["hypernyms"] if isinstance(entry.get("hypernyms"), list) else default
-        if words := [word for word in given if isinstance(word, str) and is_unicode(word)]:
-            found.hypernyms[name] = words
+        if not shared and isinstance(wider, str) and wider not in ("", "none", name) and is_unicode(wider):
+            found.hypernyms[name] = [wider]
 
 
 def add_objects(found: Source, entries: list[Any], names: dict[str, str], what: str = "annotation") -> None:
