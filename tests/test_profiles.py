@@ -35,7 +35,7 @@ print(json.dumps(found))
 
 
 QUICK = """# Something quick.
-data: {categories: official/coco-48-17, splits: null}
+data: {categories: official/coco-48-17, splits: splits.json}
 train:
   vocabulary: {attributes: false}
   runs: {in-100: {seeds: [0, 1], without: [keep]}, new: {fraction: 1, vocabulary: in, seeds: [0]}}

@@ -50,12 +50,13 @@ def test_the_coco_folder_holds_the_same_set(make: Make, tmp_path: Path) -> None:
     assert (found["kind"], again) == (kind, "coco")
     for one, other in zip(content(before), content(after), strict=True):
         pd.testing.assert_frame_equal(one, other)
-    for field in ("base", "novel", "synonyms", "hypernyms", "colours"):
+    for field in ("base", "novel", "synonyms", "hypernyms", "attributes"):
         assert getattr(after.info, field) == getattr(before.info, field), field
     assert sorted(texts.values()) == sorted(captions.values())
     written = sorted(path.name for path in (tmp_path / "out" / "coco").iterdir())
     labels = [] if make is plain else ["categories.json"]
-    assert written == ["annotations.json", *labels, "images", "splits.json"]
+    words = [] if make is plain else ["queries.json"]
+    assert written == ["annotations.json", *labels, "images", *words, "splits.json"]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["coco"]
 
 
