@@ -10,6 +10,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
 PACKAGES = ("src/for_retrieval", "src/drawn_scenes", "flows", "pretrain", "benchmarks")
+BASE = ("errors", "files", "invalid", "params", "project", "settings")  # of for_retrieval
 
 Symbol = tuple[str, str | None]  # (module, a name that it defines); None: the whole module
 
@@ -52,6 +53,13 @@ def module_of(name: str) -> str | None:
     return name or None
 
 
+def layer(module: str) -> str:
+    """``for_retrieval.records.readers.coco`` -> records, ``for_retrieval.params`` -> base, ``flows.steps`` -> flows."""
+    first, *rest = module.split(".")
+    inside = rest[0] if first == "for_retrieval" and rest else first
+    return "base" if inside in BASE else inside
+
+
 @cache
 def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
@@ -88,12 +96,12 @@ def graph(typing: bool) -> dict[str, set[str]]:
 
 def circles(edges: dict[str, set[str]]) -> list[list[str]]:
     """Groups of modules that import each other, directly or not."""
-    reached = {name: _closure(name, edges) for name in edges}
+    reached = {name: closure(name, edges) for name in edges}
     groups = {frozenset(b for b in reached[a] if a in reached[b]) for a in edges if a in reached[a]}
     return sorted(sorted(group) for group in groups)
 
 
-def _closure(start: str, edges: dict[str, set[str]]) -> set[str]:
+def closure(start: str, edges: dict[str, set[str]]) -> set[str]:
     """What `start` imports, and what that imports, and so on; holds `start` itself only if it is in a circle."""
     seen: set[str] = set()
     todo = [start]

@@ -33,7 +33,7 @@ WITHOUT = {
 
 # Files that a stage covers without need, with the reason.
 SPARE = {
-    "src/for_retrieval/train/finetune.py": "lies beside the objectives, whose folder is the dep, so that new ones count",
+    "src/for_retrieval/train/finetune.py": "lies beside the objectives; the folder is the dep, so that new ones count",
     "src/for_retrieval/train/nouns.txt": "changes data/pseudo, on which train depends anyway",
 }
 MADE = {"pretrain": {"src/for_retrieval/model/weights/mini_clip.safetensors"}}  # what a pipeline makes is no dep of it
