@@ -1,4 +1,4 @@
-"""A small project with one trained model, on the real tower; tests/registry/weaker.py makes others of it."""
+"""A small project with one trained model, on the real tower; weaker.py beside this makes others of it."""
 
 from __future__ import annotations
 
