@@ -116,8 +116,10 @@ def reach(start: Symbol, without: frozenset[str] = frozenset()) -> set[Symbol]:
     """What of PACKAGES can run when `start` does.
 
     Followed are the names that a reached function, class or top-level value uses, through imports at the top of a
-    file and inside functions. Not followed: annotations, imports for type checkers, and the modules in `without`.
-    An import whose name is never used is there for its effect (a registry), so all of that module counts.
+    file and inside functions, and what `import_module` may be given: strings that name a module, and f-strings that
+    begin with ``{__name__}``, which stand for every file of that folder. Not followed: annotations, imports for type
+    checkers, and the modules in `without`. An import whose name is never used is there for its effect (a registry), so
+    all of that module counts.
     """
     seen: set[Symbol] = set()
     todo: list[Symbol] = [start]
@@ -218,6 +220,8 @@ def _names_in(node: ast.AST, module: Module, name: str) -> list[Symbol]:
         elif isinstance(child, ast.Constant) and isinstance(child.value, str):  # for import_module
             place, _, attribute = child.value.partition(":")
             found += [(place, attribute or None)] if place in modules() else []
+        elif isinstance(child, ast.JoinedStr) and ast.unparse(child).startswith(("f'{__name__}", 'f"{__name__}')):
+            found += [(other, None) for other in modules() if other.rpartition(".")[0] == name]
     names = [child.id for child in nodes if isinstance(child, ast.Name) and child not in attributes]
     return found + [known[each] for each in names if each in known]
 
