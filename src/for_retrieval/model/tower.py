@@ -49,7 +49,7 @@ class Tower(Protocol):
 
 
 def prompted(tower: Tower, phrases: list[str], prompts: list[str]) -> Tensor:
-    """Embeddings [T, D] of `phrases`: the mean over the prompts, L2-normalised (docs/concepts.md)."""
+    """Embeddings [T, D] of `phrases`: the mean over the prompts, L2-normalised (method.md)."""
     texts = tower.text([prompt.format(phrase) for phrase in phrases for prompt in prompts])
     return normalize(texts.view(len(phrases), len(prompts), -1).mean(1), dim=-1)
 

@@ -30,7 +30,7 @@ def features(visual: Any, pictures: Tensor) -> Features:
     exactly the attention-weighted mean of the cells' embeddings and the mean cell's.
     """
     x = visual.stem(pictures)
-    again = torch.is_grad_enabled() and getattr(visual, "checkpointing", False)  # set by `finetune`
+    again = torch.is_grad_enabled() and getattr(visual, "checkpointing", False)  # see model/layers.py
     for stage in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
         x = checkpoint(stage, x, use_reentrant=False) if again else stage(x)
     pool = visual.attnpool
