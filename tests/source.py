@@ -187,9 +187,11 @@ def _code_of(symbol: Symbol) -> list[ast.stmt]:
 
 
 def strings(symbol: Symbol) -> set[str]:
-    """The string constants in the code of a symbol."""
-    nodes = (node for statement in _code_of(symbol) for node in _code(statement))
-    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    """The string constants in the code of a symbol, without docstrings."""
+    nodes = [node for statement in _code_of(symbol) for node in _code(statement)]
+    docstrings = {node.value for node in nodes if isinstance(node, ast.Expr)}
+    constants = (node for node in nodes if isinstance(node, ast.Constant) and node not in docstrings)
+    return {node.value for node in constants if isinstance(node.value, str)}
 
 
 @cache
