@@ -144,6 +144,22 @@ def test_every_data_file_of_the_package_has_a_reader() -> None:
     assert [path.name for path in package_data() if not any(reads(symbol, path) for symbol in everything)] == []
 
 
+@pytest.mark.parametrize("tower", ["mini_clip", "open_clip_tower"])
+def test_the_id_of_a_model_covers_the_code_of_its_forward_path(tower: str) -> None:
+    """It is a hash of these files; a file that is missing there would keep features that are no longer right."""
+    from for_retrieval.model import identity
+
+    name, files = {
+        "mini_clip": ("MiniTower", identity._EMBEDDED_CODE),
+        "open_clip_tower": ("OpenClipTower", identity._OPEN_CLIP_CODE),
+    }[tower]
+    forward = reached((f"for_retrieval.model.{tower}", name)) | reached(("for_retrieval.model.sum_clip", "summarise"))
+    code = {modules()[each] for each in forward if has_code(modules()[each])}
+    hashed = {SOURCE / "for_retrieval" / each for each in (*files, *identity._HEAD_CODE)}
+    aside = {"identity.py": "makes the id", "open_clip_text.py": "exports the text tower; a bundle has it as a file"}
+    assert [path.name for path in sorted(code - hashed) if path.name not in aside] == []
+
+
 def test_reach_follows_what_runs_and_nothing_else() -> None:
     """Towers are loaded inside a function; types of annotations, and other functions of a file, do not count."""
     features = reached(("for_retrieval.stages", "features"))
