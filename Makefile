@@ -1,4 +1,4 @@
-# Everything runs in .venv, which is created by the first target that needs it.
+# Everything runs in .venv, which the first target that needs it makes.
 SHELL := bash
 PY := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -20,7 +20,7 @@ help:  ## print this list
 	$(PY) -m pip install --disable-pip-version-check -q -e '.[test]'
 	@touch $@
 
-repro: .venv/run  ## install, run every stage that is not up to date, promote the model, answer "red car"
+repro: .venv/run  ## install, run every stage that has something to do, promote the model, answer "red car"
 	dvc repro
 	$(PY) -m flows.release --wait
 	for-cli query "red car" --gallery var/red-car.html --sheet var/red-car.png
@@ -28,27 +28,27 @@ repro: .venv/run  ## install, run every stage that is not up to date, promote th
 up: .venv/run  ## start Prefect's server and worker, the schedules, and MLflow's UI, on this machine only
 	$(PY) -m flows.services up
 
-down: .venv/run  ## stop what `make up` started
+down: .venv/run  ## stop what `make up` has started
 	$(PY) -m flows.services down
 
 test: .venv/test  ## install the test extra, run the tests
 	$(PY) -m pytest
 
-test-faults: .venv/test  ## test kills, full disks and thousands of queries: at most 20 minutes
+test-faults: .venv/test  ## kills, full disks, thousands of queries: at most 20 minutes
 	$(PY) -m pytest tests/faults -m faults -n 0
 
-lint: .venv/test  ## run ruff and mypy
+lint: .venv/test  ## ruff and mypy
 	ruff check .
 	ruff format --check .
 	mypy
 
-benchmark: .venv/run  ## methods x three drawn sets x label fractions x seeds: takes hours; resumes where it stopped
+benchmark: .venv/run  ## methods x three drawn sets x label fractions x seeds: hours; goes on where it was stopped
 	$(PY) -m benchmarks.benchmark
 
-tower: .venv/run  ## retrain the embedded tower (an hour; pretrain/README.md)
+tower: .venv/run  ## train the embedded tower anew (an hour; pretrain/README.md)
 	$(PY) -m pip install --disable-pip-version-check -q -e '.[pretrain]'
-	cd pretrain && dvc repro dvc.yaml
+	dvc repro pretrain/dvc.yaml
 	cp pretrain/work/mini_clip.safetensors src/for_retrieval/model/weights/
 
-clean:  ## remove the outputs of the stages, and the caches
-	rm -rf data/prepared data/fractions data/pseudo data/evaluation data/index data/cache data/*.json models var
+clean:  ## remove what the stages made, and the caches
+	rm -rf data/drawn/*/ data/prepared data/fractions data/pseudo data/evaluation data/index data/cache data/*.json models var
