@@ -12,14 +12,11 @@ from weaker import Command, Done
 
 from for_retrieval import stages
 from for_retrieval.cli import main
-from for_retrieval.evaluate.validation import names_of, validate_heads
+from for_retrieval.evaluate.validation import names_of, validate
 from for_retrieval.files import write_json
-from for_retrieval.model.encode import load_split
-from for_retrieval.model.tower import load_tower
+from for_retrieval.model.model import Model, head_path
 from for_retrieval.project import Project
 from for_retrieval.records.records import load_records
-from for_retrieval.train.checkpoints import head_path, save_head
-from for_retrieval.train.run import new_head
 
 
 @pytest.fixture
@@ -69,12 +66,10 @@ def trained(
 def _begin(project: Project) -> None:
     """A head as it is before training, which finds most of what there is, and its scores: in place of `train`."""
     records, params, device = load_records(project.prepared), project.params, torch.device("cpu")
-    tower = load_tower(params.model, device, project.root)
-    head = new_head(params, tower, 0, device).eval()
-    save_head(head_path(project.heads, "in-10", 0), head)
-    ids, features = load_split(records, tower, project.cache, "val")
-    queries = names_of(records, ids, params.evaluate.small)
-    found = validate_heads({"0": head}, features, queries, tower, params.model.prompts, params.evaluate, params.seed)
+    model = Model.new(params, project.root, device, seed=0)
+    model.save_head(head_path(project.heads, "in-10", 0))
+    ids, features = model.split(records, "val", project.cache)
+    found = validate({"0": model}, features, names_of(records, ids, params.evaluate.small), params)
     write_json(project.heads / "in-10" / "val.json", found)
 
 
