@@ -15,17 +15,115 @@ import fcntl
 import hashlib
 import os
 import shutil
+import sys
 import time
-from collections.abc import Container, Iterator
+import uuid
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import file_hash, read_json, sync_folder, write_json
 from for_retrieval.project import Project
 from for_retrieval.release.manifest import MANIFEST, Manifest, check_files, read_manifest
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+Say = Callable[[str], object]
+PAUSE = 0.2  # seconds between two attempts to take a lock that another process holds
+HOLDER = "FOR_RELEASE_HOLDER"  # the environment variable by which a holder's child processes are recognised
+
+
+class Busy(ForError):
+    """Another process holds the release lock."""
+
+
+@contextmanager
+def release_lock(root: Path, what: str, *, wait: bool = False, say: Say | None = None) -> Iterator[None]:
+    """Hold the right to register, build, refresh and promote in a project: var/release.lock.
+
+    It ends with the process, however that dies. The processes that the holder starts pass through, and so do
+    calls inside its `with` block.
+
+    Args:
+        what: names the work in the sentence for others, ``retrain`` for example.
+        wait: wait until the other has finished, and report it to `say` (by default to stderr), instead of failing.
+
+    Raises:
+        Busy: another process holds it, and `wait` is false; the sentence names that process.
+    """
+    from filelock import FileLock
+
+    folder = root / "var"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock, notes = FileLock(folder / "release.lock"), folder / "release-holder.json"
+    reported = ""
+    while not _acquired(lock):
+        holder = _read_holder(notes)
+        if holder.get("token") and holder["token"] == os.environ.get(HOLDER):
+            yield
+            return
+        if not wait:
+            raise Busy(f"{_sentence(holder)}; wait until it has finished, or run this again with --wait")
+        if (line := f"{_sentence(holder)}; waiting until it has finished") != reported:
+            (say or _to_stderr)(reported := line)
+        time.sleep(PAUSE)
+    try:
+        token = uuid.uuid4().hex
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        write_json(notes, {"what": what, "pid": os.getpid(), "since": since, "token": token})
+        with _environment(HOLDER, token):
+            yield
+    finally:
+        notes.unlink(missing_ok=True)
+        lock.release()
+
+
+def _acquired(lock: FileLock) -> bool:
+    from filelock import Timeout
+
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    return True
+
+
+def _read_holder(path: Path) -> dict[str, Any]:
+    """What the holder wrote; empty for the moment between its lock and its note."""
+    try:
+        found = read_json(path)
+    except ForError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _sentence(holder: dict[str, Any]) -> str:
+    if not holder:
+        return "another process changes the release"
+    return f"{holder.get('what')} runs here already (pid {holder.get('pid')}, since {holder.get('since')})"
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
 
 BUILD = ".build.lock"
 PATIENCE = 15.0  # seconds; moving the pointer takes milliseconds, on a server a few requests
