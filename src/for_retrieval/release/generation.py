@@ -1,19 +1,27 @@
-"""What a generation says about itself: its manifest, its table of images, and whether its files still agree."""
+"""A generation, model and index in one folder: its manifest, its table of images, its files.
+
+data/index/gen-<12 hex>/    manifest.json, images.jsonl, engine/ and bundle/: complete, and never changed again
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import shutil
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from for_retrieval.errors import ForError
-from for_retrieval.files import file_hash
-from for_retrieval.release.regions import ImageRegions
+from for_retrieval.files import file_hash, sync_folder
+
+if TYPE_CHECKING:
+    from for_retrieval.release.engines import ImageRegions
 
 MANIFEST = "manifest.json"
+TABLE = "images.jsonl"
+BUNDLE = "bundle"
 FORMAT = 2
 REMEDY = "run `for-cli index` to rebuild it"
 
@@ -94,6 +102,14 @@ def read_manifest(generation: Path) -> Manifest:
         raise ForError(f"the index is damaged: {path} is missing or unreadable; {REMEDY}") from None
 
 
+def find_manifest(generation: Path) -> Manifest | None:
+    """The same, but None where it cannot be read."""
+    try:
+        return read_manifest(generation)
+    except ForError:
+        return None
+
+
 def list_files(folder: Path) -> list[File]:
     """Every file below `folder` that must never change again, with its checksum, sorted by path."""
     unchecked = (*ENGINE_OWNED, MANIFEST)
@@ -120,9 +136,6 @@ def check_files(folder: Path, manifest: Manifest, *, hash_below: int | None = BU
             raise ForError(f"the index is damaged: {path} has {size} bytes instead of {file.size}; {REMEDY}")
         if (hash_below is None or size < hash_below) and file_hash(path) != file.sha256:
             raise ForError(f"the index is damaged: the content of {path} has changed; {REMEDY}")
-
-
-TABLE = "images.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,3 +262,66 @@ def changes(old: Iterable[ImageRow], now: Iterable[ImageRow]) -> Changes:
         deleted=[image_id for image_id in before if image_id not in here],
         unchanged=[row for row in rows if before.get(row.image_id) == row],
     )
+
+
+def same_set(a: Path, b: Path) -> bool:
+    """Whether two generations are of one data set: one name, and one image folder or at least one common image."""
+    try:
+        first, second = read_manifest(a), read_manifest(b)
+        if first.dataset != second.dataset or first.image_root == second.image_root:
+            return first.dataset == second.dataset
+        return not {row.hash for row in read_table(a)}.isdisjoint(row.hash for row in read_table(b))
+    except ForError:  # damaged, and not known to be of another set
+        return True
+
+
+def set_of(generation: Path) -> str:
+    """The set of a generation, for people: ``streets (images in data/streets)``."""
+    manifest = find_manifest(generation)
+    return f"{manifest.dataset} (images in {manifest.image_root})" if manifest else "one that cannot be read"
+
+
+TEMPORARY = ".building-"
+COLLECTION = "collection"  # a build on a server records its engine and collection in a file of this name
+
+
+def prune(folder: Path, kept: Container[str]) -> None:
+    """Remove the generations that are not in `kept`. For those who hold the release lock.
+
+    A killed prune leaves nothing that looks like a generation, and one whose server does not answer stays for the next
+    time. A rollback meanwhile does no harm: it changes the order of the pointer's entries, and none comes or goes.
+    """
+    for path in folder.glob("gen-*"):
+        manifest = None if path.name in kept else find_manifest(path)
+        if path.name not in kept and (
+            manifest is None or not manifest.collection or _off_server(folder, manifest.engine, manifest.collection)
+        ):
+            put_aside(path)
+
+
+def put_aside(generation: Path) -> None:
+    """Rename a generation's folder, so that it is none any more, then remove it. Open ones stay readable."""
+    aside = generation.with_name(f"{TEMPORARY}old-{generation.name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    generation.rename(aside)
+    sync_folder(generation.parent)
+    shutil.rmtree(aside)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove what killed builds left, on a server too. For those who hold the release lock."""
+    used = {found.collection for path in folder.glob("gen-*") if (found := find_manifest(path))}
+    for leftover in folder.glob(f"{TEMPORARY}*"):
+        note = leftover / COLLECTION
+        engine, _, collection = note.read_text(encoding="utf-8").partition(" ") if note.exists() else ("", "", "")
+        if not collection or collection in used or _off_server(folder, engine, collection):
+            shutil.rmtree(leftover)
+
+
+def _off_server(folder: Path, engine: str, collection: str) -> bool:
+    from for_retrieval.release.engines import remote_engine
+
+    try:
+        return remote_engine(engine).remove(folder, collection)
+    except ForError:  # an engine that this version does not have
+        return True
