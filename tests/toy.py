@@ -9,14 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from for_retrieval.model.encode import store_for
+from for_retrieval.model.encode import FeatureStore
 from for_retrieval.model.features import Features
+from for_retrieval.model.model import Model
+from for_retrieval.params import Params
 from for_retrieval.records.records import DatasetInfo, Records
 
 CPU = torch.device("cpu")
@@ -35,6 +38,7 @@ class ToyTower:
     """The interface Tower with a joint space of DIM dimensions and 2 x 2 cells."""
 
     id = "toy"
+    made_of: ClassVar[dict[str, Any]] = {"name": "toy"}
     grid = (2, 2)
     patch_dim = 4
     dim = DIM
@@ -58,6 +62,11 @@ class ToyTower:
     def export_text(self, folder: Path) -> dict[str, object]:
         """There is nothing to export."""
         raise NotImplementedError
+
+
+def toy_model(params: Params, seed: int = 0) -> Model:
+    """An untrained model with a ToyTower and the head of `params`."""
+    return Model.new(params, Path("/nowhere"), CPU, seed=seed, tower=ToyTower())
 
 
 def toy_records(train: int = 36, test: int = 24) -> Records:
@@ -103,4 +112,4 @@ def store_features(records: Records, tower: ToyTower, cache: Path) -> None:
     dense[:, 0] += texts
     patches = torch.randn(len(texts), 4, 4, generator=generator)
     features = Features(patches, dense, normalize(dense.mean(1), dim=-1))
-    store_for(tower, cache).add(records.images["hash"].tolist(), features)
+    FeatureStore(cache / "features" / tower.id).add(records.images["hash"].tolist(), features)

@@ -9,6 +9,7 @@ import open_clip
 import pytest
 import timm
 import torch
+from for_retrieval.model.dense.kinds import KINDS, kind_of
 from open_clip.timm_model import TimmModel
 from tiny_models import SUPPORTED
 from torch import Tensor, nn
@@ -17,7 +18,6 @@ from torch.testing import assert_close
 
 from for_retrieval.errors import UsageError
 from for_retrieval.model.dense import attention_pool, average_pool, class_token, latent_pool
-from for_retrieval.model.dense.kinds import KINDS, kind_of
 
 pytestmark = pytest.mark.usefixtures("zoo")
 

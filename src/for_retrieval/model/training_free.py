@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, normalize
 
-from for_retrieval.model.encode import chunks
 from for_retrieval.model.features import Features
+
+if TYPE_CHECKING:
+    from for_retrieval.model.model import Model
 
 
 def clip(features: Features) -> Tensor:
@@ -81,37 +84,34 @@ def ensemble_scores(whole: Tensor, clustered: Tensor, windows: Tensor) -> Tensor
     return 0.5 * standardised(whole) + standardised(clustered) + standardised(windows)
 
 
-BATCH = 256
 ENSEMBLE = ("clip", "cluster-clip", "pooled")  # what it is made of
 ALL = (*ENSEMBLE, "dense-clip", "ensemble")
 
 
 @torch.inference_mode()
 def training_free_scores(
+    model: Model,
     features: Features,
     texts: Tensor,
-    grid: tuple[int, int],
-    clusters: int,
-    pool: int,
     names: Collection[str] = ALL,
     score: Callable[[Tensor, Tensor], Tensor] = scores,
 ) -> dict[str, Tensor]:
-    """Scores [n, T] of each method in `names`.
+    """Scores [n, T] of each method in `names`, with the sizes that `model` has for them.
 
     Args:
         texts: [T, D], L2-normalised; the scores are on their device.
-        clusters: K of Cluster-CLIP. pool: the pooled dense map is `pool` x `pool`.
         score: of regions [B, K, D] and texts, [B, T].
     """
+    grid, settings = model.tower.grid, model.settings
     methods: dict[str, Callable[[Features], Tensor]] = {
         "clip": clip,
         "dense-clip": dense_clip,
-        "cluster-clip": lambda part: cluster_clip(part, clusters),
-        "pooled": lambda part: pooled_dense(part, grid, pool),
+        "cluster-clip": lambda part: cluster_clip(part, settings.clusters),
+        "pooled": lambda part: pooled_dense(part, grid, settings.pool),
     }
     needed = {*names, *(ENSEMBLE if "ensemble" in names else ())}
     rows: dict[str, list[Tensor]] = {name: [] for name in methods if name in needed}
-    for part in chunks(features, BATCH, texts.device):
+    for part in features.chunks(texts.device):
         for name, column in rows.items():
             column.append(score(methods[name](part), texts))
     out = {name: torch.cat(parts) for name, parts in rows.items()}

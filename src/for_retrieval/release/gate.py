@@ -15,9 +15,8 @@ from for_retrieval.errors import ForError
 from for_retrieval.evaluate.queries import ALL, query_sets
 from for_retrieval.evaluate.validation import ByCategory, by_category, names_of
 from for_retrieval.files import read_json, write_json
-from for_retrieval.model.encode import encode, store_for
-from for_retrieval.model.features import Features
-from for_retrieval.model.tower import find_device, prompted
+from for_retrieval.model.model import Model
+from for_retrieval.model.tower import find_device
 from for_retrieval.params.sections import Canary
 from for_retrieval.project import Project
 from for_retrieval.query.text import TextTower
@@ -25,7 +24,6 @@ from for_retrieval.records.records import Records, load_records
 from for_retrieval.release.pointer import Served, bundle_of, frozen_path
 from for_retrieval.release.search import open_generation
 from for_retrieval.release.verify import sample_texts, verify_generation
-from for_retrieval.train.bundled import Bundled, load_bundled
 
 Floats = NDArray[np.float64]
 
@@ -234,7 +232,7 @@ def freeze(project: Project, records: Records) -> list[str]:
 
 
 def measure(
-    project: Project, records: Records, hashes: list[str], models: Mapping[str, Bundled]
+    project: Project, records: Records, hashes: list[str], models: Mapping[str, Model]
 ) -> dict[str, ByCategory] | None:
     """What each model scores on these images; None where they show nothing that is labelled."""
     rows = records.images[(records.images["split"] == "val") & records.images["hash"].isin(hashes)]
@@ -242,22 +240,13 @@ def measure(
     queries = names_of(records, rows["image_id"].tolist(), project.params.evaluate.small)
     if queries is None:
         return None
-    content, params, embedded = rows["hash"].tolist(), project.params, {}
-    found = {}
+    content, found = rows["hash"].tolist(), {}
     for name, model in models.items():
-        key = (model.tower.id, *model.settings.prompts)
-        if key not in embedded:  # champion and challenger mostly share their tower
-            embedded[key] = prompted(model.tower, queries.texts, model.settings.prompts)
-        features = _features(project, records, content, model)
-        found[name] = by_category(model.head, features, queries, embedded[key], params.evaluate, params.seed)
+        # A champion of another tower has no features of images that came later: encoded now, and kept.
+        model.encode(project, records, ("val",))
+        features = model.features(content, project.cache)
+        found[name] = by_category(model, features, queries, project.params)
     return found
-
-
-def _features(project: Project, records: Records, hashes: list[str], model: Bundled) -> Features:
-    """Of these images; a champion of another tower has none of images that came later: encoded now, and kept."""
-    workers, cache = project.settings.processes, project.cache
-    encode(records, model.tower, project.params, project.root, cache, workers, splits=("val",))
-    return store_for(model.tower, cache).load(hashes)
 
 
 def by_subset(scores: ByCategory) -> dict[str, Floats]:
@@ -314,7 +303,7 @@ def judge(project: Project, version: int, model: str, generation: str, live: Ser
     records = load_records(project.prepared)
     try:
         device = find_device(project.settings.device)
-        made = load_bundled(bundle_of(project.index, generation), device, project.root)
+        made = Model.load(bundle_of(project.index, generation), project.root, device)
         problems = _problems(project, records, generation, made)
         canaries = [] if problems else _canaries(project, records, generation)
     except ForError as error:  # it cannot even be opened
@@ -338,7 +327,7 @@ def judge(project: Project, version: int, model: str, generation: str, live: Ser
     )
 
 
-def _problems(project: Project, records: Records, generation: str, model: Bundled) -> list[str]:
+def _problems(project: Project, records: Records, generation: str, model: Model) -> list[str]:
     texts, bound = sample_texts(records), project.params.promote.recall
     return verify_generation(project.index / generation, generation, model, project.cache, texts, bound).problems
 
@@ -349,7 +338,7 @@ def _canaries(project: Project, records: Records, generation: str) -> list[Asked
     return ask(records, gallery, project.index / generation, bundle, params.promote.canary, params.evaluate.small)
 
 
-def _compare(project: Project, records: Records, blank: Decision, made: Bundled, live: Served | None) -> Decision:
+def _compare(project: Project, records: Records, blank: Decision, made: Model, live: Served | None) -> Decision:
     """The gate proper: `blank`, with whether it passes, the reasons and the figures."""
     images, alone = freeze(project, records), _no_champion(live, records)
     blank = dataclasses.replace(blank, images=len(images))
@@ -358,7 +347,7 @@ def _compare(project: Project, records: Records, blank: Decision, made: Bundled,
         blank = dataclasses.replace(blank, champion=live.version)
         try:
             bundle = bundle_of(project.index, live.generation)
-            models["champion"] = load_bundled(bundle, find_device(project.settings.device), project.root, made)
+            models["champion"] = Model.load(bundle, project.root, find_device(project.settings.device), like=made)
         except ForError as error:
             return dataclasses.replace(blank, reasons=[f"refused: the champion cannot be measured: {error}"])
     scores = measure(project, records, images, models)

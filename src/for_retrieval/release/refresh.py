@@ -9,13 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from for_retrieval.errors import ForError
-from for_retrieval.files import read_json
-from for_retrieval.model.encode import store_for
-from for_retrieval.model.sum_clip import SumClip, attention_boxes, summarise
-from for_retrieval.model.tower import Tower
+from for_retrieval.model.sum_clip import attention_boxes
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records, load_records
 from for_retrieval.release.build import Earlier, Plan, build_index
@@ -42,10 +37,10 @@ from for_retrieval.release.pointer import (
 from for_retrieval.release.regions import ImageRegions
 
 if TYPE_CHECKING:
-    from for_retrieval.train.bundled import Bundled
+    from for_retrieval.model.model import Model
 
 
-MAKERS = ("for_retrieval.model.sum_clip", "for_retrieval.model.tower_pool")  # make regions of features
+MAKERS = ("for_retrieval.model.sum_clip",)  # make regions of features
 
 
 @dataclass(frozen=True)
@@ -120,19 +115,16 @@ def recipe() -> str:
 BATCH = 256
 
 
-@torch.inference_mode()
-def gallery_regions(
-    rows: Sequence[ImageRow], tower: Tower, head: SumClip, cache: Path, device: torch.device
-) -> Iterator[ImageRegions]:
+def gallery_regions(rows: Sequence[ImageRow], model: Model, cache: Path) -> Iterator[ImageRegions]:
     """The regions of every image in `rows`, in their order.
 
     Raises:
         ForError: an image has no features yet.
     """
-    store = store_for(tower, cache)
+    store = model.store(cache)
     for start in range(0, len(rows), BATCH):
         batch = rows[start : start + BATCH]
-        summary = summarise(head, store.load([row.hash for row in batch]).to(device))
+        summary = model.regions(store.load([row.hash for row in batch]))
         regions, attention = summary.regions.cpu().numpy(), summary.attention.cpu().numpy()
         for k, row in enumerate(batch):
             yield ImageRegions(
@@ -143,7 +135,7 @@ def gallery_regions(
                 width=row.width,
                 height=row.height,
                 embeddings=regions[k],
-                boxes=attention_boxes(attention[k], tower.grid, row.width, row.height),
+                boxes=attention_boxes(attention[k], model.tower.grid, row.width, row.height),
             )
 
 
@@ -190,14 +182,14 @@ def refresh(project: Project, *, progress: bool = True) -> Refreshed:
     if todo.nothing_to_do:
         return Refreshed(live.generation, live.generation, live.version, *counts, encoded=0, recall=None)
     # Only now: a refresh with nothing to do, as most are, loads no torch.
+    from for_retrieval.model.model import Model
     from for_retrieval.model.tower import find_device
     from for_retrieval.release.verify import sample_texts
-    from for_retrieval.train.bundled import load_bundled
 
     device = find_device(project.settings.device)
     bundle = bundle_of(project.index, live.generation)
-    model = load_bundled(bundle, device, project.root)
-    encoded = _encode(project, records, model)
+    model = Model.load(bundle, project.root, device)
+    encoded = model.encode(project, records, project.params.index.gallery)
     recalls: list[float] = []
 
     def check(drafted: Path, manifest: Manifest) -> None:
@@ -206,7 +198,7 @@ def refresh(project: Project, *, progress: bool = True) -> Refreshed:
     manifest = build_index(
         project.index,
         Plan(todo.rows, todo.about, bundle, project.settings, _earlier(project, todo)),
-        gallery_regions(found.to_write, model.tower, model.head, project.cache, device),
+        gallery_regions(found.to_write, model, project.cache),
         progress=progress,
         check=check,
         then=lambda name: _take_the_place(project, live, name),
@@ -220,16 +212,7 @@ def _earlier(project: Project, todo: Waiting) -> Earlier:
     return Earlier(project.index / todo.live.generation, todo.manifest, todo.changes)
 
 
-def _encode(project: Project, records: Records, model: Bundled) -> int:
-    """Encode what has no features of this model's tower; returns how many images that were."""
-    from for_retrieval.model.encode import encode
-
-    params = project.params.model_copy(update={"model": model.settings})
-    splits = tuple(project.params.index.gallery)
-    return encode(records, model.tower, params, project.root, project.cache, project.settings.processes, splits)
-
-
-def _verified(project: Project, drafted: Path, manifest: Manifest, model: Bundled, texts: list[str]) -> float:
+def _verified(project: Project, drafted: Path, manifest: Manifest, model: Model, texts: list[str]) -> float:
     from for_retrieval.release.verify import verify_generation
 
     bound = project.params.promote.recall
@@ -314,8 +297,8 @@ class Built:
     note: str
 
 
-def build_candidate(project: Project, records: Records, tower: Tower, head: SumClip, device: torch.device) -> Built:
-    """Build the generation of models/bundle for the gallery and record it as the candidate.
+def build_candidate(project: Project, records: Records, model: Model) -> Built:
+    """Build the generation of `model`, that of models/bundle, for the gallery and record it as the candidate.
 
     It goes live only where nothing else should go on serving: see `settle`.
 
@@ -323,13 +306,12 @@ def build_candidate(project: Project, records: Records, tower: Tower, head: SumC
         ForError: a stage before it has not run, or the build fails.
     """
     rows = gallery_rows(records, project.params.index.gallery)
-    model = str(read_json(project.bundle / "bundle.json", "run `dvc repro export`")["model"])
-    about = About(model, recipe(), records.info.name, tower.dim, records.info.root)
+    about = About(model.id, recipe(), records.info.name, model.tower.dim, records.info.root)
     notes: list[str] = []
     manifest = build_index(
         project.index,
         Plan(rows, about, project.bundle, project.settings),
-        gallery_regions(rows, tower, head, project.cache, device),
+        gallery_regions(rows, model, project.cache),
         progress=True,
         then=lambda name: notes.append(settle(project.index, name, project.settings.keep_generations)),
     )

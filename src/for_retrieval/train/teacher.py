@@ -10,45 +10,44 @@ from torch import Tensor
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import atomic, read_json, write_json
-from for_retrieval.model.encode import load_split
 from for_retrieval.model.features import Features
-from for_retrieval.model.tower import Tower, prompted
+from for_retrieval.model.model import Model
 from for_retrieval.model.training_free import querybank_scores, training_free_scores
-from for_retrieval.params import Params
+from for_retrieval.params import Pseudo
+from for_retrieval.project import Project
 from for_retrieval.records.records import Records
 from for_retrieval.train.vocabulary import Phrase, build_vocabulary
 
 
-def teach(records: Records, tower: Tower, params: Params, mode: str, root: Path, cache: Path, out: Path) -> int:
-    """Score the training images against the vocabulary; returns the number of phrases.
+def teach(project: Project, records: Records, teacher: Model, mode: str) -> int:
+    """Score the training images against the vocabulary `mode`; returns the number of phrases.
 
-    `tower` is the one at the teacher's input size. Writes ``out``/vocabulary.json and scores.safetensors:
-    texts [T, D], scores [n, T].
+    Writes vocabulary.json and scores.safetensors (texts [T, D], scores [n, T]) below ``data/pseudo/<mode>``.
+
+    Args:
+        teacher: the model at the teacher's input size; its head is not used.
 
     Raises:
         ForError: there are no training images.
     """
-    ids, features = load_split(records, tower, cache, "train")
+    params, out = project.params, project.data / "pseudo" / mode
+    ids, features = teacher.split(records, "train", project.cache)
     if not ids:
         raise ForError(f"{records.info.name} has no images in its train split; see data.splits in params.yaml")
-    phrases = build_vocabulary(records.info, params.train.vocabulary, mode, params.seed, root)
-    texts = prompted(tower, [p.text for p in phrases], params.model.prompts)
-    teacher = teacher_scores(features, texts, tower.grid, params)
+    phrases = build_vocabulary(records.info, params.train.vocabulary, mode, params.seed, project.root)
+    texts = teacher.text([phrase.text for phrase in phrases])
+    scores = teacher_scores(teacher, features, texts, params.train.pseudo)
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "vocabulary.json", [[p.text, p.kind] for p in phrases])
+    write_json(out / "vocabulary.json", [[phrase.text, phrase.kind] for phrase in phrases])
     with atomic(out / "scores.safetensors") as temporary:
-        save_file(
-            {"texts": texts.cpu(), "scores": teacher.half().cpu()},
-            str(temporary),
-        )
+        save_file({"texts": texts.cpu(), "scores": scores.half().cpu()}, str(temporary))
     return len(phrases)
 
 
-def teacher_scores(features: Features, texts: Tensor, grid: tuple[int, int], params: Params) -> Tensor:
-    """[n, T] scores of `train.pseudo.teacher` for the phrases `texts` [T, D], which are each other's bank."""
-    name, model = params.train.pseudo.teacher, params.model
-    score = partial(querybank_scores, temperature=params.train.pseudo.querybank)
-    return training_free_scores(features, texts, grid, model.clusters, model.pool, (name,), score)[name]
+def teacher_scores(teacher: Model, features: Features, texts: Tensor, pseudo: Pseudo) -> Tensor:
+    """[n, T] scores for the phrases `texts` [T, D], which are each other's bank, by the method `pseudo.teacher`."""
+    score = partial(querybank_scores, temperature=pseudo.querybank)
+    return training_free_scores(teacher, features, texts, (pseudo.teacher,), score)[pseudo.teacher]
 
 
 def load_teacher(folder: Path) -> tuple[list[Phrase], Tensor, Tensor]:

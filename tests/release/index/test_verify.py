@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from for_retrieval.train.bundled import Bundled
 
 from for_retrieval.model.sum_clip import SumClip
 from for_retrieval.params import Head, Model
 from for_retrieval.release.manifest import generation_name, row_of
 from for_retrieval.release.refresh import gallery_regions, gallery_rows, recipe
 from for_retrieval.release.verify import sample_texts, verify_generation
-from for_retrieval.train.bundled import Bundled
 from toy import CPU, ToyTower, store_features, toy_records
 
 HEAD = Head(queries=4, width=32, layers=1, heads=2, feed_forward=32, temperature=0.03)
