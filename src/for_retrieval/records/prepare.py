@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from for_retrieval.errors import ForError, UsageError
-from for_retrieval.files import write_json
+from for_retrieval.files import read_json, write_json
 from for_retrieval.params import Data, Params
-from for_retrieval.records.images import BrokenImage, inspect_all, shown
+from for_retrieval.project import Project
+from for_retrieval.records.images import BrokenImage, file_state, inspect_all, shown
 from for_retrieval.records.readers import read_source
-from for_retrieval.records.records import DatasetInfo, Records, Source
+from for_retrieval.records.records import DatasetInfo, Records, Source, load_info, load_records
 from for_retrieval.records.splits import (
     LVIS,
     OFFICIAL,
@@ -27,7 +31,7 @@ from for_retrieval.records.splits import (
 )
 
 
-def prepare(params: Params, root: Path, out: Path, processes: int) -> Records:
+def prepare(params: Params, root: Path, out: Path, processes: int, cache: Path | None = None) -> Records:
     """Read or draw the set that `params.data` describes and save its tables in `out`.
 
     `root` is the project folder; relative paths, `out` too, start there. Generated scenes go to
@@ -39,6 +43,7 @@ def prepare(params: Params, root: Path, out: Path, processes: int) -> Records:
     """
     root = root.resolve()
     out = root / out
+    state = listing(params, root) if cache else None  # before anything is read: what comes meanwhile is new
     if params.data.kind == "scenes":
         from drawn_scenes.generate import generate  # its drawings load only where needed
 
@@ -49,32 +54,36 @@ def prepare(params: Params, root: Path, out: Path, processes: int) -> Records:
     else:
         unpacked = Path(_from_project(out / "images", root))
         source, folder = read_source(params.data, root, unpacked)
-        records = _records(params.data, root, folder, source, processes)
+        records = _records(params.data, root, folder, source, processes, cache)
         _save_captions(source, records, out / "captions.json")
     records.save(out)
+    if cache:
+        _note(cache, state, records.info.digest)
     return records
 
 
-def read_set(data: Data, root: Path, processes: int) -> Records:
-    """Read, check and split the user's set that `data` describes; nothing of it stays in the project.
+def read_set(data: Data, root: Path, processes: int, cache: Path | None = None) -> Records:
+    """Read, check and split the user's set that `data` describes; nothing of it stays in the project but `cache`.
 
     Raises:
         ForError: the data is bad. UsageError: `data` asks for what the set does not have.
     """
     if data.kind != "webdataset":
         source, place = read_source(data, root, Path("data"))
-        return _records(data, root, place, source, processes)
+        return _records(data, root, place, source, processes, cache)
     (root / "data").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=root / "data") as folder:  # on the project's disk
         source, place = read_source(data, root, Path(folder))
         return _records(data, root, place, source, processes)
 
 
-def _records(data: Data, root: Path, images_root: str, source: Source, processes: int) -> Records:
+def _records(
+    data: Data, root: Path, images_root: str, source: Source, processes: int, cache: Path | None = None
+) -> Records:
     folder, base_folder = root / images_root, root / data.root
     base, novel = _base_and_novel(data, base_folder, source)
     chosen = read_splits(base_folder / data.splits, source.images) if data.splits else None
-    images, broken = _inspect(data, folder, source, processes)
+    images, broken = _inspect(data, folder, source, processes, cache)
     if chosen is None and source.parts is not None:
         chosen = split_by_parts(images, source.parts, data.split_ratio)
     images, dropped = assign_splits(images, chosen, data.split_ratio)
@@ -127,10 +136,12 @@ def _base_and_novel(data: Data, base_folder: Path, source: Source) -> tuple[list
     return novel_by_name(source.categories, data.novel)
 
 
-def _inspect(data: Data, folder: Path, source: Source, processes: int) -> tuple[pd.DataFrame, list[dict[str, str]]]:
+def _inspect(
+    data: Data, folder: Path, source: Source, processes: int, cache: Path | None
+) -> tuple[pd.DataFrame, list[dict[str, str]]]:
     """The usable images (with width, height, hash as found) and the broken ones."""
     paths = [folder / path for path in source.images["path"]]
-    results = inspect_all(paths, processes, data.max_pixels, data.min_side)
+    results = inspect_all(paths, processes, data.max_pixels, data.min_side, cache)
     rows, broken = [], list(source.broken)
     for said, found in zip(source.images.itertuples(), results, strict=True):
         if isinstance(found, BrokenImage):
@@ -159,3 +170,71 @@ def _colours(objects: pd.DataFrame) -> list[str]:
     """The distinct values of the attribute ``colour``, sorted."""
     values = (json.loads(text).get("colour") for text in objects["attributes"].unique())
     return sorted({value for value in values if isinstance(value, str) and value})
+
+
+UNPACKED = ("webdataset", "scenes")  # kinds whose images `prepare` writes into data/prepared
+
+
+def records_now(project: Project) -> Records:
+    """The records of the files as they are now, whether or not they have been prepared; writes nothing but the cache.
+
+    Files that were read before, and have the same size and time of change, are not read again.
+
+    Raises:
+        ForError: the data is bad or not there, or it is shards, which can't be read without unpacking them.
+    """
+    if is_current(project):
+        return load_records(project.prepared)
+    data = project.params.data
+    if data.kind in UNPACKED:
+        raise ForError(f"{data.root} has changed since it was prepared; run `for-cli index refresh` to take it up")
+    state = listing(project.params, project.root)
+    records = read_set(data, project.root.resolve(), project.settings.processes, project.cache)
+    if (project.prepared / "dataset.json").exists() and load_info(project.prepared).digest == records.info.digest:
+        _note(project.cache, state, records.info.digest)
+    return records
+
+
+def is_current(project: Project) -> bool:
+    """Whether data/prepared was made of the files as they are now, with the params.yaml as it is now."""
+    try:
+        noted = read_json(project.cache / _NOTE)
+        state = listing(project.params, project.root)
+        return noted == {"listing": state, "digest": load_info(project.prepared).digest} and state is not None
+    except ForError:
+        return False
+
+
+def listing(params: Params, root: Path) -> str | None:
+    """Changes with params.data, and with the name, size or time of change of any file of the set.
+
+    None where a file has changed so recently that it may change again unnoticed.
+    """
+    data = params.data
+    digest = hashlib.sha256(json.dumps([data.model_dump(mode="json"), params.seed]).encode())
+    for path in sorted(_files(root / data.root, data)):
+        state = file_state(path)
+        if state is None and path.exists():
+            return None
+        digest.update(os.fsencode(os.path.relpath(path, root)) + f" {state}\n".encode())
+    return digest.hexdigest()
+
+
+def _files(base: Path, data: Data) -> Iterator[Path]:
+    """Every file below the set's folder, and what params.yaml names outside it."""
+    values = (data.images, data.annotations, data.splits, data.categories)
+    named = [base / v for value in values for v in (value.values() if isinstance(value, dict) else [value]) if v]
+    for place in (base, *(path for path in named if not path.resolve().is_relative_to(base.resolve()))):
+        if place.is_file():
+            yield place
+        for folder, _, names in os.walk(place):
+            yield from (Path(folder, name) for name in names)
+
+
+_NOTE = "prepared.json"
+
+
+def _note(cache: Path, state: str | None, digest: str) -> None:
+    """Remember of which files data/prepared was made, so that nothing is read where nothing has changed."""
+    if state:
+        write_json(cache / _NOTE, {"listing": state, "digest": digest})

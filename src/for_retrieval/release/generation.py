@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 TABLE = "images.jsonl"
 BUNDLE = "bundle"
-FORMAT = 2
+UNPACKED = "data/prepared"  # images of any set in shards come to lie there, so the place says nothing
+FORMAT = 3
 REMEDY = "run `for-cli index` to rebuild it"
 
 # The engine writes these anew, with the same meaning, when it opens a folder; a newer engine may add keys.
@@ -42,16 +43,17 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """model: id of the bundle whose embeddings these are. bundle: digest of the bundle's files.
+    """model: the id in bundle.json, which a version belongs to. bundle: digest of the bundle's files.
 
-    recipe: of the code that turns features into regions. engine: where the vectors are; collection: their name
-    on a server, empty for the embedded engine. digest: of all inputs; names the generation.
+    encoder: the id that the model had with the code that made the regions; another one after an upgrade of the code.
+    engine: where the regions are; collection: their name on a server, empty for an engine in a folder.
+    digest: of all inputs; names the generation.
     """
 
     format: int
     model: str
     bundle: str
-    recipe: str
+    encoder: str
     dataset: str
     dim: int
     image_root: str
@@ -169,12 +171,12 @@ def row_of(image: ImageRegions) -> ImageRow:
 class About:
     """What all images of a generation share.
 
-    model: id of the bundle. recipe: of the code that makes regions. dataset: its name. dim: of the embeddings.
+    model, encoder: see `Manifest`. dataset: its name. dim: of the embeddings.
     image_root: what image paths are relative to.
     """
 
     model: str
-    recipe: str
+    encoder: str
     dataset: str
     dim: int
     image_root: str
@@ -265,14 +267,30 @@ def changes(old: Iterable[ImageRow], now: Iterable[ImageRow]) -> Changes:
 
 
 def same_set(a: Path, b: Path) -> bool:
-    """Whether two generations are of one data set: one name, and one image folder or at least one common image."""
+    """Whether two generations are of one data set; damaged ones are taken to be."""
     try:
         first, second = read_manifest(a), read_manifest(b)
-        if first.dataset != second.dataset or first.image_root == second.image_root:
-            return first.dataset == second.dataset
-        return not {row.hash for row in read_table(a)}.isdisjoint(row.hash for row in read_table(b))
-    except ForError:  # damaged, and not known to be of another set
+        known = first.dataset != second.dataset or _one_place(first.image_root, second.image_root)
+        rows: Collection[ImageRow] = () if known else read_table(b)
+        return one_set(first, () if known else read_table(a), second.dataset, second.image_root, rows)
+    except ForError:
         return True
+
+
+def one_set(
+    manifest: Manifest, table: Collection[ImageRow], name: str, image_root: str, rows: Collection[ImageRow]
+) -> bool:
+    """Whether a generation and other images are of one set: one name, and one place or a common image.
+
+    Images may all be replaced in their folder, and a folder may move; where both happened, it is another set.
+    """
+    if manifest.dataset != name or _one_place(manifest.image_root, image_root):
+        return manifest.dataset == name
+    return not {row.hash for row in table}.isdisjoint(row.hash for row in rows)
+
+
+def _one_place(a: str, b: str) -> bool:
+    return a == b and not a.startswith(UNPACKED)
 
 
 def set_of(generation: Path) -> str:

@@ -73,7 +73,7 @@ def attempt(call: Callable[[], T], explain: Callable[[Exception], Failure | None
 
     def pause(state: RetryCallState) -> float:
         doubled = FIRST_PAUSE * 2 ** (state.attempt_number - 1)
-        return min(LONGEST_PAUSE, max(doubled, _failure(state).pause))
+        return float(min(LONGEST_PAUSE, max(doubled, _failure(state).pause)))
 
     again = retry_if_exception(lambda error: isinstance(error, Failure) and error.kind != "final")
     retrying = Retrying(retry=again, stop=no_more, wait=pause, reraise=True)

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from for_retrieval import stages
 from for_retrieval.files import file_hash
-from for_retrieval.model.tower import tower_id
+from for_retrieval.model.identity import model_id
 from for_retrieval.project import Project
 
 
@@ -46,9 +46,8 @@ def make_model(project: Project, trained: Path, *, weak: int = 0) -> str:
         weights["windows"][0, 0] = 1e-3 * weak  # so that no two are the same
     save_file(weights, bundle / "head.safetensors")
     values = json.loads((bundle / "bundle.json").read_text())
-    digest = file_hash(bundle / "head.safetensors")
-    values["head"]["sha256"] = digest
-    values["model"] = f"for-{tower_id({'tower': values['tower']['id'], 'head': digest})}"
+    values["head"]["sha256"] = file_hash(bundle / "head.safetensors")
+    values["model"] = model_id(values)
     (bundle / "bundle.json").write_text(json.dumps(values))
     (project.root / "dvc.lock").write_text(f"weak: {weak}\n")
     stages.index(project)

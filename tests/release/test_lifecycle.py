@@ -26,7 +26,7 @@ from for_retrieval.release.pointer import (
     candidate,
     frozen_path,
     needs_release,
-    read_live,
+    read_pointer,
     read_release,
     release_path,
 )
@@ -147,25 +147,25 @@ def test_the_first_champion_then_a_better_one_a_worse_one_and_back(
 ) -> None:
     """One story, since each step needs the one before."""
     weak = make_model(project, trained, weak=1)
-    unpromoted = read_live(project.index).live
+    unpromoted = read_pointer(project.index).live
     assert (unpromoted.model, unpromoted.version) == (weak, None)  # answers before anything is promoted
     models(project, "register")
     first = models(project, "promote", "--json").json
     assert first["promoted"]
     assert first["reasons"][-1] == "no comparison: it is the first champion"
-    assert read_live(project.index).live.version == 1
+    assert read_pointer(project.index).live.version == 1
     assert not needs_release(project)
 
     # A better one passes the gate and takes over, with its own index.
     good = make_model(project, trained)
     assert needs_release(project)
-    assert read_live(project.index).live.model == weak  # built, not promoted
+    assert read_pointer(project.index).live.model == weak  # built, not promoted
     models(project, "register")
     second = models(project, "promote", "--json").json
     assert (second["promoted"], second["champion"]) == (True, 1)
     assert second["comparison"]["base"]["low"] > 0
     assert second["reasons"][-1].startswith("passed: base")
-    champion = read_live(project.index).live
+    champion = read_pointer(project.index).live
     assert (champion.model, champion.version) == (good, 2)
     assert version_of(project, "champion").number == 2
     assert version_of(project, "2").aliases == ["champion"]
@@ -306,14 +306,14 @@ def test_canaries_that_find_nothing_refuse_the_first_champion(project: Project, 
     said = models(project, "promote")
     assert said.code == 1
     assert "canaries return too little of what they ask for" in said.err
-    assert read_live(project.index).live.version is None
+    assert read_pointer(project.index).live.version is None
 
 
 def test_a_champion_that_cannot_be_rebuilt_stays(project: Project, trained: Path, models: Command) -> None:
     make_model(project, trained, weak=1)
     models(project, "register")
     models(project, "promote")
-    bundle = bundle_of(project.index, read_live(project.index).live.generation) / "bundle.json"
+    bundle = bundle_of(project.index, read_pointer(project.index).live.generation) / "bundle.json"
     values = json.loads(bundle.read_text())
     values["tower"]["id"] = "0" * 12
     bundle.write_text(json.dumps(values))
@@ -322,7 +322,7 @@ def test_a_champion_that_cannot_be_rebuilt_stays(project: Project, trained: Path
     said = models(project, "promote")
     assert said.code == 1
     assert "refused: the champion cannot be measured: the tower of model" in said.err
-    assert read_live(project.index).live.version == 1
+    assert read_pointer(project.index).live.version == 1
 
 
 # Errors
