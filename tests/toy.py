@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from for_retrieval.model.encode import FeatureStore
 from for_retrieval.model.features import Features
 from for_retrieval.model.model import Model
 from for_retrieval.params import Params
@@ -65,7 +64,7 @@ class ToyTower:
 
 
 def toy_model(params: Params, seed: int = 0) -> Model:
-    """An untrained model with a ToyTower and the head of `params`."""
+    """An untrained model with a ToyTower, and the settings of `params`."""
     return Model.new(params, Path("/nowhere"), CPU, seed=seed, tower=ToyTower())
 
 
@@ -104,12 +103,12 @@ def toy_records(train: int = 36, test: int = 24) -> Records:
     )
 
 
-def store_features(records: Records, tower: ToyTower, cache: Path) -> None:
+def store_features(records: Records, model: Model, cache: Path) -> None:
     """What `encode` would have left for the images of `toy_records`."""
-    generator = torch.Generator().manual_seed(0)
+    tower, generator = model.tower, torch.Generator().manual_seed(0)
     texts = tower.text([SHOWN[int(name.split("-")[1]) % len(SHOWN)] for name in records.images["image_id"]])
     dense = torch.randn(len(texts), 4, DIM, generator=generator) * 0.1
     dense[:, 0] += texts
     patches = torch.randn(len(texts), 4, 4, generator=generator)
     features = Features(patches, dense, normalize(dense.mean(1), dim=-1))
-    FeatureStore(cache / "features" / tower.id).add(records.images["hash"].tolist(), features)
+    model.store(cache).add(records.images["hash"].tolist(), features)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from for_retrieval.model.tower_pool import TowerPool
 from torch import Tensor
 from torch.nn.functional import normalize
 from torch.testing import assert_close
 
+from for_retrieval.model.dense import TowerPool
 from for_retrieval.model.sum_clip import SumClip
 from for_retrieval.params import Head
 

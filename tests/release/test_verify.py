@@ -6,17 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from for_retrieval.train.bundled import Bundled
 
+from for_retrieval.model.model import Model
 from for_retrieval.model.sum_clip import SumClip
-from for_retrieval.params import Head, Model
+from for_retrieval.params import Head
+from for_retrieval.params import Model as Settings
 from for_retrieval.release.generation import generation_name, row_of
 from for_retrieval.release.refresh import gallery_regions, gallery_rows
 from for_retrieval.release.verify import sample_texts, verify_generation
-from toy import CPU, ToyTower, store_features, toy_records
+from toy import ToyTower, store_features, toy_records
 
 HEAD = Head(queries=4, width=32, layers=1, heads=2, feed_forward=32, temperature=0.03)
-MODEL = Model(
+SETTINGS = Settings(
     name="mini-clip", pretrained="embedded", input_size=32, teacher_size=32, prompts=["{}"], batch_size=8, clusters=2,
     pool=2,
 )  # fmt: skip
@@ -26,11 +27,11 @@ MODEL = Model(
 def toy(tmp_path_factory):
     """A model, the regions of the test images, and the cache with their features."""
     records, tower, cache = toy_records(test=120), ToyTower(), tmp_path_factory.mktemp("cache")
-    store_features(records, tower, cache)
-    head = SumClip(HEAD, tower.grid, tower.patch_dim, tower.dim).eval()
+    model = Model(tower, SumClip(HEAD, tower.grid, tower.patch_dim, tower.dim).eval(), SETTINGS, HEAD)
+    store_features(records, model, cache)
     rows = gallery_rows(records, ["test"])
-    regions = list(gallery_regions(rows, tower, head, cache, CPU))
-    return Bundled("model-a", tower, head, MODEL), records, rows, regions, cache
+    regions = list(gallery_regions(rows, model, cache))
+    return model, records, rows, regions, cache
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from for_retrieval.evaluate.queries import QuerySet, query_sets
 from for_retrieval.model.features import Features
 from for_retrieval.model.model import Model, head_path
 from for_retrieval.model.sum_clip import SumClip, summarise
-from for_retrieval.model.training_free import scores, training_free_scores
+from for_retrieval.model.training_free import scores
 from for_retrieval.params import Params
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records
@@ -158,7 +158,7 @@ def evaluate(project: Project, records: Records, model: Model, split: str) -> Ev
         rows.extend(rows_of(found, records.info.name, *method))
         categories.extend(category_rows(found, *method))
 
-    untrained = training_free_scores(model, features, texts, BASELINES)
+    untrained = model.training_free.scores(features, texts, BASELINES)
     for method in BASELINES:
         add(untrained[method], method, 0, params.seed, "none")
     truth, places = Truth(records, ids), []

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+CPU = torch.device("cpu")
 SizeKey = Literal["input_size", "teacher_size"]  # of the section model in params.yaml
 
 

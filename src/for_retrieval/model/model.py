@@ -22,6 +22,7 @@ from for_retrieval.model.features import Features, Tower
 from for_retrieval.model.identity import fill_prompts, model_id
 from for_retrieval.model.sum_clip import SumClip, Summary, summarise
 from for_retrieval.model.tower import load_tower
+from for_retrieval.model.training_free import TrainingFree
 from for_retrieval.params import Head as HeadParams
 from for_retrieval.params import Model as ModelParams
 from for_retrieval.params import Params
@@ -176,6 +177,11 @@ class Model:
     def device(self) -> torch.device:
         """Where tower and head compute."""
         return self.tower.device
+
+    @property
+    def training_free(self) -> TrainingFree:
+        """The methods that need no training, on this tower's features."""
+        return TrainingFree(self.tower.grid, self.settings.clusters, self.settings.pool)
 
     def text(self, phrases: Sequence[str]) -> Tensor:
         """Embeddings [T, D] of `phrases`: the mean over the prompts, L2-normalised."""

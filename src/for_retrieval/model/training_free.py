@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, normalize
 
 from for_retrieval.model.features import Features
-
-if TYPE_CHECKING:
-    from for_retrieval.model.model import Model
 
 
 def clip(features: Features) -> Tensor:
@@ -88,33 +85,43 @@ ENSEMBLE = ("clip", "cluster-clip", "pooled")  # what it is made of
 ALL = (*ENSEMBLE, "dense-clip", "ensemble")
 
 
-@torch.inference_mode()
-def training_free_scores(
-    model: Model,
-    features: Features,
-    texts: Tensor,
-    names: Collection[str] = ALL,
-    score: Callable[[Tensor, Tensor], Tensor] = scores,
-) -> dict[str, Tensor]:
-    """Scores [n, T] of each method in `names`, with the sizes that `model` has for them.
+@dataclass(frozen=True)
+class TrainingFree:
+    """The methods that need no training, with their sizes.
 
-    Args:
-        texts: [T, D], L2-normalised; the scores are on their device.
-        score: of regions [B, K, D] and texts, [B, T].
+    grid: rows and columns of cells. clusters: K of Cluster-CLIP. pool: the pooled dense map is `pool` x `pool`.
     """
-    grid, settings = model.tower.grid, model.settings
-    methods: dict[str, Callable[[Features], Tensor]] = {
-        "clip": clip,
-        "dense-clip": dense_clip,
-        "cluster-clip": lambda part: cluster_clip(part, settings.clusters),
-        "pooled": lambda part: pooled_dense(part, grid, settings.pool),
-    }
-    needed = {*names, *(ENSEMBLE if "ensemble" in names else ())}
-    rows: dict[str, list[Tensor]] = {name: [] for name in methods if name in needed}
-    for part in features.chunks(texts.device):
-        for name, column in rows.items():
-            column.append(score(methods[name](part), texts))
-    out = {name: torch.cat(parts) for name, parts in rows.items()}
-    if "ensemble" in names:
-        out["ensemble"] = ensemble_scores(*(out[name] for name in ENSEMBLE))
-    return {name: out[name] for name in names}
+
+    grid: tuple[int, int]
+    clusters: int
+    pool: int
+
+    @torch.inference_mode()
+    def scores(
+        self,
+        features: Features,
+        texts: Tensor,
+        names: Collection[str] = ALL,
+        score: Callable[[Tensor, Tensor], Tensor] = scores,
+    ) -> dict[str, Tensor]:
+        """Scores [n, T] of each method in `names`.
+
+        Args:
+            texts: [T, D], L2-normalised; the scores are on their device.
+            score: of regions [B, K, D] and texts, [B, T].
+        """
+        methods: dict[str, Callable[[Features], Tensor]] = {
+            "clip": clip,
+            "dense-clip": dense_clip,
+            "cluster-clip": lambda part: cluster_clip(part, self.clusters),
+            "pooled": lambda part: pooled_dense(part, self.grid, self.pool),
+        }
+        needed = {*names, *(ENSEMBLE if "ensemble" in names else ())}
+        rows: dict[str, list[Tensor]] = {name: [] for name in methods if name in needed}
+        for part in features.chunks(texts.device):
+            for name, column in rows.items():
+                column.append(score(methods[name](part), texts))
+        out = {name: torch.cat(parts) for name, parts in rows.items()}
+        if "ensemble" in names:
+            out["ensemble"] = ensemble_scores(*(out[name] for name in ENSEMBLE))
+        return {name: out[name] for name in names}

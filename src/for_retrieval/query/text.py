@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import read_json
+from for_retrieval.model.identity import fill_prompts
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -88,7 +89,7 @@ class TextTower:
         Raises:
             ForError: the tower answers with something that is no embedding of the bundle's dimension.
         """
-        prompts = [prompt.replace("{}", text) for prompt in self.bundle.prompts]
+        prompts = fill_prompts(self.bundle.prompts, text)
         encodings = self._tokenizer.encode_batch(prompts)
         inputs = {
             "input_ids": np.array([encoding.ids for encoding in encodings], dtype=np.int64),  # [B, T]

@@ -74,7 +74,7 @@ def pseudo(project: Project, vocabulary: str) -> str:
     from for_retrieval.train.teacher import teach
 
     count = teach(project, load_records(project.prepared), _teacher(project), vocabulary)
-    return f"{count} phrases scored by the {project.params.train.pseudo.teacher} teacher"
+    return f"{count} phrases scored by the {project.params.train.objectives.pseudo.teacher} teacher"
 
 
 def train(project: Project, run: str) -> str:

@@ -24,7 +24,8 @@ from for_retrieval.model.sum_clip import Summary, summarise
 from for_retrieval.params import Params, Train
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records
-from for_retrieval.train.loop import Lesson, descend, draw_batch, losses
+from for_retrieval.train.lesson import Lesson
+from for_retrieval.train.loop import Course, descend, draw_batch
 from for_retrieval.train.run import make_lesson
 
 # Name patterns from the first layer to the last, in the form of timm's group_matcher.
@@ -112,8 +113,8 @@ def finetune(project: Project, records: Records, model: Model, out: Path) -> str
     head.train()
     module = nn.ModuleList([visual, head])
     place = project.cache / "progress" / f"{_key(project, records, model)}.pt"
-    temperature = params.head.temperature
-    descend(module, optimizer, summaries, lesson, plan, temperature, params.seed, place, "finetuning", losses, team)
+    course = Course(lesson, plan, params.head.temperature, params.seed, place, "finetuning", team)
+    descend(course, module, optimizer, summaries)
     head.eval()
     visual.requires_grad_(False)
     team.end()

@@ -19,20 +19,18 @@ from for_retrieval.project import Project
 from for_retrieval.records.fractions import fraction_path, load_fraction
 from for_retrieval.records.records import Records
 from for_retrieval.train.annotations import judged_matrix, label_matrix, objects_of
-from for_retrieval.train.loop import Lesson, train_head
-from for_retrieval.train.pseudo import emphasis, pseudo_labels, shares
-from for_retrieval.train.teacher import load_teacher
+from for_retrieval.train.lesson import Lesson
+from for_retrieval.train.loop import Course, train_head
+from for_retrieval.train.teacher import load_teacher, pseudo_labels
 
 
 def make_lesson(project: Project, records: Records, model: Model, run: str) -> Lesson:
     """Gather what run `run` may learn from."""
     train = project.params.train
-    settings, pseudo = train.runs[run], train.pseudo
+    settings, objectives = train.runs[run], train.objectives
     ids, features = model.split(records, "train", project.cache)
     allowed = set(load_fraction(project.data / "fractions", settings.fraction))
     phrases, texts, teacher = load_teacher(project.data / "pseudo" / settings.vocabulary)
-    positive = shares([phrase.kind for phrase in phrases], pseudo.positive)
-    weights = emphasis(phrases, records.info.novel, pseudo.novel)
     base = records.info.base
     labels = label_matrix(records.objects, ids, base)
     labelled = torch.tensor([image_id in allowed for image_id in ids])
@@ -43,10 +41,10 @@ def make_lesson(project: Project, records: Records, model: Model, run: str) -> L
         labels=labels,
         counted=labelled[:, None] & judged_matrix(records, ids, labels, base),
         labelled=labelled,
-        objects=objects_of(records, ids, base),
+        objects=objects_of(records, ids, base, objectives.localise.objects),
         grid=model.tower.grid,
         vocabulary=texts.to(model.device),
-        pseudo=pseudo_labels(teacher, positive, pseudo.ignore, weights),
+        pseudo=pseudo_labels(teacher, phrases, records.info.novel, objectives.pseudo),
         clusters=torch.cat(clusters),
     )
 
@@ -67,7 +65,7 @@ def inputs_of(project: Project, records: Records, model: Model, run: str) -> tup
     params, settings = project.params, project.params.train.runs[run]
     fraction = fraction_path(project.data / "fractions", settings.fraction)
     teacher = project.data / "pseudo" / settings.vocabulary
-    code = (*sorted(Path(__file__).parent.glob("*.py")), Path(sum_clip.__file__))
+    code = (*sorted(Path(__file__).parent.rglob("*.py")), Path(sum_clip.__file__))
     hashes = [file_hash(path) for path in (fraction, *sorted(teacher.iterdir()), *code)]
     chosen = (settings, params.seed, params.head, params.train, params.model)
     return (model.tower.id, records.info.digest, run, *chosen, *hashes)
@@ -96,17 +94,9 @@ def train_run(project: Project, records: Records, model: Model, run: str) -> lis
         progress = project.cache / "progress" / f"{key[:16]}.pt"
         start = model.untrained(seed)
         head = copy.deepcopy(start.head)
-        history[str(seed)] = train_head(
-            head,
-            lesson,
-            params.train.of(settings),
-            params.head.temperature,
-            seed,
-            progress,
-            f"{run}, seed {seed}",
-            team=team,
-            backend=project.settings.compile,
-        )
+        temperature, title = params.head.temperature, f"{run}, seed {seed}"
+        course = Course(lesson, params.train.of(settings), temperature, seed, progress, title, team)
+        history[str(seed)] = train_head(head, course, project.settings.compile)
         if team.writes:
             kept = interpolated(head, start.head, params.train.keep_start)
             replace(start, head=kept).save_head(head_path(project.heads, run, seed))

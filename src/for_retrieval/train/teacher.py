@@ -1,10 +1,11 @@
-"""The teacher's scores over the vocabulary: the stage `pseudo`."""
+"""The teacher: its scores over the vocabulary (the stage `pseudo`), and the labels that they become."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -12,10 +13,11 @@ from for_retrieval.errors import ForError
 from for_retrieval.files import atomic, read_json, write_json
 from for_retrieval.model.features import Features
 from for_retrieval.model.model import Model
-from for_retrieval.model.training_free import querybank_scores, training_free_scores
+from for_retrieval.model.training_free import querybank_scores
 from for_retrieval.params import Pseudo
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records
+from for_retrieval.train.lesson import PseudoLabels
 from for_retrieval.train.vocabulary import Phrase, build_vocabulary
 
 
@@ -36,7 +38,7 @@ def teach(project: Project, records: Records, teacher: Model, mode: str) -> int:
         raise ForError(f"{records.info.name} has no images in its train split; see data.splits in params.yaml")
     phrases = build_vocabulary(records.info, params.train.vocabulary, mode, params.seed, project.root)
     texts = teacher.text([phrase.text for phrase in phrases])
-    scores = teacher_scores(teacher, features, texts, params.train.pseudo)
+    scores = teacher_scores(teacher, features, texts, params.train.objectives.pseudo)
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "vocabulary.json", [[phrase.text, phrase.kind] for phrase in phrases])
     with atomic(out / "scores.safetensors") as temporary:
@@ -47,7 +49,7 @@ def teach(project: Project, records: Records, teacher: Model, mode: str) -> int:
 def teacher_scores(teacher: Model, features: Features, texts: Tensor, pseudo: Pseudo) -> Tensor:
     """[n, T] scores for the phrases `texts` [T, D], which are each other's bank, by the method `pseudo.teacher`."""
     score = partial(querybank_scores, temperature=pseudo.querybank)
-    return training_free_scores(teacher, features, texts, (pseudo.teacher,), score)[pseudo.teacher]
+    return teacher.training_free.scores(features, texts, (pseudo.teacher,), score)[pseudo.teacher]
 
 
 def load_teacher(folder: Path) -> tuple[list[Phrase], Tensor, Tensor]:
@@ -55,3 +57,19 @@ def load_teacher(folder: Path) -> tuple[list[Phrase], Tensor, Tensor]:
     phrases = [Phrase(text, kind) for text, kind in read_json(folder / "vocabulary.json", "run `dvc repro pseudo`")]
     tensors = load_file(folder / "scores.safetensors")
     return phrases, tensors["texts"], tensors["scores"].float()
+
+
+def pseudo_labels(teacher: Tensor, phrases: list[Phrase], novel: list[str], pseudo: Pseudo) -> PseudoLabels:
+    """Cut the teacher's ranking of all training images into positives, ignored and negatives.
+
+    Args:
+        teacher: [n, T] scores for `phrases`.
+        novel: names that will be asked for without labels; they and the user's own nouns weigh `pseudo.novel`.
+    """
+    n = len(teacher)
+    ranks = teacher.argsort(dim=0, descending=True, stable=True).argsort(dim=0, stable=True)
+    share = [pseudo.positive / pseudo.rarer if p.kind == "attribute" else pseudo.positive for p in phrases]
+    last = (torch.tensor(share) * n).round().clamp(min=1)
+    positive = ranks < last
+    weights = torch.tensor([pseudo.novel if p.kind == "own" or p.text in novel else 1.0 for p in phrases])
+    return PseudoLabels(positive, positive | (ranks >= (last * pseudo.ignore).clamp(max=n - 1)), weights)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
@@ -11,61 +9,38 @@ from torch.nn.functional import cross_entropy, l1_loss
 from torchvision.ops import box_convert, generalized_box_iou, generalized_box_iou_loss
 
 from for_retrieval.model.sum_clip import Summary
-
-TEMPERATURE = 0.05
-# Of the parts: Carion et al. weigh L1 against GIoU as 5 to 2; the attention is a hint, the text the aim.
-TEXT, L1, GIOU, LOOK = 1.0, 2.5, 1.0, 0.5
-MATCHING = 2.0  # of a cosine against the costs of a box: a right word outweighs a box beside the object
+from for_retrieval.params import Localise
+from for_retrieval.train.lesson import Batch, Objects
 
 
-@dataclass(frozen=True)
-class Objects:
-    """Annotated objects of n images, at most M each.
-
-    category: [n, M] index of the base category, -1 where there is none. boxes: [n, M, 4] as centre x, centre y,
-    width, height, of the image's sides.
-    """
-
-    category: Tensor
-    boxes: Tensor
-
-    def of(self, index: Tensor, labelled: Tensor, device: torch.device) -> Objects:
-        """Those of the images at `index`, on `device`; none where `labelled` [n] says that they may not be used."""
-        category = self.category[index].masked_fill(~labelled[index][:, None], -1)
-        return Objects(category.to(device), self.boxes[index].to(device))
-
-
-def localise_objective(summary: Summary, texts: Tensor, objects: Objects, grid: tuple[int, int]) -> Tensor:
+def loss(batch: Batch, settings: Localise) -> Tensor:
     """Matched queries are pulled to their object's text and box, and their attention into the box.
 
     Matching is Hungarian, by text cosine and box cost; the box loss is L1 and generalised IoU (Carion et al.,
-    "End-to-End Object Detection with Transformers", 2020); the text loss is a cross-entropy of cosines / 0.05 over
-    the base categories; the attention loss is ``-log`` of the attention on cells that the box touches.
-
-    Args:
-        summary: of B images, K queries.
-        texts: [T, D] of the base categories, L2-normalised.
-        objects: of the same B images; without any, there is nothing to learn, and the loss is 0.
-        grid: rows and columns of the attention maps.
+    "End-to-End Object Detection with Transformers", 2020); the text loss is a cross-entropy of cosines / temperature
+    over the base categories; the attention loss is ``-log`` of the attention on cells that the box touches.
 
     Returns:
-        The mean over the matched pairs.
+        The mean over the matched pairs; 0 where no image has an object.
     """
-    image, query, place = match(summary, texts, objects)
+    summary, texts, objects = batch.summary, batch.lesson.base_texts, batch.objects()
+    image, query, place = match(summary, texts, objects, settings)
     if not len(image):
         return summary.regions.new_zeros(()).requires_grad_()
     boxes, truth = summary.boxes[image, query], objects.boxes[image, place]
     cosines = summary.regions[image, query] @ texts.T
-    text = cross_entropy(cosines / TEMPERATURE, objects.category[image, place])
+    text = cross_entropy(cosines / settings.temperature, objects.category[image, place])
     shape = generalized_box_iou_loss(corners(boxes), corners(truth), reduction="mean")
-    inside = (summary.attention[image, query] * touched(truth, grid)).sum(-1)
+    inside = (summary.attention[image, query] * touched(truth, batch.lesson.grid)).sum(-1)
     look = -inside.clamp(min=1e-6).log().mean()
-    loss: Tensor = TEXT * text + L1 * l1_loss(boxes, truth) + GIOU * shape + LOOK * look
-    return loss
+    total: Tensor = (
+        settings.text * text + settings.l1 * l1_loss(boxes, truth) + settings.giou * shape + settings.look * look
+    )
+    return total
 
 
 @torch.no_grad()
-def match(summary: Summary, texts: Tensor, objects: Objects) -> tuple[Tensor, Tensor, Tensor]:
+def match(summary: Summary, texts: Tensor, objects: Objects, settings: Localise) -> tuple[Tensor, Tensor, Tensor]:
     """The pairs of least cost in every image, as positions of image, query and object; as many as there can be."""
     images, queries, places = [], [], []
     cosines = summary.regions @ texts.T  # [B, K, T]
@@ -73,10 +48,10 @@ def match(summary: Summary, texts: Tensor, objects: Objects) -> tuple[Tensor, Te
         there = (category >= 0).nonzero().flatten()
         if len(there):
             boxes, wanted = summary.boxes[row], truth[there]
-            cost = L1 / 4 * torch.cdist(boxes, wanted, p=1) - GIOU * generalized_box_iou(
+            cost = settings.l1 / 4 * torch.cdist(boxes, wanted, p=1) - settings.giou * generalized_box_iou(
                 corners(boxes), corners(wanted)
             )
-            cost = cost - MATCHING * cosines[row][:, category[there]]
+            cost = cost - settings.matching * cosines[row][:, category[there]]
             one, other = linear_sum_assignment(cost.cpu().numpy())
             images += [row] * len(one)
             queries += one.tolist()

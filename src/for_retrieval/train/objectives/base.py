@@ -5,13 +5,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-TEMPERATURE = 0.05
+from for_retrieval.params import Contrast
+from for_retrieval.train.lesson import Batch
 
 
-def contrast(scores: Tensor, positive: Tensor, counted: Tensor, weights: Tensor | None = None) -> Tensor:
+def loss(batch: Batch, settings: Contrast) -> Tensor:
+    """`contrast` over the base categories on labelled images."""
+    lesson = batch.lesson
+    scores = batch.scores(lesson.base_texts)
+    return contrast(scores, batch.of(lesson.labels), batch.of(lesson.counted), settings.temperature)
+
+
+def contrast(
+    scores: Tensor, positive: Tensor, counted: Tensor, temperature: float, weights: Tensor | None = None
+) -> Tensor:
     """Softmax contrast of each text's positive images against its negatives in the batch.
 
-    For a text with positives P and negatives N, and x = score / 0.05:
+    For a text with positives P and negatives N, and x = score / temperature:
     ``-mean over p in P of [x_p - log(e^x_p + sum over n in N of e^x_n)]`` (the multi-positive InfoNCE of
     Khosla et al., "Supervised Contrastive Learning", 2020, with other positives left out of the sum).
 
@@ -24,7 +34,7 @@ def contrast(scores: Tensor, positive: Tensor, counted: Tensor, weights: Tensor 
     Returns:
         The weighted mean over texts with a counted positive and negative; 0 if there is none.
     """
-    x = scores / TEMPERATURE
+    x = scores / temperature
     positive, negative = positive & counted, ~positive & counted
     rest = torch.logsumexp(x.masked_fill(~negative, float("-inf")), dim=0)
     usable = positive.any(0) & negative.any(0)
@@ -32,14 +42,3 @@ def contrast(scores: Tensor, positive: Tensor, counted: Tensor, weights: Tensor 
     per_text = (terms * positive).sum(0) / positive.sum(0).clamp(min=1)
     share = usable.to(scores.dtype) if weights is None else usable * weights.to(scores.dtype)
     return (per_text * share).sum() / share.sum().clamp(min=torch.finfo(scores.dtype).tiny)
-
-
-def base_objective(scores: Tensor, labels: Tensor, counted: Tensor) -> Tensor:
-    """`contrast` over the base categories on labelled images.
-
-    Args:
-        scores: [B, T] scores against the base categories.
-        labels: [B, T] bool, which categories an image shows.
-        counted: [B, T] bool, whether a label, or its absence, may be used and says something.
-    """
-    return contrast(scores, labels, counted)
