@@ -14,12 +14,12 @@ from for_retrieval.evaluate.score import head_scores
 from for_retrieval.model.model import Model
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records, load_records
-from for_retrieval.release.manifest import ImageRow, check_files, read_table
-from for_retrieval.release.pointer import bundle_of, read_live
+from for_retrieval.release.generation import ImageRow, check_files, read_table
+from for_retrieval.release.pointer import bundle_of, read_pointer
 from for_retrieval.release.search import Index, open_generation
 
 if TYPE_CHECKING:
-    from for_retrieval.release.regions import Floats
+    from for_retrieval.release.engines import Floats
 
 TOP = 50  # images
 SAMPLE = 40  # queries
@@ -62,7 +62,7 @@ def verify(project: Project, generation: str | None = None) -> Report:
     from for_retrieval.model.tower import find_device
 
     device = find_device(project.settings.device)
-    name = generation or read_live(project.index).live.generation
+    name = generation or read_pointer(project.index).live.generation
     model = Model.load(bundle_of(project.index, name), project.root, device)
     texts = sample_texts(load_records(project.prepared))
     return verify_generation(project.index / name, name, model, project.cache, texts, project.params.promote.recall)

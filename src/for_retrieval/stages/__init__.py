@@ -19,7 +19,7 @@ def prepare(project: Project) -> str:
     """Draw or import the images, check them, and write the records."""
     from for_retrieval.records.prepare import prepare as run
 
-    records = run(project.params, project.root, project.prepared, project.settings.processes)
+    records = run(project.params, project.root, project.prepared, project.settings.processes, project.cache)
     broken = f", {len(records.info.broken)} unreadable images left out" if records.info.broken else ""
     return f"{len(records.images)} images, {len(records.objects)} objects{broken}"
 
@@ -45,13 +45,10 @@ def validate(project: Project) -> str:
 
 def check(project: Project, pages_to: Path, report_to: Path) -> Verdict:
     """The verdict of `validate`, passed or failed; written elsewhere, it leaves the stage's own outputs as they are."""
-    from for_retrieval.records.checks.run import PROFILE, check_data
-    from for_retrieval.release.pointer import bundle_of, is_live
+    from for_retrieval.records.checks.run import check_data
+    from for_retrieval.release.refresh import accepted_profile
 
-    live = is_live(project.index)
-    path = bundle_of(project.index, live.live.generation) / PROFILE if live else None
-    accepted = read_json(path, "run `for-cli index`") if path and path.exists() else None
-    return check_data(project, accepted, pages_to, report_to)
+    return check_data(project, accepted_profile(project.index), pages_to, report_to)
 
 
 def features(project: Project) -> str:
@@ -189,22 +186,17 @@ def index(project: Project) -> str:
     from for_retrieval.model.model import Model
     from for_retrieval.model.tower import find_device
     from for_retrieval.records.records import load_records
+    from for_retrieval.release.pointer import release_lock
     from for_retrieval.release.refresh import build_candidate
 
-    model = Model.load(project.bundle, project.root, find_device(project.settings.device))
-    built = build_candidate(project, load_records(project.prepared), model)
-    manifest = built.manifest
-    write_json(
-        project.data / "index.json",
-        {
-            "model": manifest.model,
-            "images": manifest.n_images,
-            "points": manifest.n_points,
-            "digest": manifest.digest,
-        },
-    )
+    with release_lock(project.root, "index", wait=True):
+        model = Model.load(project.bundle, project.root, find_device(project.settings.device))
+        built = build_candidate(project, load_records(project.prepared), model)
+    found = built.manifest
+    about = {"model": found.model, "images": found.n_images, "points": found.n_points, "digest": found.digest}
+    write_json(project.data / "index.json", about)
     note = f"; {built.note}" if built.note else ""
-    return f"{manifest.n_images} images, {manifest.n_points} regions{note}"
+    return f"{found.n_images} images, {found.n_points} regions{note}"
 
 
 def _opened(project: Project) -> tuple[Records, Model]:

@@ -1,20 +1,29 @@
-"""What a generation says about itself: its manifest, its table of images, and whether its files still agree."""
+"""A generation, model and index in one folder: its manifest, its table of images, its files.
+
+data/index/gen-<12 hex>/    manifest.json, images.jsonl, engine/ and bundle/: complete, and never changed again
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import shutil
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from for_retrieval.errors import ForError
-from for_retrieval.files import file_hash
-from for_retrieval.release.regions import ImageRegions
+from for_retrieval.files import file_hash, sync_folder
+
+if TYPE_CHECKING:
+    from for_retrieval.release.engines import ImageRegions
 
 MANIFEST = "manifest.json"
-FORMAT = 2
+TABLE = "images.jsonl"
+BUNDLE = "bundle"
+UNPACKED = "data/prepared"  # where the images of any set in shards are unpacked to
+FORMAT = 3
 REMEDY = "run `for-cli index` to rebuild it"
 
 # The engine writes these anew, with the same meaning, when it opens a folder; a newer engine may add keys.
@@ -34,16 +43,17 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """model: id of the bundle whose embeddings these are. bundle: digest of the bundle's files.
+    """model: the id in bundle.json, which a version belongs to. bundle: digest of the bundle's files.
 
-    recipe: of the code that turns features into regions. engine: where the vectors are; collection: their name
-    on a server, empty for the embedded engine. digest: of all inputs; names the generation.
+    encoder: the id that the model had with the code that made the regions; another one after an upgrade of the code.
+    engine: where the regions are; collection: their name on a server, empty for an engine in a folder.
+    digest: of all inputs; names the generation.
     """
 
     format: int
     model: str
     bundle: str
-    recipe: str
+    encoder: str
     dataset: str
     dim: int
     image_root: str
@@ -55,6 +65,11 @@ class Manifest:
     digest: str
     created_by: str
     files: list[File]
+
+    @property
+    def unpacked(self) -> bool:
+        """Whether its images came in shards: they were unpacked to one place, which says nothing of the set."""
+        return self.image_root.startswith(UNPACKED)
 
     def to_text(self) -> str:
         """The manifest as stored: no times and no host names, so equal builds are equal bytes."""
@@ -94,6 +109,14 @@ def read_manifest(generation: Path) -> Manifest:
         raise ForError(f"the index is damaged: {path} is missing or unreadable; {REMEDY}") from None
 
 
+def find_manifest(generation: Path) -> Manifest | None:
+    """The same, but None where it cannot be read."""
+    try:
+        return read_manifest(generation)
+    except ForError:
+        return None
+
+
 def list_files(folder: Path) -> list[File]:
     """Every file below `folder` that must never change again, with its checksum, sorted by path."""
     unchecked = (*ENGINE_OWNED, MANIFEST)
@@ -120,9 +143,6 @@ def check_files(folder: Path, manifest: Manifest, *, hash_below: int | None = BU
             raise ForError(f"the index is damaged: {path} has {size} bytes instead of {file.size}; {REMEDY}")
         if (hash_below is None or size < hash_below) and file_hash(path) != file.sha256:
             raise ForError(f"the index is damaged: the content of {path} has changed; {REMEDY}")
-
-
-TABLE = "images.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +176,12 @@ def row_of(image: ImageRegions) -> ImageRow:
 class About:
     """What all images of a generation share.
 
-    model: id of the bundle. recipe: of the code that makes regions. dataset: its name. dim: of the embeddings.
+    model, encoder: see `Manifest`. dataset: its name. dim: of the embeddings.
     image_root: what image paths are relative to.
     """
 
     model: str
-    recipe: str
+    encoder: str
     dataset: str
     dim: int
     image_root: str
@@ -249,3 +269,82 @@ def changes(old: Iterable[ImageRow], now: Iterable[ImageRow]) -> Changes:
         deleted=[image_id for image_id in before if image_id not in here],
         unchanged=[row for row in rows if before.get(row.image_id) == row],
     )
+
+
+def same_set(a: Path, b: Path) -> bool:
+    """Whether two generations are of one data set; damaged ones are taken to be."""
+    try:
+        first, second = read_manifest(a), read_manifest(b)
+        known = first.dataset != second.dataset or _one_place(first.image_root, second.image_root)
+        rows: Collection[ImageRow] = () if known else read_table(b)
+        return one_set(first, () if known else read_table(a), second.dataset, second.image_root, rows)
+    except ForError:
+        return True
+
+
+def one_set(
+    manifest: Manifest, table: Collection[ImageRow], name: str, image_root: str, rows: Collection[ImageRow]
+) -> bool:
+    """Whether a generation and other images are of one set: one name, and one place or a common image.
+
+    Images may all be replaced in their folder, and a folder may move; where both happened, it is another set.
+    """
+    if manifest.dataset != name or _one_place(manifest.image_root, image_root):
+        return manifest.dataset == name
+    return not {row.hash for row in table}.isdisjoint(row.hash for row in rows)
+
+
+def _one_place(a: str, b: str) -> bool:
+    return a == b and not a.startswith(UNPACKED)
+
+
+def set_of(generation: Path) -> str:
+    """The set of a generation, for people: ``streets (images in data/streets)``."""
+    manifest = find_manifest(generation)
+    return f"{manifest.dataset} (images in {manifest.image_root})" if manifest else "one that cannot be read"
+
+
+TEMPORARY = ".building-"
+COLLECTION = "collection"  # a build on a server records its engine and collection in a file of this name
+
+
+def prune(folder: Path, kept: Container[str]) -> None:
+    """Remove the generations that are not in `kept`. For those who hold the release lock.
+
+    A killed prune leaves nothing that looks like a generation, and one whose server does not answer stays for the next
+    time. A rollback meanwhile does no harm: it changes the order of the pointer's entries, and none comes or goes.
+    """
+    for path in folder.glob("gen-*"):
+        manifest = None if path.name in kept else find_manifest(path)
+        if path.name not in kept and (
+            manifest is None or not manifest.collection or _off_server(folder, manifest.engine, manifest.collection)
+        ):
+            put_aside(path)
+
+
+def put_aside(generation: Path) -> None:
+    """Rename a generation's folder, so that it is none any more, then remove it. Open ones stay readable."""
+    aside = generation.with_name(f"{TEMPORARY}old-{generation.name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    generation.rename(aside)
+    sync_folder(generation.parent)
+    shutil.rmtree(aside)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove what killed builds left, on a server too. For those who hold the release lock."""
+    used = {found.collection for path in folder.glob("gen-*") if (found := find_manifest(path))}
+    for leftover in folder.glob(f"{TEMPORARY}*"):
+        note = leftover / COLLECTION
+        engine, _, collection = note.read_text(encoding="utf-8").partition(" ") if note.exists() else ("", "", "")
+        if not collection or collection in used or _off_server(folder, engine, collection):
+            shutil.rmtree(leftover)
+
+
+def _off_server(folder: Path, engine: str, collection: str) -> bool:
+    from for_retrieval.release.engines import remote_engine
+
+    try:
+        return remote_engine(engine).remove(folder, collection)
+    except ForError:  # an engine that this version does not have
+        return True

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from for_retrieval.release.pointer import read_live
+from for_retrieval.release.pointer import read_pointer
 from for_retrieval.release.search import open_index
 
 RUNNER = """
@@ -25,12 +25,12 @@ from pathlib import Path
 import numpy as np
 import for_retrieval.release.edge
 from for_retrieval.release.build import build_index
-from for_retrieval.release.manifest import changes
-from for_retrieval.release.pointer import go_live, record_candidate, roll_back, switch
-from for_retrieval.release.manifest import generation_name, read_manifest
+from for_retrieval.release.generation import changes
+from for_retrieval.release.pointer import add_candidate, go_live, read_pointer, roll_back
+from for_retrieval.release.generation import read_manifest
 from for_retrieval.release.build import Earlier, Plan
-from for_retrieval.release.regions import ImageRegions
-from for_retrieval.release.manifest import About, read_table, row_of
+from for_retrieval.release.engines import ImageRegions
+from for_retrieval.release.generation import About, read_table, row_of
 from for_retrieval.settings import Settings
 
 WATCHED = ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree")
@@ -39,7 +39,7 @@ def image(n, k):
     rows = np.eye(8, dtype=np.float32)[[k % 8, (k + 1) % 8]]
     return ImageRegions(f"i{n:02}", f"i{n:02}.png", f"h{n}-{k}", "test", 9, 9, rows, np.ones((2, 4), np.float32))
 
-about = About("model-a", "r", "set", 8, "")
+about = About("model-a", "e", "set", 8, "pictures")
 now = [image(n, n + 1 if n == 2 else n) for n in range(1, 9)]  # i00 deleted, i02 changed, i06 to i08 new
 rows = [row_of(i) for i in now]
 
@@ -49,12 +49,14 @@ def refresh(folder):
     earlier = Earlier(folder / live, read_manifest(folder / live), found)
     regions = [i for i in now if row_of(i) in found.to_write]
     plan = Plan(rows, about, folder / live / "bundle", Settings(), earlier)
-    build_index(folder, plan, regions, progress=False, then=lambda name: switch(folder, name, 2, 1))
+    build_index(folder, plan, regions, progress=False)
+    go_live(folder, plan.name, 2, 1, over=read_pointer(folder).live)
 
 def build(folder):
     plan = Plan(rows, about, folder.parent / "bundle", Settings())
-    manifest = build_index(folder, plan, now, progress=False, then=lambda name: record_candidate(folder, name))
-    go_live(folder, generation_name(manifest.digest), 3, 1)
+    build_index(folder, plan, now, progress=False)
+    add_candidate(folder, plan.name, 1)
+    go_live(folder, plan.name, 3, 1)
 
 def rollback(folder):
     roll_back(folder, champion=True)
@@ -120,7 +122,7 @@ def answers(folder: Path) -> tuple[int | None, int]:
     with open_index(folder / "index") as index:
         found = index.search(np.eye(8, dtype=np.float32)[0], 100)
         assert len(found) == index.manifest.n_images
-    live = read_live(folder / "index").live
+    live = read_pointer(folder / "index").live
     bundle = json.loads((folder / "index" / live.generation / "bundle" / "bundle.json").read_text())
     assert bundle["model"] == live.model
     return live.version, len(found)
@@ -128,7 +130,7 @@ def answers(folder: Path) -> tuple[int | None, int]:
 
 def content(folder: Path) -> list[str]:
     """Names of all that is in the index folder."""
-    return sorted(path.name for path in (folder / "index").iterdir() if path.name != ".build.lock")
+    return sorted(path.name for path in (folder / "index").iterdir() if path.name != ".pointer.lock")
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from for_retrieval.release.gate import Verdict, compare, decide
+from for_retrieval.release.gate import Result, compare, decide
 
 Scores = NDArray[np.float64]
 scores = arrays(np.float64, st.integers(1, 30), elements=st.floats(0, 100))
 RULES = {"tolerance": 0.5, "confidence": 0.9, "resamples": 500, "seed": 0}
 
 
-def verdict(champion: dict[str, Scores], challenger: dict[str, Scores], **changes: float) -> Verdict:
+def verdict(champion: dict[str, Scores], challenger: dict[str, Scores], **changes: float) -> Result:
     return decide(champion, challenger, **{**RULES, **changes})  # type: ignore[arg-type]
 
 

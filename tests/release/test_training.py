@@ -19,7 +19,7 @@ from for_retrieval.project import Project
 from for_retrieval.release.mlflow_store import connected
 from for_retrieval.release.training_runs import log_training
 
-Trained = Callable[..., Project]
+TrainedToy = Callable[..., Project]
 PICKLES = {".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib", ".cloudpickle"}
 
 
@@ -42,8 +42,8 @@ def log(project: Project, *names: str) -> None:
         log_training(project, name, time.time() - 60)
 
 
-def test_heads_stand_below_one_run(trained: Trained) -> None:
-    project = trained()
+def test_heads_stand_below_one_run(trained_toy: TrainedToy) -> None:
+    project = trained_toy()
     log(project)
     (parent,) = runs(project, kind="training")
     heads = runs(project, kind="head")
@@ -54,8 +54,8 @@ def test_heads_stand_below_one_run(trained: Trained) -> None:
     assert parent.info.run_name == "toy-streets: mini-clip 256 px, 40 steps"
 
 
-def test_a_head_has_parameters_scores_curves_and_origin(trained: Trained) -> None:
-    project = trained()
+def test_a_head_has_parameters_scores_curves_and_origin(trained_toy: TrainedToy) -> None:
+    project = trained_toy()
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
     for command in (["init", "-q"], ["add", "params.yaml"], ["commit", "-qm", "a"]):
         subprocess.run([*git, *command], cwd=project.root, check=True)
@@ -82,8 +82,8 @@ def test_a_head_has_parameters_scores_curves_and_origin(trained: Trained) -> Non
     assert head.inputs.dataset_inputs[0].dataset.name == "toy-streets"
 
 
-def test_artifacts_are_weights_json_and_pictures(trained: Trained) -> None:
-    project = trained()
+def test_artifacts_are_weights_json_and_pictures(trained_toy: TrainedToy) -> None:
+    project = trained_toy()
     log(project)
     found = files(runs(project, kind="head", run="in-10")[0])
     assert set(found) == {"head/head.safetensors", "head/head.json", "categories.json", "curves.png"}
@@ -97,8 +97,8 @@ def test_artifacts_are_weights_json_and_pictures(trained: Trained) -> None:
     assert not [path for path in everything if path.suffix in PICKLES]
 
 
-def test_the_run_above_grows_with_the_fractions(trained: Trained) -> None:
-    project = trained()
+def test_the_run_above_grows_with_the_fractions(trained_toy: TrainedToy) -> None:
+    project = trained_toy()
     log(project, "in-10")
     first = files(runs(project, kind="training")[0])["fractions.png"].read_bytes()
     log(project, "in-100")
@@ -110,16 +110,16 @@ def test_the_run_above_grows_with_the_fractions(trained: Trained) -> None:
     assert means == {10_000: 29, 100_000: 31}  # the mean over both seeds
 
 
-def test_a_head_is_recorded_once(trained: Trained) -> None:
-    project = trained()
+def test_a_head_is_recorded_once(trained_toy: TrainedToy) -> None:
+    project = trained_toy()
     log(project, "in-100")
     before = [run.info.run_id for run in runs(project, kind="head")]
     log(project, "in-100")
     assert [run.info.run_id for run in runs(project, kind="head")] == before
 
 
-def test_a_record_that_was_cut_short_is_marked_and_made_anew(trained: Trained) -> None:
-    project = trained()
+def test_a_record_that_was_cut_short_is_marked_and_made_anew(trained_toy: TrainedToy) -> None:
+    project = trained_toy()
     log(project, "in-10")
     (done,) = runs(project, kind="head")
     with connected(project, "toy-streets") as mlflow:  # as a kill -9 leaves it
@@ -128,26 +128,26 @@ def test_a_record_that_was_cut_short_is_marked_and_made_anew(trained: Trained) -
     assert [run.info.status for run in runs(project, kind="head")] == ["KILLED", "FINISHED"]
 
 
-def test_another_training_stands_beside_the_first(trained: Trained) -> None:
-    log(trained(), "in-10")
-    log(trained(number=5), "in-10")  # other weights: the code has changed, say
-    project = trained(number=5)
+def test_another_training_stands_beside_the_first(trained_toy: TrainedToy) -> None:
+    log(trained_toy(), "in-10")
+    log(trained_toy(number=5), "in-10")  # other weights: the code has changed, say
+    project = trained_toy(number=5)
     assert len(runs(project, kind="training")) == 1
     assert len(runs(project, kind="head")) == 2
-    changed = trained(number=5, **{"train.learning_rate": 0.1})
+    changed = trained_toy(number=5, **{"train.learning_rate": 0.1})
     log(changed, "in-10")
     assert len(runs(changed, kind="training")) == 2
 
 
-def test_where_it_serves_does_not_part_what_belongs_together(trained: Trained) -> None:
-    log(trained(), "in-10")
-    other = trained(**{"promote.tolerance": 3, "index.run": "in-100"})
+def test_where_it_serves_does_not_part_what_belongs_together(trained_toy: TrainedToy) -> None:
+    log(trained_toy(), "in-10")
+    other = trained_toy(**{"promote.tolerance": 3, "index.run": "in-100"})
     log(other, "in-100")
     assert len(runs(other, kind="training")) == 1
 
 
-def test_a_training_without_labels_is_recorded_too(trained: Trained) -> None:
-    project = trained()
+def test_a_training_without_labels_is_recorded_too(trained_toy: TrainedToy) -> None:
+    project = trained_toy()
     nothing = {"seeds": {"0": {"metrics": {}, "categories": {}}}}
     (project.heads / "in-10" / "val.json").write_text(json.dumps(nothing))
     log(project, "in-10")
@@ -156,8 +156,8 @@ def test_a_training_without_labels_is_recorded_too(trained: Trained) -> None:
     assert "fractions.png" not in files(runs(project, kind="training")[0])
 
 
-def test_what_mlflow_refuses_becomes_a_sentence(trained: Trained) -> None:
-    project = trained()
+def test_what_mlflow_refuses_becomes_a_sentence(trained_toy: TrainedToy) -> None:
+    project = trained_toy()
     with pytest.raises(ForError, match=r"MLflow at .*mlflow.db failed: .*nothing-like-it"):  # noqa: SIM117
         with connected(project, "toy-streets") as mlflow:
             mlflow.client.get_run("nothing-like-it")

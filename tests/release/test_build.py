@@ -11,8 +11,7 @@ import pytest
 
 from for_retrieval.errors import ForError
 from for_retrieval.release.build import Earlier, verify_index
-from for_retrieval.release.manifest import changes, generation_name, read_manifest, read_table, row_of
-from for_retrieval.release.pointer import only_builder
+from for_retrieval.release.generation import changes, generation_name, read_manifest, read_table, row_of
 
 
 def snapshot(folder):
@@ -25,7 +24,7 @@ def snapshot(folder):
 
 
 def generations(folder):
-    return sorted(path.name for path in folder.iterdir() if path.name not in ("CURRENT", ".build.lock"))
+    return sorted(path.name for path in folder.iterdir() if path.name not in ("CURRENT", ".pointer.lock"))
 
 
 def test_manifest_tells_what_is_inside(tmp_path, build, images):
@@ -61,7 +60,7 @@ def test_any_input_changes_the_generation(tmp_path, build, images, bundle):
     names = {
         build(tmp_path, images).digest,
         build(tmp_path, images, model="model-b").digest,
-        build(tmp_path, images, recipe="s").digest,
+        build(tmp_path, images, encoder="s").digest,
         build(tmp_path, images, image_root="elsewhere").digest,
         build(tmp_path, images, dataset="another").digest,
         build(tmp_path, images[:-1]).digest,
@@ -129,12 +128,6 @@ def test_a_source_that_ends_early_or_brings_another_image_is_noticed(tmp_path, b
         build(tmp_path, images, rows=rows[:-1])
     with pytest.raises(ForError, match=r"image 'image-00' at 'image-00.png' was not to be indexed"):
         build(tmp_path, [images[0], *images], rows=rows)
-
-
-def test_two_builds_at_once(tmp_path, build, images):
-    with only_builder(tmp_path), pytest.raises(ForError, match=r"another process is building .*; wait"):
-        build(tmp_path, images)
-    build(tmp_path, images)
 
 
 def test_progress_goes_to_stderr(tmp_path, build, images, capsys):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from for_retrieval.errors import ForError
 from for_retrieval.release.build import verify_index
 from for_retrieval.release.edge import EdgeEngine
+from for_retrieval.release.engines import Place
 from for_retrieval.release.search import open_index, search_images
 
 ROW = st.lists(st.integers(-2, 2), min_size=3, max_size=3).filter(any)  # few values, many ties
@@ -49,7 +50,7 @@ def test_equals_brute_force(tmp_path_factory, make_image, rows, vector, top_k, o
     query = np.array(vector, dtype=np.float32) / np.linalg.norm(vector)
     query = query.astype(np.float32)
     shuffled = order.sample(images, len(images))
-    engine = EdgeEngine.create(tmp_path_factory.mktemp("engine"), 3)
+    engine = EdgeEngine.create(Place(tmp_path_factory.mktemp("engine"), "", 3))
     try:
         engine.upsert(shuffled)
         found = search_images(engine, query, top_k, sum(map(len, rows)))
@@ -63,7 +64,7 @@ def test_equals_brute_force(tmp_path_factory, make_image, rows, vector, top_k, o
 def test_limit_doubles_until_enough_images_are_found(tmp_path, make_image):
     crowd = make_image("crowd", [[1, k / 1000, 0] for k in range(100)])
     others = [make_image(f"other-{k}", [[0, 1, k / 10]]) for k in range(5)]
-    engine = EdgeEngine.create(tmp_path, 3)
+    engine = EdgeEngine.create(Place(tmp_path, "", 3))
     engine.upsert([*others, crowd])
     counting = Counting(engine)
     vector = np.array([1, 0, 0], dtype=np.float32)
@@ -75,7 +76,7 @@ def test_limit_doubles_until_enough_images_are_found(tmp_path, make_image):
 
 def test_ties_beyond_the_limit_are_seen(tmp_path, make_image):
     images = [make_image(f"i{number:02}", [[1, 0], [0, 1]]) for number in reversed(range(30))]
-    engine = EdgeEngine.create(tmp_path, 2)
+    engine = EdgeEngine.create(Place(tmp_path, "", 2))
     engine.upsert(images)
     found = search_images(engine, np.array([1, 0], dtype=np.float32), 2, 60)
     engine.close()

@@ -5,22 +5,24 @@ from __future__ import annotations
 import socket
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from for_retrieval.errors import ForError
+from for_retrieval.errors import ForError, TransientError
 from for_retrieval.release.build import Earlier
-from for_retrieval.release.manifest import changes, generation_name, read_manifest, read_table, row_of
-from for_retrieval.release.pointer import bundle_of, go_live, read_live, roll_back
+from for_retrieval.release.engines import Place
+from for_retrieval.release.generation import changes, generation_name, read_manifest, read_table, row_of
+from for_retrieval.release.pointer import bundle_of, go_live, read_pointer, roll_back
 from for_retrieval.release.search import open_index
 from for_retrieval.release.server import Connection, Failure, ServerEngine, attempt
 from for_retrieval.settings import Settings, load_settings
 
 
 def engine_with(settings: Settings, **changed: Any) -> ServerEngine:
-    return ServerEngine.create(Connection(replace(settings, **changed)), "set-gen-1", 8)
+    return ServerEngine.create(Place(Path("engine"), "set-gen-1", 8, replace(settings, **changed)))
 
 
 @pytest.fixture
@@ -122,7 +124,7 @@ def test_a_slow_answer_is_asked_for_again(qdrant, on_server, images, quick):
 def test_one_sentence_when_it_stays_busy(qdrant, on_server, quick, status, reason):
     engine = engine_with(on_server)
     qdrant.fail[:] = [(status, 0)] * 9
-    with pytest.raises(ForError) as caught:
+    with pytest.raises(TransientError) as caught:
         engine.count()
     said = str(caught.value)
     assert f"the Qdrant server at {qdrant.url} failed after 4 attempts ({reason}" in said
@@ -135,8 +137,9 @@ def test_one_sentence_when_it_stays_busy(qdrant, on_server, quick, status, reaso
 
 def test_a_refusal_is_not_repeated(qdrant, on_server):
     qdrant.fail[:] = [(403, 0)] * 2
-    with pytest.raises(ForError, match=r"failed \(403 Forbidden: told to fail; the key was \*\*\*\)"):
+    with pytest.raises(ForError, match=r"failed \(403 Forbidden: told to fail; the key was \*\*\*\)") as caught:
         engine_with(on_server)
+    assert not isinstance(caught.value, TransientError)
     assert len(qdrant.fail) == 1
 
 
@@ -150,7 +153,7 @@ def test_nobody_listens(on_server, quick):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(ForError, match=r"does not answer \(ConnectError.*\); check QDRANT_URL and that the server"):
+        with pytest.raises(TransientError, match=r"does not answer \(ConnectError.*\); check QDRANT_URL and that"):
             engine_with(on_server, qdrant_url=url)
 
 
@@ -248,8 +251,8 @@ def test_a_lost_collection_is_named_and_built_again(qdrant, on_server, tmp_path,
 def test_a_collection_of_a_killed_build_is_removed(qdrant, on_server, tmp_path, build, images):
     folder = tmp_path / "index"
     (folder / ".building-x").mkdir(parents=True)
-    (folder / ".building-x" / "collection").write_text("set-gen-killed")
-    ServerEngine.create(Connection(on_server), "set-gen-killed", 8).close()
+    (folder / ".building-x" / "collection").write_text("qdrant-server set-gen-killed")
+    ServerEngine.create(Place(folder, "set-gen-killed", 8, on_server)).close()
     made = build(folder, images[:3], settings=on_server)
     assert qdrant.collections() == [made.collection]
     assert not list(folder.glob(".building-*"))
@@ -265,7 +268,7 @@ def test_going_live_on_a_silent_server_changes_nothing(qdrant, on_server, tmp_pa
         go_live(folder, generation_name(second.digest), 2, keep=3)
     assert (folder / "CURRENT").read_bytes() == pointer
     go_live(folder, generation_name(second.digest), 2, keep=3)
-    assert read_live(folder).live.version == 2
+    assert read_pointer(folder).live.version == 2
 
 
 def test_from_the_embedded_engine_to_a_server_and_back(qdrant, on_server, tmp_path, build, images):
@@ -274,7 +277,7 @@ def test_from_the_embedded_engine_to_a_server_and_back(qdrant, on_server, tmp_pa
     rows = [row_of(image) for image in images]
     here = build(folder, images)
     for settings in (on_server, Settings()):
-        generation = folder / read_live(folder).live.generation
+        generation = folder / read_pointer(folder).live.generation
         earlier = Earlier(generation, read_manifest(generation), changes(read_table(generation), rows))
         bundle = bundle_of(folder, generation.name)
         moved = build(folder, [], rows=rows, settings=settings, earlier=earlier, bundle=bundle)

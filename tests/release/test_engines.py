@@ -1,4 +1,4 @@
-"""What every engine must do, held against each of them: the embedded one, and a server behind HTTP."""
+"""What every engine must do, held against each entry of ENGINES; servers are behind HTTP."""
 
 from __future__ import annotations
 
@@ -10,20 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from for_retrieval.errors import ForError
-from for_retrieval.release.edge import EdgeEngine
-from for_retrieval.release.engines import Engine
-from for_retrieval.release.regions import point_id, points_of
-from for_retrieval.release.server import Connection, ServerEngine
+from for_retrieval.errors import ForError, UsageError
+from for_retrieval.release.engines import ENGINES, Engine, Place, engine_class, engine_name, point_id, points_of
+from for_retrieval.settings import Settings
 
 
-@pytest.fixture(params=["edge", "server"])
+@pytest.fixture(params=ENGINES)
 def create(request: Any, tmp_path: Any) -> Callable[[str], Engine]:
     """Makes an empty engine for 8 numbers, by name."""
-    if request.param == "edge":
-        return lambda name: EdgeEngine.create(tmp_path / name, 8)
-    settings = request.getfixturevalue("on_server")
-    return lambda name: ServerEngine.create(Connection(settings), name, 8)
+    kind = engine_class(request.param)
+    settings = request.getfixturevalue("on_server") if kind.remote else Settings()
+    return lambda name: kind.create(Place(tmp_path / name, name, 8, settings))
 
 
 @pytest.fixture
@@ -149,3 +146,22 @@ def test_refuses_queries_that_do_not_fit(engine, images):
 
 def test_point_ids_follow_from_image_and_number():
     assert point_id("a", 1) == point_id("a", 1) != point_id("a", 2)
+
+
+def test_a_finished_engine_is_opened_again(engine, images, tmp_path, request):
+    engine.upsert(images)
+    engine.close()
+    place = Place(tmp_path / "one", "one", 8, request.getfixturevalue("on_server") if engine.remote else None)
+    again = type(engine).open(place)
+    assert again.images() == versions(*images)
+    again.close()
+
+
+def test_the_engine_is_the_one_that_is_set():
+    assert engine_name(Settings()) == "qdrant-edge"
+    assert engine_name(Settings(qdrant_url="http://somewhere")) == "qdrant-server"
+    assert engine_name(Settings(qdrant_url="http://somewhere", engine="qdrant-edge")) == "qdrant-edge"
+    with pytest.raises(UsageError, match="the setting engine is 'qdrant-ege'; did you mean 'qdrant-edge'"):
+        engine_name(Settings(engine="qdrant-ege"))
+    with pytest.raises(ForError, match="on the engine 'gone', which this version does not have; run `for-cli index`"):
+        engine_class("gone")
