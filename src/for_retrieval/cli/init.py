@@ -85,17 +85,14 @@ def _refuse_what_is_taken(folder: Path) -> None:
 
 def _pin_the_code(folder: Path) -> None:
     """Write requirements.txt; where a stage depends on files of src/, let it depend on that instead."""
-    from ruamel.yaml import YAML
+    from for_retrieval.params.editing import yaml_with_comments
 
     (folder / PINNED).write_text(
         "# The code of the stages: with another version here `dvc repro` runs them again.\n"
         f"for-retrieval[all]=={version('for-retrieval')}\n",
         encoding="utf-8",
     )
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 10_000
-    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml = yaml_with_comments()
     path = folder / "dvc.yaml"
     content = yaml.load(path.read_text(encoding="utf-8"))
     for stage in content["stages"].values():
