@@ -106,6 +106,20 @@ def test_a_fresh_repository_with_its_environment_is_no_obstacle(tmp_path: Path, 
     assert done.err.splitlines()[1] == "  for-cli data import ~/my-photos", "one is there already"
 
 
+def test_a_stage_runs_with_the_version_that_is_named_only(mine: Path, cli: Command) -> None:
+    """Or results of two versions would mix: DVC sees the file, not what is installed."""
+    (mine / CODE).write_text("for-retrieval[all]==0.0.9\n", encoding="utf-8")
+    for command in ("prepare", "index"):
+        done = cli(command, cwd=mine)
+        assert (done.code, done.out) == (1, "")
+        assert done.err == (
+            f"error: {mine / CODE} names for-retrieval 0.0.9, but {version('for-retrieval')} is installed; "
+            f"write {version('for-retrieval')} there, or run pip install -r requirements.txt\n"
+        )
+    (mine / CODE).write_text("for-retrieval @ file:///somewhere.whl\n", encoding="utf-8")
+    assert cli("prepare", cwd=mine).err.startswith("error: there are no images ")
+
+
 @pytest.mark.parametrize(
     ("names", "sentence"),
     [
