@@ -21,39 +21,43 @@ from for_retrieval.errors import ForError, UsageError
 HARMLESS = {".git", ".venv"}  # may be in the folder already
 PINNED = "requirements.txt"  # stands for the code wherever a stage of the repository depends on src/
 RAW = "data/raw"
+DRAWN = "data/drawn/"  # the pipeline of the drawn sets
 
 
-def init(folder: Annotated[Path, typer.Argument(help="A new or empty folder.")]) -> None:
+def init(
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    demo: Annotated[bool, typer.Option("--demo", help="With drawn images instead of yours.")] = False,
+) -> None:
     """Start a project in a new folder: parameters, pipeline, flows, git and DVC."""
     _refuse_what_is_taken(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, source in template():
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
-        (folder / RAW).mkdir(parents=True)
+            if demo or not name.startswith(DRAWN):
+                target = folder / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
         _pin_the_code(folder)
-        _point_at_raw_images(folder)
+        if not demo:
+            (folder / RAW).mkdir(parents=True)
+            _point_at_raw_images(folder)
     except OSError as error:
-        raise ForError(
-            f"{error.filename or folder} cannot be written ({error.strerror}); choose another place"
-        ) from None
+        place = error.filename or folder
+        raise ForError(f"{place} cannot be written ({error.strerror}); choose another place") from None
     note = _init_git(folder)
     say(f"{folder} is a project now; next:")
-    for line in _next_commands(folder):
+    for line in _next_commands(folder, demo):
         say(f"  {line}")
     if note:
         say(f"note: {note}")
 
 
-def _next_commands(folder: Path) -> Iterator[str]:
+def _next_commands(folder: Path, demo: bool) -> Iterator[str]:
     if folder.resolve() != Path.cwd():
         yield f"cd {shlex.quote(str(folder))}"
     if not all(map(find_spec, ("torch", "dvc", "prefect"))):
         yield f"pip install -r {PINNED}"
-    yield "for-cli data import ~/my-photos"
-    yield "dvc repro"
+    yield from ("dvc repro", 'for-cli query "red car"') if demo else ("for-cli data import ~/my-photos", "dvc repro")
 
 
 def template() -> Iterator[tuple[str, Path]]:
@@ -93,15 +97,18 @@ def _pin_the_code(folder: Path) -> None:
         encoding="utf-8",
     )
     yaml = yaml_with_comments()
-    path = folder / "dvc.yaml"
-    content = yaml.load(path.read_text(encoding="utf-8"))
-    for stage in content["stages"].values():
-        deps: list[Any] = stage.get("do", stage).get("deps", [])
-        kept = [entry for entry in deps if not str(entry).startswith("src/")]
-        if len(kept) < len(deps):
-            deps[:] = [*kept, PINNED]
-    with path.open("w", encoding="utf-8") as file:
-        yaml.dump(content, file)
+    for name, up in (("dvc.yaml", ""), (f"{DRAWN}dvc.yaml", "../../")):
+        path = folder / name
+        if not path.exists():
+            continue
+        content = yaml.load(path.read_text(encoding="utf-8"))
+        for stage in content["stages"].values():
+            deps: list[Any] = stage.get("do", stage).get("deps", [])
+            data = [entry for entry in deps if not str(entry).startswith(f"{up}src/")]
+            if len(data) < len(deps):
+                deps[:] = [*data, up + PINNED]
+        with path.open("w", encoding="utf-8") as file:
+            yaml.dump(content, file)
 
 
 def _point_at_raw_images(folder: Path) -> None:
