@@ -7,7 +7,6 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -89,6 +88,8 @@ def _refuse_what_is_taken(folder: Path) -> None:
 
 def _pin_the_code(folder: Path) -> None:
     """Write requirements.txt; where a stage depends on files of src/, let it depend on that instead."""
+    from importlib.metadata import version  # 13 ms, which a query need not wait for
+
     from for_retrieval.params.editing import yaml_with_comments
 
     (folder / PINNED).write_text(
