@@ -153,10 +153,10 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
     return lines + [f"| {r['queries']} | {r['n']} | {r['method']} | {r['map50']} | {r['r40']} |" for r in rows]
 
 
-def write_card(figures: dict[str, Any], params: dict[str, Any], times: dict[str, Any]) -> None:
-    """card.json and CARD.md in the current folder."""
+def write_card(figures: dict[str, Any], params: dict[str, Any], times: dict[str, Any], out: Path) -> None:
+    """Write card.json and CARD.md in `out`."""
     photos = params["photos"] and Path(params["photos"]).name  # the folder's name, not where it lies on this machine
-    write_json(Path("card.json"), {**figures, "params": {**params, "photos": photos}, "times": times})
+    write_json(out / "card.json", {**figures, "params": {**params, "photos": photos}, "times": times})
     template = (Path(__file__).parent / "card.md").read_text(encoding="utf-8")
     study = ["| figure | study | here |", "| --- | --- | --- |"]
     study += [f"| {k} | {a} | {b} |" for k, (a, b) in study_comparison(figures["drawn"]).items()]
@@ -175,4 +175,4 @@ def write_card(figures: dict[str, Any], params: dict[str, Any], times: dict[str,
         streets="\n".join(_table(figures["streets"])),
         photographs="\n".join(f"- {k}: {v}" for k, v in photographs.items()),
     )
-    write_text(Path("CARD.md"), text)
+    write_text(out / "CARD.md", text)

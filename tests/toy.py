@@ -90,7 +90,7 @@ def toy_records(train: int = 36, test: int = 24) -> Records:
             novel=["dog"],
             synonyms={"car": ["automobile"], "dog": ["hound"]},
             hypernyms={"car": ["thing"], "dog": ["thing"]},
-            colours=["red", "blue"],
+            attributes={"colour": ["red", "blue"]},
         ),
     )
 

@@ -72,11 +72,30 @@ def test_params_differ_where_the_images_lie_only(mine: Path) -> None:
         "name": "mine",
         "root": "data/raw",
         "images": ".",
+        "splits": None,
+        "categories": None,
+        "queries": None,
     }
     assert ours.pop("index") == {**theirs.pop("index"), "gallery": ["train", "val", "test"]}
     assert ours == theirs
     lines = [(folder / "params.yaml").read_text(encoding="utf-8").count("#") for folder in (mine, REPOSITORY)]
     assert lines[0] == lines[1], "the reasons stay"
+
+
+def test_a_demo_draws_its_images(tmp_path: Path, cli: Command, run: Command) -> None:
+    done = cli("init", "demo", "--demo", cwd=tmp_path)
+    assert done.err.splitlines()[1:] == ["  cd demo", "  dvc repro", '  for-cli query "red car"']
+    demo = tmp_path / "demo"
+    assert (demo / "params.yaml").read_bytes() == (REPOSITORY / "params.yaml").read_bytes()
+    assert not (demo / "data" / "raw").exists()
+    sizes = demo / "data" / "drawn" / "params.yaml"
+    values = yaml.safe_load(sizes.read_text(encoding="utf-8"))
+    values["sets"]["driving"] = {"train": 6, "val": 2, "test": 4}
+    sizes.write_text(yaml.safe_dump(values), encoding="utf-8")
+    done = run("dvc", "repro", "prepare", cwd=demo)
+    assert done.code == 0, done.err
+    assert "12 images" in done.out + done.err
+    assert run("dvc", "status", "prepare", "--json", cwd=demo).out.strip() == "{}"
 
 
 def test_git_and_dvc_are_ready(mine: Path, run: Command) -> None:
@@ -85,6 +104,9 @@ def test_git_and_dvc_are_ready(mine: Path, run: Command) -> None:
     assert run("dvc", "config", "core.analytics", cwd=mine).out.strip() == "false"
     listed = run("git", "ls-files", "-o", "--exclude-standard", cwd=mine).out.splitlines()
     assert {"dvc.yaml", "params.yaml", CODE, ".dvc/config", "data/README.md"} <= set(listed)
+    (mine / "data" / "raw" / "a.txt").write_text("a", encoding="utf-8")
+    assert run("dvc", "add", "data/raw", cwd=mine).code == 0
+    assert "data/raw.dvc" in run("git", "ls-files", "-o", "--exclude-standard", cwd=mine).out.splitlines()
 
 
 def test_in_a_repository_there_is_no_second_one(tmp_path: Path, cli: Command, run: Command) -> None:

@@ -117,7 +117,8 @@ def _point_at_raw_images(folder: Path) -> None:
     from for_retrieval.params.editing import edit_params
 
     name = re.sub(r"[^\w.-]+", "-", folder.resolve().name).strip("-") or "my-images"
-    changes = {"kind": "folder", "name": name, "root": RAW, "images": "."}
+    changes: dict[str, Any] = {"kind": "folder", "name": name, "root": RAW, "images": "."}
+    changes |= dict.fromkeys(("splits", "categories", "queries"))  # files of a labelled set
     edit_params(
         folder / "params.yaml",
         {**{("data", key): value for key, value in changes.items()}, ("index", "gallery"): ["train", "val", "test"]},

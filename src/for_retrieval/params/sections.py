@@ -21,17 +21,6 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Scenes(Section):
-    """The generated scenes (`data.kind: scenes`). novel: None takes the list that comes with the benchmark."""
-
-    benchmark: Literal["driving", "everyday", "longtail"]
-    size: Annotated[int, Field(ge=32, le=1024)]
-    train: Count
-    val: Count
-    test: Count
-    novel: list[str] | None
-
-
 class SplitRatio(Section):
     """How images without a split of their own are divided, by a hash of their content."""
 
@@ -62,7 +51,7 @@ Places = Annotated[str | dict[Part, str], BeforeValidator(_place_or_parts)]
 class Data(Section):
     """Where images and annotations come from. `images` and `annotations` may name one place for each part."""
 
-    kind: Literal["scenes", "coco", "panoptic", "lvis", "nuimages", "voc", "yolo", "webdataset", "folder"]
+    kind: Literal["coco", "panoptic", "lvis", "nuimages", "voc", "yolo", "webdataset", "folder"]
     name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
     root: str
     images: Places
@@ -71,10 +60,10 @@ class Data(Section):
     split_ratio: SplitRatio
     categories: str | None
     novel: list[str]
+    queries: str | None
     min_side: Count
     max_pixels: Count
     max_broken: Share
-    scenes: Scenes
 
 
 class Fractions(Section):

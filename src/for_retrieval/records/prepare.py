@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import tempfile
 from pathlib import Path
 
@@ -25,32 +23,24 @@ from for_retrieval.records.splits import (
     read_splits,
     split_by_parts,
 )
+from for_retrieval.records.words import Words, attribute_words, read_queries
 
 
 def prepare(params: Params, root: Path, out: Path, processes: int) -> Records:
-    """Read or draw the set that `params.data` describes and save its tables in `out`.
+    """Read the set that `params.data` describes and save its tables in `out`.
 
-    `root` is the project folder; relative paths, `out` too, start there. Generated scenes go to
-    ``out/images``, and so do images that lie in shards; other images of users stay where they are. What somebody wrote
-    about an image, where the format has it, goes to ``out/captions.json``.
+    `root` is the project folder; relative paths, `out` too, start there. Images in shards are copied to
+    ``out/images``; all others stay where they are. Captions, where the format has them, go to ``out/captions.json``.
 
     Raises:
         ForError: the data is bad. UsageError: params.yaml asks for what the data does not have.
     """
     root = root.resolve()
     out = root / out
-    if params.data.kind == "scenes":
-        from drawn_scenes.generate import generate  # its drawings load only where needed
-
-        drawn = generate(params.data.scenes, params.seed, out, processes)
-        place = _from_project(root / drawn.info.root, root)
-        info = dataclasses.replace(drawn.info, name=params.data.name, root=place)
-        records = dataclasses.replace(drawn, info=info)
-    else:
-        unpacked = Path(_from_project(out / "images", root))
-        source, folder = read_source(params.data, root, unpacked)
-        records = _records(params.data, root, folder, source, processes)
-        _save_captions(source, records, out / "captions.json")
+    unpacked = Path(_from_project(out / "images", root))
+    source, folder = read_source(params.data, root, unpacked)
+    records = _records(params.data, root, folder, source, processes)
+    _save_captions(source, records, out / "captions.json")
     records.save(out)
     return records
 
@@ -81,14 +71,15 @@ def _records(data: Data, root: Path, images_root: str, source: Source, processes
     if images.empty:
         raise ForError(f"no image of {shown(folder)} is left to use; check data.annotations and data.splits")
     known = source.objects["category"].isin([*base, *novel])
+    words = _words(data, base_folder, source, known)
     info = DatasetInfo(
         name=data.name,
         root=images_root,
         base=base,
         novel=novel,
-        synonyms={name: source.synonyms[name] for name in [*base, *novel] if name in source.synonyms},
-        hypernyms={name: source.hypernyms[name] for name in [*base, *novel] if name in source.hypernyms},
-        colours=_colours(source.objects),
+        synonyms={name: words["synonyms"][name] for name in [*base, *novel] if name in words["synonyms"]},
+        hypernyms={name: words["hypernyms"][name] for name in [*base, *novel] if name in words["hypernyms"]},
+        attributes=words["attributes"],
         broken=sorted(broken, key=lambda entry: entry["path"]),
         dropped={**source.dropped, "ignored_category_objects": int((~known).sum()), **dropped},
     )
@@ -98,6 +89,16 @@ def _records(data: Data, root: Path, images_root: str, source: Source, processes
         kept = negatives["image_id"].isin(images["image_id"]) & negatives["category"].isin([*base, *novel])
         negatives = negatives[kept]
     return Records(images, source.objects[known & on_kept], info, negatives)
+
+
+def _words(data: Data, base_folder: Path, source: Source, known: pd.Series[bool]) -> dict[str, Words]:
+    """Synonyms and wider words by category, and the words of attributes: what data.queries says comes first."""
+    queries = read_queries(base_folder / data.queries, source.categories) if data.queries else {}
+    return {
+        "synonyms": {**source.synonyms, **queries.get("synonyms", {})},
+        "hypernyms": {**source.hypernyms, **queries.get("hypernyms", {})},
+        "attributes": queries["attributes"] if "attributes" in queries else attribute_words(source.objects[known]),
+    }
 
 
 def _save_captions(source: Source, records: Records, path: Path) -> None:
@@ -114,8 +115,10 @@ def _from_project(path: Path, root: Path) -> str:
 
 
 def _base_and_novel(data: Data, base_folder: Path, source: Source) -> tuple[list[str], list[str]]:
-    if data.kind == "folder" and (data.novel or data.categories):
-        raise UsageError("data.novel and data.categories must be empty where data.kind is folder, which has no labels")
+    if data.kind == "folder" and (data.novel or data.categories or data.queries):
+        raise UsageError(
+            "data.novel, data.categories and data.queries must be empty where data.kind is folder, which has no labels"
+        )
     if data.categories and data.novel:
         raise UsageError("data.categories and data.novel both say what is novel; set one of them")
     if data.categories and data.categories.startswith(OFFICIAL):
@@ -153,9 +156,3 @@ def _refuse_too_many(broken: list[dict[str, str]], total: int, limit: float, fol
             f"({limit:.1%}) allows; the first is {shown(first['path'])} ({first['reason']}); repair them, "
             "check data.images, or raise data.max_broken"
         )
-
-
-def _colours(objects: pd.DataFrame) -> list[str]:
-    """The distinct values of the attribute ``colour``, sorted."""
-    values = (json.loads(text).get("colour") for text in objects["attributes"].unique())
-    return sorted({value for value in values if isinstance(value, str) and value})

@@ -1,4 +1,4 @@
-"""What makes a set of drawn scenes: its kinds, how often each comes, which are novel, how a scene is put together."""
+"""What defines a set of drawn scenes: its kinds, how often each appears, which are novel, how a scene is composed."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from drawn_scenes.catalog import KINDS, Kind
 from drawn_scenes.compose import SceneObject, Style, arrange
 
 MAX_OBJECTS = 9
-LARGEST = Style()  # things are drawn no larger than on the streets: the sets are about small things
-TWICE, THRICE = 0.25, 0.07  # chance that a kind that is there comes once more, and again
+LARGEST = Style()  # objects are drawn no larger than on the streets: the sets are about small objects
+TWICE, THRICE = 0.25, 0.07  # chance that a kind in a scene appears once more, and again
 PLACELESS = ("", "a photo of ", "a picture of ", "there is ")  # openings of captions that name no place
-# Where kinds of the streets may stand besides, in scenes that have such a zone.
+# Further places of kinds of the streets, in scenes that have such a zone.
 ELSEWHERE: dict[str, tuple[str, ...]] = {
     "person": ("floor", "sand", "snow"),
     "dog": ("floor", "sand", "snow"),
@@ -54,12 +54,12 @@ Scene = tuple[Image.Image, list[SceneObject]]
 
 
 @dataclass(frozen=True)
-class Benchmark:
-    """One generated set.
+class DrawnSet:
+    """One set.
 
-    kinds: by name, from common to rare. chances: the share of the scenes that each is asked to be in.
-    novel: the kinds that have no labels in finetuning. draw: a scene of (size, random numbers); its list is empty
-    where nothing can be seen. openings: how captions begin.
+    kinds: by name, from common to rare. chances: the share of the scenes that should show each kind.
+    novel: the kinds without labels in finetuning. draw: a scene of (size, random numbers); its list of objects is
+    empty where none is visible. openings: how captions begin.
     """
 
     name: str
@@ -82,6 +82,17 @@ def power_law(names: Sequence[str], common: float, rare: float) -> dict[str, flo
     return {name: common / rank**exponent for rank, name in enumerate(names, start=1)}
 
 
+def pick(chances: Mapping[str, float], rng: random.Random) -> list[str]:
+    """The kinds of one scene, 1 to `MAX_OBJECTS` entries in random order; a kind may appear twice or more."""
+    names: list[str] = []
+    while not names:
+        for name, chance in chances.items():
+            if rng.random() < chance:
+                names += [name] * (1 + (rng.random() < TWICE) + (rng.random() < THRICE))
+    rng.shuffle(names)
+    return names[:MAX_OBJECTS]
+
+
 def kinds_of(names: Sequence[str], parents: Mapping[str, str]) -> dict[str, Kind]:
     """The kinds of a set with all their places; `parents` names one more hypernym for some."""
     return {
@@ -95,10 +106,10 @@ def kinds_of(names: Sequence[str], parents: Mapping[str, str]) -> dict[str, Kind
 
 
 class Placed:
-    """Draws scenes in places of several sorts, so that each kind comes as often as asked over all of them.
+    """Draws scenes in several sorts of places, so that over all of them each kind appears as often as asked.
 
-    A kind that fits few sorts of place is the more common there, and kinds that fit many fill up the emptier ones.
-    Scenes without any kind are drawn again; the chances are lowered by what that adds.
+    A kind that fits few sorts of places is more common there; kinds that fit many fill up the emptier ones.
+    Scenes without any kind are drawn again; the chances are lowered to make up for that.
     """
 
     def __init__(self, kinds: Mapping[str, Kind], chances: Mapping[str, float], shares: Mapping[str, float]) -> None:
@@ -127,21 +138,15 @@ class Placed:
     def choose(self, rng: random.Random) -> tuple[str, list[Kind]]:
         """The sort of place and the kinds of one scene, 1 to `MAX_OBJECTS` entries in random order."""
         place = rng.choices(self.places, cum_weights=self.bounds)[0]
-        names: list[str] = []
-        while not names:
-            for name, chance in self.within[place].items():
-                if rng.random() < chance:
-                    names += [name] * (1 + (rng.random() < TWICE) + (rng.random() < THRICE))
-        rng.shuffle(names)
-        return place, [self.kinds[name] for name in names[:MAX_OBJECTS]]
+        return place, [self.kinds[name] for name in pick(self.within[place], rng)]
 
 
 def spread(
     chances: Mapping[str, float], fits: Mapping[str, Sequence[str]], shares: Mapping[str, float]
 ) -> dict[str, dict[str, float]]:
-    """place -> kind -> its chance there, so that its mean over the places is the one that is asked for.
+    """place -> kind -> its chance there; the mean over the places is the chance asked for.
 
-    Kinds that fit several places lean to those that few kinds fit, until all places are about equally full.
+    Kinds that fit several places lean towards those that few kinds fit, until all places are about equally full.
     """
     lean = dict.fromkeys(shares, 1.0)
     wanted = sum(chances.values())
@@ -154,8 +159,10 @@ def spread(
 
 
 def not_empty(chances: Sequence[float]) -> float:
-    """The factor f by which independent chances must be lowered so that, given that one of them comes true, each
-    does with its chance: f = 1 - product of (1 - f x chance). Only chances that add up to more than 1 have one.
+    """The factor that lowers independent chances so that each keeps its value given that at least one comes true.
+
+    It solves f = 1 - product of (1 - f x chance), which has a root above 0 only where the chances add up to more
+    than 1.
 
     Raises:
         ValueError: they do not.

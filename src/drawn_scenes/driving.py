@@ -1,16 +1,16 @@
-"""The set `driving`, the drawn streets: which kinds it shows, common to rare, and how an image's kinds are drawn."""
+"""The set `driving`: streets. Which kinds it shows, from common to rare, and which are novel."""
 
 from __future__ import annotations
 
 import random
 
-from drawn_scenes import drawings  # noqa: F401  (registers the kinds)
 from drawn_scenes.catalog import KINDS, Kind
+from drawn_scenes.compose import compose
+from drawn_scenes.drawn_set import DrawnSet, geometric, pick
 
 COMMON, RARE = 0.12, 0.004  # share of the images that show the most common and the rarest kind
-MAX_OBJECTS = 9
 
-# From common to rare, as one would meet them on a street.
+# From common to rare, as on a street.
 RANKING = [
     "car",
     "person",
@@ -113,19 +113,15 @@ NOVEL = (
 )
 
 
-def frequencies() -> dict[str, float]:
-    """The chance of each kind to be in an image: geometric from `COMMON` to `RARE` along the ranking."""
-    ratio = (RARE / COMMON) ** (1 / (len(RANKING) - 1))
-    return {name: COMMON * ratio**rank for rank, name in enumerate(RANKING)}
+CHANCES = geometric(RANKING, COMMON, RARE)
 
 
 def draw_kinds(rng: random.Random) -> list[Kind]:
-    """The kinds of one image, 1 to `MAX_OBJECTS` entries; a kind that is there may come twice or more."""
-    chances = frequencies()
-    names: list[str] = []
-    while not names:
-        for name, chance in chances.items():
-            if rng.random() < chance:
-                names += [name] * (1 + (rng.random() < 0.25) + (rng.random() < 0.07))
-    rng.shuffle(names)
-    return [KINDS[name] for name in names[:MAX_OBJECTS]]
+    """The kinds of one image, 1 to `MAX_OBJECTS` entries in random order."""
+    return [KINDS[name] for name in pick(CHANCES, rng)]
+
+
+def driving() -> DrawnSet:
+    """The set, ready to be drawn."""
+    kinds = {name: KINDS[name] for name in RANKING}
+    return DrawnSet("driving", kinds, CHANCES, NOVEL, lambda size, rng: compose(draw_kinds(rng), size, rng))

@@ -1,13 +1,11 @@
-"""The drawn streets: repeatable, exactly boxed, and described in words that are true."""
+"""The drawn streets: exactly boxed, and described in words that are true."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import random
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,19 +15,11 @@ from drawn_scenes import compose as composing
 from drawn_scenes.captions import OPENINGS, article, caption
 from drawn_scenes.catalog import KINDS, Kind, kind
 from drawn_scenes.compose import MIN_PIXELS, MIN_VISIBLE, SceneObject, compose
-from drawn_scenes.generate import draw_scene, generate
+from drawn_scenes.drawn_set import MAX_OBJECTS
+from drawn_scenes.driving import CHANCES, COMMON, RANKING, RARE, draw_kinds
 from drawn_scenes.pen import COLOURS, RGB, Pen
-from drawn_scenes.streets import COMMON, MAX_OBJECTS, RANKING, RARE, draw_kinds, frequencies
-from for_retrieval.errors import UsageError
-from for_retrieval.params import Scenes
-from for_retrieval.records.records import Records
 
-SMALL = Scenes(benchmark="driving", size=64, train=9, val=3, test=4, novel=["dog", "kite"])
 ALL = sorted(KINDS)
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def scenes(count: int, size: int = 96) -> list[tuple[Image.Image, list[SceneObject]]]:
@@ -39,77 +29,6 @@ def scenes(count: int, size: int = 96) -> list[tuple[Image.Image, list[SceneObje
         rng = random.Random(f"test/{number}")
         out.append(compose(draw_kinds(rng), size, rng))
     return out
-
-
-@pytest.fixture(scope="module")
-def generated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Records]:
-    folder = tmp_path_factory.mktemp("one")
-    return folder, generate(SMALL, 3, folder, 1)
-
-
-def test_the_number_of_processes_changes_no_byte(generated: tuple[Path, Records], tmp_path: Path) -> None:
-    folder, records = generated
-    again = generate(SMALL, 3, tmp_path, 2)
-    assert files(tmp_path) == files(folder)
-    assert len(files(folder)) == 9 + 3 + 4 + 1
-    assert again.info.digest == records.info.digest
-    assert again.objects.equals(records.objects)
-
-
-def test_another_seed_draws_other_scenes(generated: tuple[Path, Records], tmp_path: Path) -> None:
-    folder, records = generated
-    other = generate(SMALL, 4, tmp_path, 1)
-    assert set(other.images["hash"]).isdisjoint(records.images["hash"])
-    assert not set(files(tmp_path).values()) & set(files(folder).values())
-
-
-def test_a_larger_set_keeps_the_scenes_of_a_smaller_one(generated: tuple[Path, Records], tmp_path: Path) -> None:
-    larger = generate(SMALL.model_copy(update={"train": 12}), 3, tmp_path, 1)
-    assert set(generated[1].images["hash"]) < set(larger.images["hash"])
-
-
-def test_records_say_what_was_drawn(generated: tuple[Path, Records]) -> None:
-    folder, records = generated
-    assert records.images["split"].value_counts().to_dict() == {"train": 9, "test": 4, "val": 3}
-    assert records.images["hash"].is_unique
-    for row in records.images.itertuples():
-        with Image.open(folder / "images" / row.path) as image:
-            assert image.size == (row.width, row.height) == (64, 64)
-    info = records.info
-    assert info.novel == ["dog", "kite"]
-    assert set(info.base) == set(RANKING) - {"dog", "kite"}
-    assert info.colours == list(COLOURS)
-    assert info.synonyms["car"] == list(KINDS["car"].synonyms)
-    assert set(records.objects["category"]) <= set(RANKING)
-    colours = {json.loads(text).get("colour") for text in records.objects["attributes"]}
-    assert colours <= {*COLOURS, None}
-
-
-def test_captions_are_kept_by_image(generated: tuple[Path, Records]) -> None:
-    folder, records = generated
-    captions = json.loads((folder / "captions.json").read_text(encoding="utf-8"))
-    assert set(captions) == set(records.images["image_id"])
-    assert all(len(text) > 3 for text in captions.values())
-
-
-def test_every_image_shows_something(generated: tuple[Path, Records]) -> None:
-    _, records = generated
-    assert set(records.objects["image_id"]) == set(records.images["image_id"])
-
-
-def test_one_scene_depends_on_its_own_number_alone(tmp_path: Path) -> None:
-    one, again, other = (
-        draw_scene(("train", number), name="driving", folder=tmp_path, size=64, seed=0) for number in (5, 5, 6)
-    )
-    assert one == again
-    assert one.hash != other.hash
-
-
-def test_an_unknown_novel_category_is_told_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(UsageError) as caught:
-        generate(SMALL.model_copy(update={"novel": ["dgo"]}), 0, tmp_path, 1)
-    assert str(caught.value) == "data.scenes.novel: no category 'dgo' is drawn; did you mean 'dog'?"
-    assert list(tmp_path.iterdir()) == []
 
 
 # Boxes
@@ -275,7 +194,7 @@ def test_a_wrong_kind_is_refused(changes: dict[str, object], said: str) -> None:
 
 
 def test_frequencies_fall_from_common_to_rare() -> None:
-    chances = list(frequencies().values())
+    chances = list(CHANCES.values())
     assert chances[0] == pytest.approx(COMMON) == 0.12
     assert chances[-1] == pytest.approx(RARE) == 0.004
     assert all(a > b for a, b in pairwise(chances))
@@ -287,10 +206,9 @@ def test_kinds_come_as_often_as_their_frequency() -> None:
     drawn = [[k.name for k in draw_kinds(rng)] for _ in range(count)]
     assert all(1 <= len(names) <= MAX_OBJECTS for names in drawn)
     assert {len(names) for names in drawn} == set(range(1, MAX_OBJECTS + 1))
-    chances = frequencies()
-    not_empty = 1 - np.prod([1 - chance for chance in chances.values()])
+    not_empty = 1 - np.prod([1 - chance for chance in CHANCES.values()])
     share = sum("car" in names for names in drawn) / count
-    expected = chances["car"] / not_empty
+    expected = CHANCES["car"] / not_empty
     assert share == pytest.approx(expected, abs=5 * (expected * (1 - expected) / count) ** 0.5)
     assert {name for names in drawn for name in names} == set(RANKING)
 

@@ -1,4 +1,4 @@
-"""The three generated sets: what they hold, how often each kind comes, and that the first has not changed."""
+"""The three drawn sets: what they hold, how often each kind appears, and that the first has not changed."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import hashlib
 import json
 import random
 from collections import Counter
-from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from drawn_scenes import compose as composing
 from drawn_scenes.backdrops import BACKDROPS
-from drawn_scenes.benchmark import (
-    LARGEST,
+from drawn_scenes.catalog import KINDS, Kind
+from drawn_scenes.coco import SETS, drawn_set
+from drawn_scenes.drawn_set import (
     MAX_OBJECTS,
     Placed,
     geometric,
@@ -25,38 +24,13 @@ from drawn_scenes.benchmark import (
     power_law,
     spread,
 )
-from drawn_scenes.benchmarks import MAKERS, benchmark
-from drawn_scenes.catalog import KINDS, Kind
-from drawn_scenes.generate import generate
 from drawn_scenes.longtail import PARENTS
 from drawn_scenes.pen import COLOURS
-from for_retrieval.errors import UsageError
-from for_retrieval.params import Scenes
-from for_retrieval.records.records import Records
 
-NAMES = tuple(MAKERS)
+NAMES = tuple(SETS)
 PLACED = ("everyday", "longtail")
 # What seed 0 drew before there was more than one set: pixels before they became JPEG, and objects.
 STREETS = "df97b99e6ece8cb9fbd5c730944bb9090bfc664eb5500318143672f96b9aba78"
-
-
-def scenes(name: str, **changes: object) -> Scenes:
-    values = {"benchmark": name, "size": 64, "train": 10, "val": 3, "test": 7, "novel": None}
-    return Scenes.model_validate({**values, **changes})
-
-
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Records]]:
-    """A small set of each, drawn once."""
-    made: dict[str, tuple[Path, Records]] = {}
-
-    def get(name: str) -> tuple[Path, Records]:
-        if name not in made:
-            folder = tmp_path_factory.mktemp(name)
-            made[name] = folder, generate(scenes(name), 3, folder, 1)
-        return made[name]
-
-    return get
 
 
 # What is in them
@@ -64,7 +38,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Pat
 
 @pytest.mark.parametrize(("name", "kinds", "novel"), [("driving", 77, 17), ("everyday", 65, 17), ("longtail", 155, 45)])
 def test_counts(name: str, kinds: int, novel: int) -> None:
-    made = benchmark(name)
+    made = drawn_set(name)
     assert (len(made.kinds), len(made.novel), len(set(made.novel))) == (kinds, novel, novel)
     assert set(made.novel) < set(made.kinds)
     assert list(made.kinds) == list(made.chances)
@@ -73,17 +47,17 @@ def test_counts(name: str, kinds: int, novel: int) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_novel_kinds_are_spread_as_the_set_says(name: str) -> None:
     """From common to rare; in longtail they are the rare ones."""
-    ranks = sorted(list(benchmark(name).kinds).index(novel) for novel in benchmark(name).novel)
+    ranks = sorted(list(drawn_set(name).kinds).index(novel) for novel in drawn_set(name).novel)
     if name == "longtail":
         assert ranks == list(range(110, 155))
         return
-    third = len(benchmark(name).kinds) / 3
+    third = len(drawn_set(name).kinds) / 3
     assert all(sum(low <= rank < low + third for rank in ranks) >= 4 for low in (0, third, 2 * third))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_words_mean_one_kind(name: str) -> None:
-    kinds = benchmark(name).kinds
+    kinds = drawn_set(name).kinds
     assert [kind.name for kind in kinds.values() if not kind.synonyms or not kind.hypernyms] == []
     words = Counter(word for kind in kinds.values() for word in {kind.name, *kind.synonyms})
     assert [word for word, count in words.items() if count > 1] == []
@@ -105,16 +79,16 @@ def test_words_mean_one_kind(name: str) -> None:
     ],
 )
 def test_sub_kinds_stand_for_their_parent(parent: str, children: set[str]) -> None:
-    kinds = benchmark("longtail").kinds
+    kinds = drawn_set("longtail").kinds
     assert parent not in kinds
     assert {kind.name for kind in kinds.values() if parent in kind.hypernyms} == children
 
 
 def test_what_one_set_adds_to_a_kind_is_not_in_another() -> None:
-    assert benchmark("longtail").kinds["pine tree"].hypernyms == ("tree", *KINDS["pine tree"].hypernyms)
-    assert benchmark("driving").kinds["pine tree"] is KINDS["pine tree"]
-    assert set(PARENTS) < set(benchmark("longtail").kinds)
-    assert "floor" in benchmark("everyday").kinds["cat"].places
+    assert drawn_set("longtail").kinds["pine tree"].hypernyms == ("tree", *KINDS["pine tree"].hypernyms)
+    assert drawn_set("driving").kinds["pine tree"] is KINDS["pine tree"]
+    assert set(PARENTS) < set(drawn_set("longtail").kinds)
+    assert "floor" in drawn_set("everyday").kinds["cat"].places
     assert "floor" not in KINDS["cat"].places
 
 
@@ -129,7 +103,7 @@ def test_chances_fall_geometrically_or_as_a_power_of_the_rank() -> None:
 
 def test_the_long_tail_is_a_power_law() -> None:
     """A line in logarithms of rank and chance; the common tenth is in more scenes than the rare half."""
-    chances = np.array(list(benchmark("longtail").chances.values()))
+    chances = np.array(list(drawn_set("longtail").chances.values()))
     ranks = np.log(np.arange(1, len(chances) + 1))
     slope, offset = np.polyfit(ranks, np.log(chances), 1)
     assert -1.0 < slope < -0.5
@@ -139,7 +113,7 @@ def test_the_long_tail_is_a_power_law() -> None:
 
 @pytest.mark.parametrize("name", PLACED)
 def test_chances_are_rare_enough(name: str) -> None:
-    chances = list(benchmark(name).chances.values())
+    chances = list(drawn_set(name).chances.values())
     assert all(a > b for a, b in pairwise(chances))
     assert 0.003 <= chances[-1] < 0.01
     assert np.mean([chance <= 0.08 for chance in chances]) > 0.8
@@ -149,7 +123,7 @@ def test_chances_are_rare_enough(name: str) -> None:
 @pytest.mark.parametrize("name", PLACED)
 def test_kinds_come_as_often_as_their_chance(name: str) -> None:
     """4,000 draws: each kind within five standard deviations, and all together within 3 %."""
-    made, rng, count = benchmark(name), random.Random(0), 4000
+    made, rng, count = drawn_set(name), random.Random(0), 4000
     assert isinstance(made.draw, Placed)
     shown = [{kind.name for kind in made.draw.choose(rng)[1]} for _ in range(count)]
     found = Counter(kind for names in shown for kind in names)
@@ -162,7 +136,7 @@ def test_kinds_come_as_often_as_their_chance(name: str) -> None:
 
 @pytest.mark.parametrize("name", PLACED)
 def test_every_kind_has_a_place_wherever_it_is_asked_for(name: str) -> None:
-    made, rng = benchmark(name), random.Random(1)
+    made, rng = drawn_set(name), random.Random(1)
     assert isinstance(made.draw, Placed)
     for place, local in made.draw.within.items():
         assert all(0 < chance < 0.65 for chance in local.values())
@@ -189,48 +163,6 @@ def test_redrawing_empty_scenes_is_made_up_for() -> None:
 
 
 # Pictures
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_number_of_processes_changes_no_byte(
-    drawn: Callable[[str], tuple[Path, Records]], name: str, tmp_path: Path
-) -> None:
-    folder, records = drawn(name)
-    again = generate(scenes(name), 3, tmp_path, 2)
-    assert again.info.digest == records.info.digest
-    assert [(folder / "images" / p).read_bytes() for p in records.images["path"]] == [
-        (tmp_path / "images" / p).read_bytes() for p in again.images["path"]
-    ]
-    assert (folder / "captions.json").read_bytes() == (tmp_path / "captions.json").read_bytes()
-
-
-def test_the_sets_differ(drawn: Callable[[str], tuple[Path, Records]]) -> None:
-    hashes = [set(drawn(name)[1].images["hash"]) for name in NAMES]
-    assert len(set().union(*hashes)) == 3 * 20
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_records_are_of_the_set(drawn: Callable[[str], tuple[Path, Records]], name: str) -> None:
-    _, records = drawn(name)
-    made = benchmark(name)
-    assert records.info.novel == list(made.novel)
-    assert records.info.base == [kind for kind in made.kinds if kind not in made.novel]
-    assert records.info.hypernyms == {kind.name: list(kind.hypernyms) for kind in made.kinds.values()}
-    assert set(records.objects["category"]) <= set(made.kinds)
-    assert records.images["split"].value_counts().to_dict() == {"train": 10, "test": 7, "val": 3}
-
-
-def test_captions_of_rooms_speak_of_no_street(drawn: Callable[[str], tuple[Path, Records]]) -> None:
-    said = {name: (drawn(name)[0] / "captions.json").read_text(encoding="utf-8") for name in NAMES}
-    assert ["a street with" in said[name] for name in NAMES] == [True, False, False]
-
-
-def test_your_own_novel_list_replaces_that_of_the_set(tmp_path: Path) -> None:
-    few = {"train": 2, "val": 1, "test": 1}
-    assert generate(scenes("everyday", novel=["sink"], **few), 0, tmp_path, 1).info.novel == ["sink"]
-    with pytest.raises(UsageError) as caught:
-        generate(scenes("everyday", novel=["mailbox"], **few), 0, tmp_path, 1)
-    assert str(caught.value).startswith("data.scenes.novel: no category 'mailbox' is drawn; ")
 
 
 @pytest.mark.parametrize("name", sorted(BACKDROPS))
@@ -270,7 +202,7 @@ def test_things_stand_where_they_belong(monkeypatch: pytest.MonkeyPatch, place: 
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set().union(*(benchmark(n).kinds for n in NAMES)) - set(benchmark("driving").kinds))
+    "name", sorted(set().union(*(drawn_set(n).kinds for n in NAMES)) - set(drawn_set("driving").kinds))
 )
 def test_new_kinds_stay_inside_their_sprite_and_fill_it(name: str) -> None:
     """What leaves most of it empty has a box too small for its size."""
@@ -288,17 +220,10 @@ def test_the_streets_have_not_changed() -> None:
     """Ten streets of seed 0, objects and pixels: what is committed was measured on these."""
     digest = hashlib.sha256()
     for number in range(10):
-        image, objects = benchmark("driving").draw(96, random.Random(f"0/train/{number}"))
+        image, objects = drawn_set("driving").draw(96, random.Random(f"0/train/{number}"))
         digest.update(image.tobytes())
         digest.update(json.dumps([vars(o) for o in objects]).encode())
     assert digest.hexdigest() == STREETS
-
-
-@pytest.mark.parametrize("name", PLACED)
-def test_things_are_as_small_as_on_the_streets(name: str, drawn: Callable[[str], tuple[Path, Records]]) -> None:
-    objects = drawn(name)[1].objects
-    size = objects["category"].map(lambda category: KINDS[category].size[1])
-    assert (objects["h"] <= 10 + 64 * 1.3 * LARGEST.near * size).all()  # as _place varies, and a little turned
 
 
 def test_a_kind_of_no_place_is_refused() -> None:
