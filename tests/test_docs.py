@@ -334,7 +334,7 @@ def test_the_checks_find_what_they_check() -> None:
     assert {"repro", "test"} <= named(readme, "make")
     assert {"index.run", "train.steps"} <= parameters(readme)
     calls = [line for line in shell_lines(readme) if line.startswith("for-cli")]
-    assert {line.split()[1] for line in calls} == {"query", "data", "models"}
+    assert {line.split()[1] for line in calls} == {"init", "query", "data", "models"}
 
 
 @pytest.mark.parametrize(
