@@ -69,7 +69,11 @@ def test_an_unknown_key_is_told_the_nearest(write_params: WriteParams, tmp_path:
         ("train.steps", 0, "train.steps: Input should be greater than or equal to 1 (it is 0)"),
         ("train.steps", "many", "train.steps: Input should be a valid integer"),
         ("train.learning_rate", 0, "train.learning_rate: Input should be greater than 0 (it is 0)"),
-        ("train.keep.weight", -1, "train.keep.weight: Input should be greater than or equal to 0"),
+        (
+            "train.objectives.keep.weight",
+            -1,
+            "keep.weight: Input should be greater than or equal to 0",
+        ),
         ("data.kind", 3, "data.kind: Input should be a valid string (it is 3)"),
         ("data.images", 3, "data.images: must be a path, or a path for train, val and test (it is 3)"),
         ("data.annotations", {"trian": "a"}, "data.annotations: must be a path, or a path for train, val and test"),

@@ -41,7 +41,8 @@ class Settings:
     tracking_uri: MLflow's server or database; empty means SQLite in ``var/mlflow``.
     keep_generations: index generations to keep, the live one included.
     query_log: whether queries are logged to ``var/queries.jsonl``, which the monitor reads.
-    qdrant_url: a Qdrant server; empty means the embedded engine. qdrant_timeout: seconds per request.
+    engine: of new index generations, a name in release/engines.py; empty means the server if there is one, otherwise
+    the embedded engine. qdrant_url: a Qdrant server. qdrant_timeout: seconds per request.
     qdrant_quantization: ``none`` or ``int8``.
     """
 
@@ -53,6 +54,7 @@ class Settings:
     tracking_uri: str = ""
     keep_generations: int = 3
     query_log: bool = True
+    engine: str = ""
     qdrant_url: str = ""
     qdrant_api_key: str = field(default="", repr=False)
     qdrant_timeout: int = 10

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from checked import CheckedSet, empty_objects
 
+from for_retrieval.records.checks.looks import Look
 from for_retrieval.records.checks.profile import drift, profile
-from for_retrieval.records.looks import Look
 from for_retrieval.records.records import DatasetInfo, Records
 
 

@@ -3,20 +3,46 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from for_retrieval.errors import ForError
 from for_retrieval.project import Project
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait for what changes the release now, instead of failing.")]
 
 
 def project(context: typer.Context) -> Project:
     """The project of this call; found at first use, so that `--help` needs none."""
     found: Callable[[], Project] = context.obj
     return found()
+
+
+def stage_project(context: typer.Context) -> Project:
+    """The project of a stage. Without src/ its stages depend on requirements.txt, which must name the code that runs.
+
+    Raises:
+        ForError: another version is installed.
+    """
+    from importlib.metadata import version
+
+    here = project(context)
+    path = here.root / "requirements.txt"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    named = re.search(r"^for-retrieval(?:\[[\w,-]*\])?==([^\s;#]+)", text, re.MULTILINE)
+    if named and named[1] != (installed := version("for-retrieval")):
+        raise ForError(
+            f"{path} names for-retrieval {named[1]}, but {installed} is installed; write {installed} there, "
+            "or run pip install -r requirements.txt"
+        )
+    return here
 
 
 def say(text: str) -> None:
@@ -29,11 +55,12 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
 
 
-def show(renderable: Any) -> None:
-    """Print a table, or anything else that rich renders."""
+def show(renderable: RenderableType) -> None:
+    """Print a table, as wide as it needs to be: a truncated id is of no use."""
     from rich.console import Console
 
-    Console().print(renderable)
+    console = Console()
+    console.print(renderable, width=max(console.width, console.measure(renderable).maximum))
 
 
 def show_rows(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:

@@ -11,6 +11,7 @@ from for_retrieval.cli.context import AsJson, print_json, project, say, show
 from for_retrieval.records.readers import KINDS
 
 if TYPE_CHECKING:
+    from for_retrieval.project import Project
     from for_retrieval.records.importer import Found
 
 data = typer.Typer(help="Look at data, check it, convert it, and import your own.", no_args_is_help=True)
@@ -45,6 +46,8 @@ def data_import(
     from for_retrieval.records.importer import import_data
 
     here = project(context)
+    if name is None:
+        _refuse_taken_name(here, folder)
     found = import_data(
         here.root,
         folder,
@@ -61,6 +64,25 @@ def data_import(
     _print(found, as_json)
     if not as_json:
         say("params.yaml now describes this set; next: dvc repro")
+
+
+def _refuse_taken_name(here: Project, folder: Path) -> None:
+    """Two sets must not share a name unnoticed: versions and validation images go by it."""
+    from for_retrieval.errors import UsageError
+    from for_retrieval.records.importer import set_name
+    from for_retrieval.release.generation import find_manifest, set_of
+    from for_retrieval.release.pointer import find_pointer
+
+    pointer, name = find_pointer(here.index), set_name(folder)
+    for entry in pointer.entries if pointer else []:
+        manifest = find_manifest(here.index / entry.generation)
+        if manifest and entry.dataset == name and not manifest.unpacked:
+            place = (here.root / manifest.image_root).resolve()
+            if not place.is_relative_to(folder.resolve()):
+                raise UsageError(
+                    f"another set has the name {name!r}, {set_of(here.index / entry.generation)}; give this one "
+                    f"another with --name, or, if it is the same set in a new place, --name {name}"
+                )
 
 
 @data.command("check")

@@ -107,21 +107,60 @@ class Vocabulary(Section):
     max_phrases: Count
 
 
-class Pseudo(Section):
-    """How the teacher's scores become pseudo-labels."""
+class Weighted(Section):
+    """An objective: its weight in the sum of the losses, 0 to leave it out."""
 
     weight: Weight
+
+
+class Contrast(Weighted):
+    """An objective with a softmax over cosines."""
+
+    temperature: Positive
+
+
+class Localise(Contrast):
+    """Weights of the parts of the cost by which queries are matched with objects, and of the loss."""
+
+    text: Weight
+    l1: Weight
+    giou: Weight
+    look: Weight
+    matching: Weight
+    objects: Count
+
+
+class Pseudo(Contrast):
+    """How the teacher's scores become pseudo-labels."""
+
     teacher: Literal["ensemble", "cluster-clip"]
     querybank: Annotated[float, Field(ge=0)]
     novel: Positive
     positive: Share
+    rarer: Positive
     ignore: Annotated[float, Field(ge=1)]
 
 
-class Weighted(Section):
-    """An objective whose only parameter is its weight."""
+class Further(Weighted):
+    """An objective of an added file, with parameters of its own."""
 
-    weight: Weight
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, float]
+
+
+class Objectives(Section):
+    """The objectives of the head: a section per file in train/objectives."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Further]
+    base: Contrast
+    localise: Localise
+    pseudo: Pseudo
+    keep: Contrast
+
+    def by_name(self) -> dict[str, Weighted]:
+        """All objectives, in the order in which their losses are summed."""
+        return {name: getattr(self, name) for name in (*type(self).model_fields, *self.__pydantic_extra__)}
 
 
 class Run(Section):
@@ -130,7 +169,7 @@ class Run(Section):
     fraction: Annotated[float, Field(gt=0, le=100)]
     vocabulary: Literal["in", "held_out"]
     seeds: Annotated[list[Seed], Field(min_length=1)]
-    without: tuple[Literal["base", "localise", "pseudo", "keep"], ...] = ()  # objectives left out, for ablations
+    without: tuple[str, ...] = ()  # objectives left out, for ablations
 
 
 class Train(Section):
@@ -139,17 +178,26 @@ class Train(Section):
     steps: Count
     warmup: Annotated[int, Field(ge=0)]
     batch_size: Count
+    labelled_in_batch: Share
+    labelled_at_once: Share
     learning_rate: Positive
     weight_decay: Weight
     clip: Positive
     checkpoint_every: Count
     keep_start: Share
-    base: Weighted
-    localise: Weighted
-    pseudo: Pseudo
-    keep: Weighted
+    objectives: Objectives
     vocabulary: Vocabulary
     runs: dict[str, Run]
+
+    @model_validator(mode="after")
+    def _ablations_exist(self) -> Train:
+        known = self.objectives.by_name()
+        for name, run in self.runs.items():
+            if unknown := [word for word in run.without if word not in known]:
+                raise ValueError(
+                    f"runs.{name}.without names no objective with {unknown[0]!r}; {nearest(unknown[0], known)}"
+                )
+        return self
 
     def run(self, name: str) -> Run:
         """The run called `name`.
@@ -162,9 +210,10 @@ class Train(Section):
         return self.runs[name]
 
     def of(self, run: Run) -> Train:
-        """These settings with weight 0 for the objectives that `run` leaves out."""
-        left_out = {str(name): getattr(self, name).model_copy(update={"weight": 0.0}) for name in run.without}
-        return self.model_copy(update=left_out)
+        """These settings with a weight of 0 for the objectives that `run` does without."""
+        known = self.objectives.by_name()
+        left_out = {name: known[name].model_copy(update={"weight": 0.0}) for name in run.without}
+        return self.model_copy(update={"objectives": self.objectives.model_copy(update=left_out)})
 
 
 class Finetune(Section):

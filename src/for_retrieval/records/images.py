@@ -14,6 +14,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from for_retrieval.errors import ForError, printable
 from for_retrieval.files import file_hash
+from for_retrieval.records.seen import SeenImages
 from for_retrieval.records.workers import for_images
 
 EXTENSIONS = (
@@ -80,14 +81,27 @@ def inspect(path: Path, max_pixels: int, min_side: int) -> ImageFacts | BrokenIm
 
 
 def inspect_all(
-    paths: Sequence[Path], processes: int, max_pixels: int, min_side: int
+    paths: Sequence[Path], processes: int, max_pixels: int, min_side: int, cache: Path | None = None
 ) -> list[ImageFacts | BrokenImage]:
     """Inspect `paths` in `processes` processes; the results are in their order.
+
+    cache: a folder. Files that were inspected before and have the same size and modification time are not read again.
 
     Raises:
         ForError: a process died, most likely because memory ran out.
     """
-    return list(for_images(partial(inspect, max_pixels=max_pixels, min_side=min_side), paths, processes))
+    seen = SeenImages(cache, paths) if cache else None
+    found: dict[Path, ImageFacts | BrokenImage] = {
+        path: ImageFacts(width, height, digest)
+        for path, (width, height, digest) in (seen.facts if seen else {}).items()
+        if min(width, height) >= min_side and width * height <= max_pixels
+    }
+    todo = [path for path in paths if path not in found]
+    work = partial(inspect, max_pixels=max_pixels, min_side=min_side)
+    read = dict(zip(todo, for_images(work, todo, processes), strict=True))
+    if seen:
+        seen.add({path: (f.width, f.height, f.hash) for path, f in read.items() if isinstance(f, ImageFacts)})
+    return [found[path] if path in found else read[path] for path in paths]
 
 
 def upright_size(path: Path) -> tuple[int, int] | None:

@@ -69,7 +69,7 @@ def describe(folder: Path, **options: Unpack[Options]) -> dict[str, Any]:
         categories = _below(folder, categories, "--categories") or guessed
     return {
         "kind": found.kind,
-        "name": name or re.sub(r"[^\w.-]+", "-", folder.resolve().name).strip("-") or "my-images",
+        "name": name or set_name(folder),
         "root": folder.resolve().as_posix(),
         "images": _places(folder, options.get("images"), "--images") or found.images,
         "annotations": found.annotations,
@@ -79,6 +79,11 @@ def describe(folder: Path, **options: Unpack[Options]) -> dict[str, Any]:
         "queries": _below(folder, options.get("queries"), "--queries")
         or (_existing(folder, "queries.json") if form.labelled else None),
     }
+
+
+def set_name(folder: Path) -> str:
+    """The name of a set that the user did not name: that of its folder."""
+    return re.sub(r"[^\w.-]+", "-", folder.resolve().name).strip("-") or "my-images"
 
 
 def _places(folder: Path, given: str | None, option: str) -> Places | None:

@@ -11,10 +11,12 @@ import pandas as pd
 from for_retrieval.errors import ForError, UsageError, printable
 from for_retrieval.files import write_json
 from for_retrieval.params import Data, Params
+from for_retrieval.project import Project
 from for_retrieval.records.images import BrokenImage, inspect_all
-from for_retrieval.records.readers import read_source
+from for_retrieval.records.readers import format_of, read_source
 from for_retrieval.records.readers.source import Source
-from for_retrieval.records.records import DatasetInfo, Records
+from for_retrieval.records.records import DatasetInfo, Records, load_info, load_records
+from for_retrieval.records.seen import listing, note_prepared, prepared_from
 from for_retrieval.records.splits import (
     LVIS,
     OFFICIAL,
@@ -28,52 +30,59 @@ from for_retrieval.records.splits import (
 from for_retrieval.records.words import Words, attribute_words, read_queries
 
 
-def prepare(params: Params, root: Path, out: Path, processes: int) -> Records:
+def prepare(params: Params, root: Path, out: Path, processes: int, cache: Path | None = None) -> Records:
     """Read the set that `params.data` describes and save its tables in `out`.
 
     `root` is the project folder; relative paths, also `out`, start there. Images in shards are unpacked to
     ``out/images``; all other images stay where they are. Captions, if the format has them, go to
-    ``out/captions.json``.
+    ``out/captions.json``. cache: a folder with the facts of images that were read before.
 
     Raises:
         ForError: the data is invalid. UsageError: params.yaml names something that the data does not have.
     """
     root = root.resolve()
     out = root / out
-    records, captions = read_with_captions(params.data, root, processes, Path(_from_project(out / "images", root)))
+    files = listing(params.data, root) if cache else None  # first, so that files that change meanwhile count as new
+    unpacked = Path(_from_project(out / "images", root))
+    records, captions = read_with_captions(params.data, root, processes, unpacked, cache)
     if captions:
         write_json(out / "captions.json", captions)
     else:
         (out / "captions.json").unlink(missing_ok=True)  # from the set that was prepared here before
     records.save(out)
+    if cache:
+        note_prepared(cache, files, out)
     return records
 
 
-def read_set(data: Data, root: Path, processes: int) -> Records:
-    """Read, check and split the set that `data` describes; nothing is written to the project.
+def read_set(data: Data, root: Path, processes: int, cache: Path | None = None) -> Records:
+    """Read, check and split the set that `data` describes; nothing is written to the project but `cache`.
 
     Raises:
         ForError: the data is invalid. UsageError: `data` names something that the set does not have.
     """
     unpacked = Path("data", f".unpacked-{os.getpid()}")  # on the project's disk
     try:
-        return read_with_captions(data, root, processes, unpacked)[0]
+        cache = None if format_of(data.kind).unpacks else cache  # the unpacked files are removed again
+        return read_with_captions(data, root, processes, unpacked, cache)[0]
     finally:
         shutil.rmtree(root / unpacked, ignore_errors=True)
 
 
-def read_with_captions(data: Data, root: Path, processes: int, unpacked: Path) -> tuple[Records, dict[str, str]]:
+def read_with_captions(
+    data: Data, root: Path, processes: int, unpacked: Path, cache: Path | None = None
+) -> tuple[Records, dict[str, str]]:
     """As `read_set`, with the captions of the images that have one; images of shards are written to `unpacked`."""
     source, place = read_source(data, root, unpacked)
-    records = _records(data, root, place, source, processes)
+    records = _records(data, root, place, source, processes, cache)
     return records, {i: source.captions[i] for i in records.images["image_id"] if i in source.captions}
 
 
-def _records(data: Data, root: Path, images_root: str, source: Source, processes: int) -> Records:
+def _records(data: Data, root: Path, images_root: str, source: Source, processes: int, cache: Path | None) -> Records:
     folder, base_folder = root / images_root, root / data.root
     base, novel = _base_and_novel(data, base_folder, source)
     chosen = read_splits(base_folder / data.splits, source.images) if data.splits else None
-    images, broken = _inspect(data, folder, source, processes)
+    images, broken = _inspect(data, folder, source, processes, cache)
     if chosen is None and source.parts is not None:
         chosen = split_by_parts(images, source.parts, data.split_ratio)
     images, dropped = assign_splits(images, chosen, data.split_ratio)
@@ -130,10 +139,12 @@ def _base_and_novel(data: Data, base_folder: Path, source: Source) -> tuple[list
     return novel_by_name(source.categories, data.novel)
 
 
-def _inspect(data: Data, folder: Path, source: Source, processes: int) -> tuple[pd.DataFrame, list[dict[str, str]]]:
+def _inspect(
+    data: Data, folder: Path, source: Source, processes: int, cache: Path | None
+) -> tuple[pd.DataFrame, list[dict[str, str]]]:
     """The usable images (with width, height, hash as found) and the broken ones."""
     paths = [folder / path for path in source.images["path"]]
-    results = inspect_all(paths, processes, data.max_pixels, data.min_side)
+    results = inspect_all(paths, processes, data.max_pixels, data.min_side, cache)
     rows, broken = [], list(source.broken)
     for listed, found in zip(source.images.itertuples(), results, strict=True):
         if isinstance(found, BrokenImage):
@@ -164,3 +175,26 @@ def refuse_too_many(broken: list[dict[str, str]], total: int, limit: float, fold
 
 def _named(entry: dict[str, str]) -> str:
     return f"{printable(entry['path'])} ({entry['reason']})"
+
+
+def records_now(project: Project) -> Records:
+    """The records of the files as they are now, prepared or not; only the cache is written.
+
+    Raises:
+        ForError: the data is invalid or missing, or it is in shards, which are not unpacked here.
+    """
+    if is_current(project):
+        return load_records(project.prepared)
+    data, files = project.params.data, listing(project.params.data, project.root)
+    if format_of(data.kind).unpacks:
+        raise ForError(f"{data.root} has changed since it was prepared; run `for-cli index refresh`")
+    records = read_set(data, project.root.resolve(), project.settings.processes, project.cache)
+    if (project.prepared / "dataset.json").exists() and load_info(project.prepared) == records.info:
+        note_prepared(project.cache, files, project.prepared)
+    return records
+
+
+def is_current(project: Project) -> bool:
+    """Whether data/prepared was made from the files and the params.yaml as they are now."""
+    noted = prepared_from(project.cache, project.prepared)
+    return noted is not None and noted == listing(project.params.data, project.root)

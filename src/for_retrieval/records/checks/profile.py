@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from for_retrieval.records.looks import Look
+from for_retrieval.records.checks.looks import Look
 from for_retrieval.records.records import Records
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from for_retrieval.files import write_json
 from for_retrieval.project import Project
+from for_retrieval.records.checks.looks import look_at_all
 from for_retrieval.records.checks.pages import write_pages
 from for_retrieval.records.checks.profile import Profile, drift, profile
 from for_retrieval.records.checks.rules import set_checks, stored_checks
 from for_retrieval.records.checks.tables import Tables, check_tables
 from for_retrieval.records.checks.verdict import Verdict
 from for_retrieval.records.fractions import load_fraction
-from for_retrieval.records.looks import look_at_all
 from for_retrieval.records.records import load_info, load_records, read_tables
 
 PROFILE = "profile.json"  # beside the pages

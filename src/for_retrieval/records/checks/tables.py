@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from for_retrieval.params import Checks
-from for_retrieval.records.looks import Look, near_pairs
+from for_retrieval.records.checks.looks import Look, near_pairs
 from for_retrieval.records.records import Records
 
 OK = "ok"

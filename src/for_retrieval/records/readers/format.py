@@ -38,7 +38,7 @@ class Format:
     fits: whether an annotation file or folder that the user named is of this format.
     images: (folder, annotations) -> where the images of annotations that the user named lie.
     categories: the shipped split into base and novel that fits the format, if there is one.
-    labelled: whether its sets have categories.
+    labelled: whether its sets have categories. unpacks: whether `read` writes images to its folder `unpacked`.
     """
 
     about: str
@@ -49,6 +49,7 @@ class Format:
     images: Callable[[Path, Places], Places] = lambda _folder, _annotations: "."
     categories: str | None = None
     labelled: bool = True
+    unpacks: bool = False
 
 
 def annotated(read: Callable[[Path], Source]) -> Callable[[Data, Path, Path], tuple[Source, str]]:

@@ -229,4 +229,5 @@ FORMAT = Format(
     read=_read,
     find=_find,
     images=_no_annotations,
+    unpacks=True,
 )
