@@ -21,7 +21,7 @@ LIGHT = "light"  # what comes without an extra
 EXTRAS = {
     "src/": set(),
     "src/for_retrieval/records/records.py": {"train"},  # pyarrow, to store and read the prepared tables
-    "src/for_retrieval/records/checks/suite.py": {"ops"},
+    "src/for_retrieval/records/checks/": {"ops"},
     "src/for_retrieval/model/": {"train"},
     "src/for_retrieval/train/": {"train"},
     "src/for_retrieval/evaluate/": {"train"},

@@ -137,7 +137,7 @@ def test_the_stages_run_where_there_is_no_source(whole: Installed, outside: Path
     assert done.code == 255
     said = [line for line in done.err.splitlines() if line.startswith("error: ")]
     assert len(said) == 1
-    assert said[0].startswith(f"error: there are no images below {mine / 'data' / 'raw'}")
+    assert said[0].startswith(f"error: there are no images in {mine / 'data' / 'raw'}")
     write_images(outside / "photos", 12)
     assert whole.cli("data", "import", "../photos", cwd=mine).code == 0
     done = dvc(whole, mine, "repro", "prepare", "fractions")

@@ -7,6 +7,7 @@ is not used: it needs OpenCV, scikit-learn and Jupyter to read JSON.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,8 +22,8 @@ class Words(NamedTuple):
     """The word to ask for a category, other words for the same thing, and words for wider categories."""
 
     word: str
-    synonyms: list[str] = []
-    hypernyms: list[str] = []
+    synonyms: Sequence[str] = ()
+    hypernyms: Sequence[str] = ()
 
 
 SURFACES = ("flat.driveable_surface", "vehicle.ego")  # masks without boxes
@@ -56,8 +57,8 @@ def read_nuimages(folder: Path) -> Source:
         where = printable(folder)
         raise ForError(f"{where} has no annotated key frames; name a version with annotations, such as v1.0-train")
     words = [words_of(name) for name in categories.values() if name not in SURFACES]
-    found.synonyms = {entry.word: entry.synonyms for entry in words if entry.synonyms}
-    found.hypernyms = {entry.word: entry.hypernyms for entry in words if entry.hypernyms}
+    found.synonyms = {entry.word: list(entry.synonyms) for entry in words if entry.synonyms}
+    found.hypernyms = {entry.word: list(entry.hypernyms) for entry in words if entry.hypernyms}
     unlabelled = frames - len(found.pictures)
     return found.finished((entry.word for entry in words), key_frames_without_annotations=unlabelled)
 
