@@ -26,7 +26,7 @@ EXTRAS = {
     "src/for_retrieval/train/": {"train"},
     "src/for_retrieval/evaluate/": {"train"},
     "src/for_retrieval/stages/": {"train"},
-    "src/for_retrieval/release/": {"train", "ops"},
+    "src/for_retrieval/release/": {"ops"},
     "src/for_retrieval/release/server.py": {"qdrant"},
     "flows/": {"ops"},
     "benchmarks/": {"train", "test"},
