@@ -13,7 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from flows.processes import Service
 from for_retrieval.project import Project
 from for_retrieval.release.gate import Decision
-from for_retrieval.release.pointer import Served
+from for_retrieval.release.pointer import Entry
 from for_retrieval.settings import find_root
 
 LARGEST = 4_000_000  # bytes of a picture that is sent to Prefect's database
@@ -21,7 +21,7 @@ DOCS = Path("data/validation/index.html")
 
 
 @task(name="report", cache_policy=NO_CACHE, timeout_seconds=1800)
-def publish(decision: Decision, before: Served | None) -> None:
+def publish(decision: Decision, before: Entry | None) -> None:
     """Write the artifacts. before: what was live before the decision, whose answers are compared."""
     project = Project(find_root())
     create_table_artifact(rows(decision), key="champion-challenger", description=f"version {decision.version}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from for_retrieval.project import Project
-from for_retrieval.release.pointer import is_live, needs_release, read_release
+from for_retrieval.release.pointer import find_pointer, needs_release
 
 if TYPE_CHECKING:
     from for_retrieval.release.gate import Decision
@@ -13,17 +13,19 @@ if TYPE_CHECKING:
 
 def due(project: Project, force: bool) -> bool:
     """Whether something was trained since the last decision, or a refused version is to be forced."""
-    last = read_release(project)
+    pointer = find_pointer(project.index)
+    last = pointer.decided if pointer else None
     return needs_release(project) or (force and last is not None and not last.promoted)
 
 
 def serving(project: Project) -> str:
     """Who answers queries: ``version 3 (gen-0123456789ab)``."""
-    live = is_live(project.index)
-    if live is None:
+    pointer = find_pointer(project.index)
+    if pointer is None:
         return "nothing"
-    version = f"version {live.live.version}" if live.live.version is not None else "a model that was never promoted"
-    return f"{version} ({live.live.generation})"
+    live = pointer.live
+    version = f"version {live.version}" if live.version is not None else "a model that was never promoted"
+    return f"{version} ({live.generation})"
 
 
 def decided(project: Project, decision: Decision) -> str:
@@ -36,5 +38,5 @@ def decided(project: Project, decision: Decision) -> str:
 
 
 def unchanged(project: Project) -> str:
-    """Where dvc.lock has been decided on already."""
+    """Where the model in models/bundle has been decided on already."""
     return f"nothing to release: nothing was trained since the last decision; {serving(project)} serves"

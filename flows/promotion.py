@@ -17,7 +17,7 @@ from flows.steps import HOUR, MINUTE, RETRIED, a_retry_can_help, check_complete
 from for_retrieval.project import Project
 from for_retrieval.release.gate import Decision
 from for_retrieval.release.mlflow_store import check
-from for_retrieval.release.pointer import Served, is_live
+from for_retrieval.release.pointer import Entry, find_pointer
 from for_retrieval.settings import find_root
 
 
@@ -53,7 +53,8 @@ def register_and_promote(force: bool) -> State[Any]:
     project = Project(find_root())
     if not due(project, force):
         return Completed(name="Unchanged", message=unchanged(project), data=unchanged(project))
-    before: Served | None = live.live if (live := is_live(project.index)) else None
+    pointer = find_pointer(project.index)
+    before: Entry | None = pointer.live if pointer else None
     decision = gate_and_promote(register(), force)
     publish(decision, before, return_state=True)  # a picture that cannot be drawn takes nothing back
     sentence = decided(project, decision)

@@ -16,7 +16,7 @@ from for_retrieval.evaluate.metric import average_precisions, rare_average_preci
 from for_retrieval.files import file_hash, write_json, write_text
 from for_retrieval.model.features import CPU, Features, arithmetic, autocast
 from for_retrieval.model.mini_clip import WEIGHTS_SHA256, MiniClip, MiniLM, embed
-from for_retrieval.model.training_free import training_free_scores
+from for_retrieval.model.training_free import TrainingFree
 from pretrain.photos import load_crops, top_k
 from pretrain.phrases import held_out_synonym
 from pretrain.stems import ALL_KINDS, CROPS, FLAT_KINDS, Stems, load_stems
@@ -86,7 +86,7 @@ def _drawn(model: MiniClip, text: MiniLM, stems: Stems, kinds: tuple[str, ...]) 
         )
         kept = np.flatnonzero(relevant.any(0))
         texts = _texts(model, text, [found[q][0] for q in kept])
-        table = training_free_scores(features, texts, (side, side), CLUSTERS, POOL)
+        table = TrainingFree((side, side), CLUSTERS, POOL).scores(features, texts)
         novel = np.asarray([found[q][1] <= set(NOVEL) for q in kept])
         for method, values in table.items():
             array = values.numpy()

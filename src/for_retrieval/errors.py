@@ -19,6 +19,10 @@ class UsageError(ForError):
     exit_code = 2
 
 
+class TransientError(ForError):
+    """A server or a network failed; the same call may succeed later."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A clause naming the valid word closest to `word`: ``"; did you mean 'size'?"`` or all of them."""
     options = sorted(known)

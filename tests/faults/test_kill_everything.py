@@ -27,11 +27,11 @@ STAGES = (
     "for_retrieval.model.encode:FeatureStore.add:after",
     "for_retrieval.train.teacher:teach:after",
     "for_retrieval.train.checkpoints:save_progress:after",
-    "for_retrieval.train.checkpoints:save_head:after",
+    "for_retrieval.model.model:Model.save_head:after",
     "for_retrieval.release.training_runs:log_training:before",
     "for_retrieval.evaluate.score:evaluate:after",
     "for_retrieval.evaluate.plots:plot_comparison:before",
-    "for_retrieval.model.export:export:after",
+    "for_retrieval.model.model:Model.save:after",
     "for_retrieval.release.build:publish:before",
     "for_retrieval.release.pointer:record_candidate:after",
 )

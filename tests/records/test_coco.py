@@ -73,10 +73,11 @@ def test_a_box_one_pixel_outside_is_clipped(coco: Coco) -> None:
 
 
 def test_captions_of_images_are_kept(coco: Coco) -> None:
-    path = coco(
-        lambda c: [entry.update(caption=said) for entry, said in zip(c["images"], ("a car", " ", 3), strict=True)]
-    )
-    assert read_coco(path).captions == {"1": "a car"}
+    def describe(content: dict[str, Any]) -> None:
+        for entry, said in zip(content["images"], ("a car", " ", 3), strict=True):
+            entry["caption"] = said
+
+    assert read_coco(coco(describe)).captions == {"1": "a car"}
 
 
 def test_attributes_are_kept_and_colour_has_one_spelling(coco: Coco) -> None:

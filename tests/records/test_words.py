@@ -82,15 +82,15 @@ def test_a_query_file_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([], "must hold {synonyms: ..., hypernyms: ..., attributes: ...}; check data.queries in params.yaml"),
+        ([], "must hold {synonyms: {...}, hypernyms: {...}, attributes: {...}}; check data.queries in params.yaml"),
         ({"synonym": {}}, "has the key 'synonym'; did you mean 'synonyms'?"),
-        ({"synonyms": []}, "'synonyms' must be an object of lists of words; correct it"),
+        ({"synonyms": []}, "must hold {synonyms: {...}, hypernyms: {...}, attributes: {...}}; check data.queries"),
         ({"synonyms": {"car": "auto"}}, "'car' in synonyms must be a list of words; correct it"),
         ({"hypernyms": {"car": ["vehicle", 3]}}, "'car' in hypernyms must be a list of words; correct it"),
         ({"hypernyms": {"car": [" "]}}, "'car' in hypernyms must be a list of words; correct it"),
         ({"synonyms": {"car": ["\ud800"]}}, "'car' in synonyms must be a list of words; correct it"),
         ({"synonyms": {"cat": ["kitty"]}}, "names 'cat' in synonyms, which is no category; did you mean 'car'?"),
-        ({"attributes": {"size": ["small", "3"]}}, "'3' of the attribute 'size' is no word to ask by; remove it"),
+        ({"attributes": {"size": ["small", "3"]}}, "'size' in attributes must be a list of words; correct it"),
     ],
 )
 def test_a_wrong_query_file_is_one_sentence(tmp_path: Path, content: Any, message: str) -> None:
@@ -102,7 +102,7 @@ def test_a_wrong_query_file_is_one_sentence(tmp_path: Path, content: Any, messag
 
 def test_a_missing_query_file_is_named(coco: Coco, data_params: Make, tmp_path: Path) -> None:
     coco()
-    with pytest.raises(ForError, match=r"the query file .*/set/words.json does not exist; check data.queries"):
+    with pytest.raises(ForError, match=r"/set/words.json does not exist; check data.queries in params"):
         read_set(data_params(queries="words.json"), tmp_path, 1)
 
 

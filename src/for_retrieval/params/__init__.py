@@ -11,12 +11,14 @@ from for_retrieval.errors import UsageError, nearest
 from for_retrieval.invalid import sentences
 from for_retrieval.params.sections import (
     Checks,
+    Contrast,
     Data,
     Evaluate,
     Finetune,
     Fractions,
     Head,
     Index,
+    Localise,
     Model,
     Monitor,
     Promote,
@@ -31,12 +33,14 @@ from for_retrieval.params.sections import (
 
 __all__ = [
     "Checks",
+    "Contrast",
     "Data",
     "Evaluate",
     "Finetune",
     "Fractions",
     "Head",
     "Index",
+    "Localise",
     "Model",
     "Monitor",
     "Params",

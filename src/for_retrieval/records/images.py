@@ -13,6 +13,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import file_hash
+from for_retrieval.records.seen import SeenImages
 from for_retrieval.records.workers import for_images
 
 EXTENSIONS = (
@@ -162,14 +163,27 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
 
 
 def inspect_all(
-    paths: Sequence[Path], processes: int, max_pixels: int, min_side: int
+    paths: Sequence[Path], processes: int, max_pixels: int, min_side: int, cache: Path | None = None
 ) -> list[ImageFacts | BrokenImage]:
     """Inspect `paths` in `processes` processes; the results are in their order.
+
+    cache: a folder. Files that were inspected before, and have the same size and time of change, are not read again.
 
     Raises:
         ForError: a process died, which mostly means that memory ran out.
     """
-    return list(for_images(partial(_facts_or_reason, max_pixels=max_pixels, min_side=min_side), paths, processes))
+    seen = SeenImages(cache, paths) if cache else None
+    found: dict[Path, ImageFacts | BrokenImage] = {
+        path: ImageFacts(width, height, digest)
+        for path, (width, height, digest) in (seen.facts if seen else {}).items()
+        if min(width, height) >= min_side and width * height <= max_pixels
+    }
+    todo = [path for path in paths if path not in found]
+    work = partial(_facts_or_reason, max_pixels=max_pixels, min_side=min_side)
+    read = dict(zip(todo, for_images(work, todo, processes), strict=True))
+    if seen:
+        seen.add({path: (f.width, f.height, f.hash) for path, f in read.items() if isinstance(f, ImageFacts)})
+    return [found[path] if path in found else read[path] for path in paths]
 
 
 def _facts_or_reason(path: Path, max_pixels: int, min_side: int) -> ImageFacts | BrokenImage:

@@ -10,9 +10,11 @@ import pandas as pd
 from for_retrieval.errors import ForError, UsageError
 from for_retrieval.files import write_json
 from for_retrieval.params import Data, Params
+from for_retrieval.project import Project
 from for_retrieval.records.images import BrokenImage, inspect_all, shown
 from for_retrieval.records.readers import read_source
-from for_retrieval.records.records import DatasetInfo, Records, Source
+from for_retrieval.records.records import DatasetInfo, Records, Source, load_info, load_records
+from for_retrieval.records.seen import listing, note_prepared, prepared_from
 from for_retrieval.records.splits import (
     LVIS,
     OFFICIAL,
@@ -26,7 +28,7 @@ from for_retrieval.records.splits import (
 from for_retrieval.records.words import Words, attribute_words, read_queries
 
 
-def prepare(params: Params, root: Path, out: Path, processes: int) -> Records:
+def prepare(params: Params, root: Path, out: Path, processes: int, cache: Path | None = None) -> Records:
     """Read the set that `params.data` describes and save its tables in `out`.
 
     `root` is the project folder; relative paths, `out` too, start there. Images in shards are copied to
@@ -37,34 +39,39 @@ def prepare(params: Params, root: Path, out: Path, processes: int) -> Records:
     """
     root = root.resolve()
     out = root / out
+    files = listing(params.data, root) if cache else None  # before anything is read: what comes meanwhile is new
     unpacked = Path(_from_project(out / "images", root))
     source, folder = read_source(params.data, root, unpacked)
-    records = _records(params.data, root, folder, source, processes)
+    records = _records(params.data, root, folder, source, processes, cache)
     _save_captions(source, records, out / "captions.json")
     records.save(out)
+    if cache:
+        note_prepared(cache, files, out)
     return records
 
 
-def read_set(data: Data, root: Path, processes: int) -> Records:
-    """Read, check and split the user's set that `data` describes; nothing of it stays in the project.
+def read_set(data: Data, root: Path, processes: int, cache: Path | None = None) -> Records:
+    """Read, check and split the user's set that `data` describes; nothing of it stays in the project but `cache`.
 
     Raises:
         ForError: the data is bad. UsageError: `data` asks for what the set does not have.
     """
     if data.kind != "webdataset":
         source, place = read_source(data, root, Path("data"))
-        return _records(data, root, place, source, processes)
+        return _records(data, root, place, source, processes, cache)
     (root / "data").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=root / "data") as folder:  # on the project's disk
         source, place = read_source(data, root, Path(folder))
         return _records(data, root, place, source, processes)
 
 
-def _records(data: Data, root: Path, images_root: str, source: Source, processes: int) -> Records:
+def _records(
+    data: Data, root: Path, images_root: str, source: Source, processes: int, cache: Path | None = None
+) -> Records:
     folder, base_folder = root / images_root, root / data.root
     base, novel = _base_and_novel(data, base_folder, source)
     chosen = read_splits(base_folder / data.splits, source.images) if data.splits else None
-    images, broken = _inspect(data, folder, source, processes)
+    images, broken = _inspect(data, folder, source, processes, cache)
     if chosen is None and source.parts is not None:
         chosen = split_by_parts(images, source.parts, data.split_ratio)
     images, dropped = assign_splits(images, chosen, data.split_ratio)
@@ -130,10 +137,12 @@ def _base_and_novel(data: Data, base_folder: Path, source: Source) -> tuple[list
     return novel_by_name(source.categories, data.novel)
 
 
-def _inspect(data: Data, folder: Path, source: Source, processes: int) -> tuple[pd.DataFrame, list[dict[str, str]]]:
+def _inspect(
+    data: Data, folder: Path, source: Source, processes: int, cache: Path | None
+) -> tuple[pd.DataFrame, list[dict[str, str]]]:
     """The usable images (with width, height, hash as found) and the broken ones."""
     paths = [folder / path for path in source.images["path"]]
-    results = inspect_all(paths, processes, data.max_pixels, data.min_side)
+    results = inspect_all(paths, processes, data.max_pixels, data.min_side, cache)
     rows, broken = [], list(source.broken)
     for said, found in zip(source.images.itertuples(), results, strict=True):
         if isinstance(found, BrokenImage):
@@ -156,3 +165,26 @@ def _refuse_too_many(broken: list[dict[str, str]], total: int, limit: float, fol
             f"({limit:.1%}) allows; the first is {shown(first['path'])} ({first['reason']}); repair them, "
             "check data.images, or raise data.max_broken"
         )
+
+
+def records_now(project: Project) -> Records:
+    """The records of the files as they are now, whether or not they have been prepared; nothing but the cache changes.
+
+    Raises:
+        ForError: the data is bad or not there, or it is in shards, which are not unpacked here.
+    """
+    if is_current(project):
+        return load_records(project.prepared)
+    data, files = project.params.data, listing(project.params.data, project.root)
+    if data.kind == "webdataset":
+        raise ForError(f"{data.root} has changed since it was prepared; `for-cli index refresh` takes it up")
+    records = read_set(data, project.root.resolve(), project.settings.processes, project.cache)
+    if (project.prepared / "dataset.json").exists() and load_info(project.prepared) == records.info:
+        note_prepared(project.cache, files, project.prepared)
+    return records
+
+
+def is_current(project: Project) -> bool:
+    """Whether data/prepared was made of the files as they are now, with the params.yaml as it is now."""
+    noted = prepared_from(project.cache, project.prepared)
+    return noted is not None and noted == listing(project.params.data, project.root)
