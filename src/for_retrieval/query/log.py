@@ -1,9 +1,10 @@
-"""One line a query, for the monitor: what was asked, and how well it could be answered."""
+"""The query log, one line per query, which the monitor reads."""
 
 from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from for_retrieval.query.answer import Answer
 
 
 def log_query(path: Path, answer: Answer, milliseconds: float) -> None:
-    """Append a line to `path`; where that cannot be done, the query goes unlogged, but does not fail."""
+    """Append a line to `path`. If that is not possible, the query is not logged, but it does not fail."""
     line = json.dumps(
         {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -25,13 +26,11 @@ def log_query(path: Path, answer: Answer, milliseconds: float) -> None:
         },
         ensure_ascii=False,
     )
-    try:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # One write to a file opened for appending: lines of processes that ask at once do not mix.
+        # A single write to a file opened for appending: lines of concurrent processes do not mix.
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             os.write(descriptor, f"{line}\n".encode())
         finally:
             os.close(descriptor)
-    except OSError:
-        pass

@@ -17,7 +17,7 @@ from for_retrieval.evaluate.validation import ByCategory, by_category, names_of
 from for_retrieval.files import read_json, write_json
 from for_retrieval.model.model import Model
 from for_retrieval.model.tower import find_device
-from for_retrieval.params.sections import Canary
+from for_retrieval.params import Canary
 from for_retrieval.project import Project
 from for_retrieval.query.text import TextTower
 from for_retrieval.records.records import Records
