@@ -20,7 +20,7 @@ from for_retrieval.model.features import Features
 
 
 class Kind(ABC):
-    """How one kind of image tower, `visual`, sees cells.
+    """How one kind of image tower, `visual`, computes features of cells.
 
     name: as messages list it. convolutions: most of its work is convolutions, which are faster in channels-last memory.
     """
@@ -219,7 +219,7 @@ class TowerPool(nn.Module):
 
     The pool (Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", 2021,
     section 2.3.1): tokens are the cells and, before them, their mean; the mean is the query. One query that looks
-    at all tokens gives the tower's own embedding.
+    at all tokens returns the tower's own embedding.
     """
 
     positions: Tensor
