@@ -130,7 +130,8 @@ def validate(
     models: Mapping[str, Model], features: Features, queries: QuerySet | None, params: Params
 ) -> dict[str, Any]:
     """val.json of a run: the scores of each of its models (by training seed); empty where nothing is labelled."""
-    limits, nothing = params.evaluate, {"metrics": {}, "categories": {}}
+    limits = params.evaluate
+    nothing: dict[str, Any] = {"metrics": {}, "categories": {}}
     about = {"query_set": "names", "split": "val", "images": len(features.dense), "k": limits.k, "rare": limits.rare}
     return {
         **about,
