@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+WIDEST = 1000  # characters of a table
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for what changes the release now, instead of failing.")]
 
 
@@ -38,4 +39,5 @@ def show(thing: RenderableType) -> None:
     from rich.console import Console
 
     console = Console()
-    console.print(thing, width=max(console.width, console.measure(thing).maximum))
+    console.width = max(console.width, Console(width=WIDEST).measure(thing).maximum)
+    console.print(thing)
