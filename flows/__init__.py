@@ -1,7 +1,7 @@
 """Prefect's part: when things run, retries, and side effects. What depends on what is DVC's (dvc.yaml).
 
-Importing this package sets Prefect's environment, since Prefect reads its settings once, when it is imported: a
-database in the project's own folder, loopback only, no telemetry. What the user has set stays.
+Importing this package sets Prefect's environment, which Prefect reads once, when it is imported: a database in the
+project's own folder, loopback only, no telemetry. What the user has set stays.
 """
 
 from __future__ import annotations
@@ -30,14 +30,6 @@ QUIET = {
 }
 
 
-def project_root() -> Path:
-    """The project folder around the working directory; the working directory where there is none."""
-    try:
-        return find_root()
-    except UsageError:
-        return Path.cwd()
-
-
 def url_of(root: Path, service: str) -> str | None:
     """Where a service of `make up` answers; None if supervisord does not run in this project."""
     folder = root / "var" / "services"
@@ -50,25 +42,14 @@ def url_of(root: Path, service: str) -> str | None:
     return f"http://{HOST}:{port}"
 
 
-def variables(root: Path) -> dict[str, str]:
-    """Prefect's settings for this project."""
+def variables() -> dict[str, str]:
+    """Prefect's settings for the project around the working directory, or for that directory where there is none."""
+    try:
+        root = find_root()
+    except UsageError:
+        root = Path.cwd()
     values = {**QUIET, "PREFECT_HOME": str(root / "var" / "prefect")}
-    server = url_of(root, "server")
-    return {**values, "PREFECT_API_URL": f"{server}/api"} if server else values
-
-
-def _prepare() -> None:
-    """Set the variables, let child processes find the programs beside this Python, and shorten the log."""
-    for name, value in variables(project_root()).items():
-        os.environ.setdefault(name, value)
-    with contextlib.suppress(OSError):  # command.check_server reports it
-        Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
-    programs = str(Path(sys.executable).parent)
-    path = os.environ.get("PATH", "")
-    if programs not in path.split(os.pathsep):
-        os.environ["PATH"] = f"{programs}{os.pathsep}{path}"
-    for name in ("prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(name).addFilter(_without_traceback)
+    return {**values, "PREFECT_API_URL": f"{server}/api"} if (server := url_of(root, "server")) else values
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
@@ -79,4 +60,11 @@ def _without_traceback(record: logging.LogRecord) -> bool:
     return True
 
 
-_prepare()
+for _name, _value in variables().items():
+    os.environ.setdefault(_name, _value)
+with contextlib.suppress(OSError):  # command.check_server reports it
+    Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+if (_programs := str(Path(sys.executable).parent)) not in os.environ.get("PATH", "").split(os.pathsep):
+    os.environ["PATH"] = f"{_programs}{os.pathsep}{os.environ.get('PATH', '')}"  # stages find for-cli there
+for _name in ("prefect.flow_runs", "prefect.task_runs"):
+    logging.getLogger(_name).addFilter(_without_traceback)

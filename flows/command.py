@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
+import inspect
 import logging
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -12,16 +15,33 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows import HOST, guard
 from for_retrieval.errors import ForError, TransientError
 
+if TYPE_CHECKING:
+    from prefect import Flow
+
 PATIENCE = 3.0  # seconds for a server to say that it is well
 STARTING = 90.0  # seconds for a server to start; a new database on a busy machine takes twenty
 SPARE = 1_000_000  # bytes that a run needs at least for its states and logs
+HOUR = 3600
 
-_own: list[subprocess.Popen[str]] = []  # the server that this process started; it ends when Python does
+_own_server: list[subprocess.Popen[str]] = []  # it ends when Python does
+
+
+def main(flow: Flow[..., Any]) -> int:
+    """The command line of a flow, with an option for each of its parameters; returns the exit code."""
+    text = inspect.getdoc(flow.fn) or ""
+    notes = dict(re.findall(r"^    (\w+): (.+)\.$", text, re.MULTILINE))
+    name = Path(inspect.getfile(flow.fn)).stem
+    parser = argparse.ArgumentParser(f"python -m flows.{name}", description=text.partition("\n")[0])
+    for option, parameter in inspect.signature(flow.fn, eval_str=True).parameters.items():
+        kinds: dict[Any, dict[str, Any]] = {bool: {"action": "store_true"}, float | None: {"type": float}}
+        parser.add_argument(f"--{option}", help=notes[option], **kinds.get(parameter.annotation, {}))
+    options = vars(parser.parse_args())
+    return run(lambda: str(flow(**options)))
 
 
 def run(flow: Callable[[], str]) -> int:
@@ -51,8 +71,16 @@ def run(flow: Callable[[], str]) -> int:
 
 
 def retry_helps(_: object, __: object, state: Any) -> bool:
-    """Prefect's condition for another attempt: a server or a network failed; all other errors come again."""
+    """Prefect's condition for another attempt: a server or a network failed; all other errors would come again."""
     return isinstance(state.result(raise_on_failure=False), TransientError)
+
+
+RETRIED: dict[str, Any] = {  # options of a task
+    "retries": 3,
+    "retry_delay_seconds": [2, 4, 8],
+    "retry_jitter_factor": 0.3,
+    "retry_condition_fn": retry_helps,
+}
 
 
 def check_server() -> None:
@@ -91,11 +119,11 @@ def healthy(address: str, patience: float = PATIENCE) -> bool:
 
 def has_own_server() -> bool:
     """Whether Prefect's server lives as long as this process, so that nobody would run what is scheduled there."""
-    return bool(_own)
+    return bool(_own_server)
 
 
 def _start_server() -> None:
-    """Start Prefect's server for the time of this process; its log is var/prefect/own-server.log.
+    """Start Prefect's server for the time of this process; its log is own-server.log in PREFECT_HOME.
 
     Raises:
         ForError: it ended, or does not answer in time.
@@ -107,9 +135,9 @@ def _start_server() -> None:
         port = str(probe.getsockname()[1])
     address, log = f"http://{HOST}:{port}/api", Path(os.environ["PREFECT_HOME"]) / "own-server.log"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", port, "--no-ui"]
-    with log.open("w", encoding="utf-8") as output:  # nothing here is scheduled, or late: that is for `make up`
+    with log.open("w", encoding="utf-8") as output:  # no schedules, no late runs: those are for `make up`
         server = guard.start(*command, "--no-scheduler", "--no-late-runs", stdout=output, stderr=output)
-    _own.append(server)
+    _own_server.append(server)
     latest = time.monotonic() + STARTING
     while not healthy(f"{address}/health", 1.0):
         if server.poll() is not None or time.monotonic() > latest:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from flows import guard
 from for_retrieval.errors import ForError
@@ -34,6 +35,13 @@ def stale(root: Path) -> list[str]:
     dvc(root, "status", "--json", "dvc.yaml", say=lines.append)  # not those of pretrain/
     found = [json.loads(line) for line in lines if line.startswith("{")]
     return list(found[-1]) if found else []
+
+
+def config(root: Path) -> dict[str, Any]:
+    """DVC's settings for the project, of all levels; read without starting DVC."""
+    from dvc.config import Config  # type: ignore[import-untyped]
+
+    return dict(Config(str(root / ".dvc")))
 
 
 def dvc(root: Path, *arguments: str, say: Say) -> None:

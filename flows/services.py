@@ -1,6 +1,6 @@
 """All of it on one machine, on loopback: ``python -m flows.services up`` (or ``make up``), ``down``, ``status``.
 
-supervisord keeps Prefect's server, a worker with the deployments of prefect.yaml, and MLflow's UI running, and starts
+supervisord keeps Prefect's server, a worker for the deployments of prefect.yaml, and MLflow's UI running, and starts
 again what crashes. Its configuration, its socket and all logs are in var/services.
 
 ``exports`` prints Prefect's settings for a shell: ``eval "$(python -m flows.services exports)"``.
@@ -11,23 +11,21 @@ from __future__ import annotations
 import argparse
 import contextlib
 import getpass
-import json
 import os
 import shlex
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import ServerProxy
 
-import psutil
-from supervisor.xmlrpc import SupervisorTransport
+import psutil  # type: ignore[import-untyped]
+from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]
 
-from flows import HOST, PORTS, SOCKET, project_root, url_of, variables
-from flows.command import healthy
+from flows import HOST, PORTS, SOCKET, url_of, variables
+from flows.command import STARTING, healthy
 from for_retrieval.errors import ForError
 from for_retrieval.files import read_json, write_json, write_text
 from for_retrieval.project import Project
@@ -36,23 +34,17 @@ from for_retrieval.settings import find_root
 
 POOL = "local"
 ORDER = ("server", "worker", "mlflow")
-PATIENCE = 90.0  # seconds for a service to answer; a new database on a busy machine takes twenty
 TIDYING = 10.0  # seconds that flows have to record how they ended before `down` ends all else
 MARK = "FOR_SERVICE"  # in the environment of a service and of all that it starts: its name and the project
-UNDER_WAY = ["RUNNING", "PENDING", "CANCELLING"]
-STATES = ("STARTING", "RUNNING", "BACKOFF")  # of what supervisord runs or will try again
 
-# supervisord runs in var/services, so that names of files are short. A worker ignores a lone SIGTERM.
+# Names of files are relative to var/services, where supervisord runs. A Prefect worker ignores a lone SIGTERM.
 CONFIG = """[supervisord]
 logfile = supervisord.log
 logfile_maxbytes = 1MB
-logfile_backups = 1
 pidfile = supervisord.pid
 user = {user}
-
 [unix_http_server]
 file = {socket}
-
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 """
@@ -81,129 +73,109 @@ def up(root: Path, port: int, mlflow_port: int) -> list[str]:
     Raises:
         ForError: a port is taken by another program, or a service ended as it started.
     """
-    project = Project(root)
-    own_store = place(project).database is not None  # a server that settings name is not ours to start
-    fresh = url_of(root, "server") is None
-    if fresh:
+    if url_of(root, "server") is None:  # a tracking server that settings name is not ours to start
+        own_store = place(Project(root)).database is not None
         _start_supervisor(root, {"server": port, **({"mlflow": mlflow_port} if own_store else {})})
     try:
-        _start(root, "server")
-        if own_store and "mlflow" not in _running(root):
-            with connected(project, project.params.data.name):  # makes a new database, which two must not do at once
-                _start(root, "mlflow")
+        running, ports = _running(root), read_json(_folder(root) / PORTS)
+        for name in ports.keys() - running:
+            _ask(root, "startProcess", name, False)
         _wait(root, "server", "/api/health")
-        if "worker" not in _running(root):
-            _call(root, "-m", "prefect", "work-pool", "create", POOL, "--type", "process", tolerated="already exists")
-            _call(root, "-m", "prefect", "--no-prompt", "deploy", "--all")
-            _start(root, "worker")
-            _wait(root, "worker")
-        if own_store:
+        if "worker" not in running:
+            _prefect(root, "work-pool", "create", POOL, "--type", "process", tolerated="already exists")
+            _prefect(root, "--no-prompt", "deploy", "--all")
+            _ask(root, "startProcess", "worker")
+        if "mlflow" in ports:
             _wait(root, "mlflow", "/health")
     except BaseException:
-        if fresh:
-            down(root)
+        down(root)
         raise
     return status(root)
 
 
 def down(root: Path) -> list[str]:
     """End all services, and flows that run; returns a line for each. The server goes last, to record how they ended."""
-    ran = _running(root)
+    running = _running(root)
     if url_of(root, "server"):
-        flows = psutil.Process(ran["worker"]).children() if ran.get("worker") else []
+        flows = psutil.Process(running["worker"]).children() if running.get("worker") else []
         for flow in flows:
             flow.terminate()
         psutil.wait_procs(flows, TIDYING)
-        daemon = psutil.Process(_ask(root, "getPID"))
+        supervisor = psutil.Process(_ask(root, "getPID"))
         _ask(root, "shutdown")
-        daemon.wait(60)
+        supervisor.wait(60)
     (_folder(root) / PORTS).unlink(missing_ok=True)
-    ended = {name for name in ORDER if _end_leftovers(root, name) or name in ran}
+    ended = {name for name in ORDER if _end_leftovers(root, name) or name in running}
     return [f"{name:8} {'stopped' if name in ended else 'was not running'}" for name in ("worker", "mlflow", "server")]
 
 
 def status(root: Path) -> list[str]:
     """A line for each service."""
-    running, store, lines = _running(root), place(Project(root)), []
-    for name in ORDER:
-        if name in running:
-            where = f"{url_of(root, name) or 'runs'} (pid {running[name]}, log {_log(root, name)})"
-        else:
-            where = "does not run" if name != "mlflow" or store.database else f"{store.shown} (not started here)"
-        lines.append(f"{name:8} {where}")
-    return lines
-
-
-def exports(root: Path) -> list[str]:
-    """Prefect's settings as a shell takes them; the server is at its usual port where none runs."""
-    values = {"PREFECT_API_URL": f"http://{HOST}:4200/api", **variables(root)}
-    return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+    running, store = _running(root), place(Project(root))
+    lines = {name: "does not run" for name in ORDER}
+    lines |= {} if store.database else {"mlflow": f"{store.shown} (not started here)"}
+    for name, pid in running.items():
+        lines[name] = f"{url_of(root, name) or 'runs'} (pid {pid}, log {_folder(root) / name}.log)"
+    return [f"{name:8} {lines[name]}" for name in ORDER]
 
 
 def become(root: Path, name: str) -> None:
     """Turn this process, a child of supervisord, into a service."""
-    _end_leftovers(root, name)  # a service that was killed spares its children, and they may keep its port
-    ports = read_json(_folder(root) / PORTS)
-    api = f"http://{HOST}:{ports['server']}/api"
-    env = {**os.environ, MARK: f"{name} {root}", "PYTHONUNBUFFERED": "1", "PREFECT_API_URL": api}
+    _end_leftovers(root, name)  # one that was killed spares its children, and they may keep its port
+    port = str(read_json(_folder(root) / PORTS).get(name))
+    env = {**os.environ, MARK: f"{name} {root}", "PYTHONUNBUFFERED": "1"}
     if name == "server":
-        command = ["prefect", "server", "start", "--host", HOST, "--port", str(ports[name])]
-        del env["PREFECT_API_URL"]
+        command = ["prefect", "server", "start", "--host", HOST, "--port", port]
+        env.pop("PREFECT_API_URL", None)
     elif name == "worker":
-        mark_crashed(api)
+        env["PREFECT_API_URL"] = os.environ["PREFECT_API_URL"] = f"{url_of(root, 'server')}/api"
+        mark_crashed()
         command = ["prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", "local"]
     else:
-        store = place(Project(root))
-        command = ["mlflow", "server", "--host", HOST, "--port", str(ports[name]), "--workers", "1"]
+        project = Project(root)
+        with connected(project, project.params.data.name):  # makes a new database, which two must not do at once
+            store = place(project)
+        command = ["mlflow", "server", "--host", HOST, "--port", port, "--workers", "1"]
         command += ["--backend-store-uri", store.uri, "--artifacts-destination", str(store.artifacts)]
         env |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     os.execve(sys.executable, [sys.executable, "-m", *command], env)
 
 
-def mark_crashed(api: str) -> None:
+def mark_crashed() -> None:
     """Record that the deployments' runs under way have crashed; for when no worker runs.
 
     To Prefect they run for ever otherwise, and a deployment with a concurrency limit of one waits for them.
     """
-    for run in _post(f"{api}/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": UNDER_WAY}}}}):
-        if run["deployment_id"]:
-            state = {"type": "CRASHED", "message": "its worker had ended when a new one started"}
-            _post(f"{api}/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter
+    from prefect.states import Crashed
 
-
-def _post(address: str, body: dict[str, Any]) -> Any:
-    request = urllib.request.Request(address, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with direct.open(request, timeout=30) as answer:
-        return json.load(answer)
+    under_way = {"state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}, "deployment_id": {"is_null_": False}}
+    with get_client(sync_client=True) as client:
+        for run in client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(under_way)):
+            ended = Crashed(message="its worker had ended when a new one started")
+            client.set_flow_run_state(run.id, ended, force=True)
 
 
 def _folder(root: Path) -> Path:
     return root / "var" / "services"
 
 
-def _log(root: Path, name: str) -> Path:
-    return _folder(root) / f"{name}.log"
-
-
 def _start_supervisor(root: Path, ports: dict[str, int]) -> None:
     for name in ORDER:
         _end_leftovers(root, name)  # of a supervisord that was killed
     for port in ports.values():
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                raise ForError(
-                    f"port {port} on {HOST} is taken by another program; name a free one (--help), or end it"
-                ) from None
-    write_json(_folder(root) / PORTS, ports)
+        try:
+            socket.create_server((HOST, port)).close()
+        except OSError:
+            remedy = "name a free one (--help), or end it"
+            raise ForError(f"port {port} on {HOST} is taken by another program; {remedy}") from None
     values = {"user": getpass.getuser(), "socket": SOCKET, "python": shlex.quote(sys.executable), "root": str(root)}
     values = {name: value.replace("%", "%%") for name, value in values.items()}
     programs = [PROGRAM.format(name=n, signal="INT" if n == "worker" else "TERM", **values) for n in ORDER]
     write_text(_folder(root) / "supervisord.conf", CONFIG.format(**values) + "".join(programs))
-    _call(root, "-m", "supervisor.supervisord", "-c", "supervisord.conf", cwd=_folder(root))
+    write_json(_folder(root) / PORTS, ports)
+    _run(_folder(root), "supervisor.supervisord", "-c", "supervisord.conf")
 
 
 def _ask(root: Path, method: str, *arguments: Any) -> Any:
@@ -214,28 +186,20 @@ def _ask(root: Path, method: str, *arguments: Any) -> Any:
 
 
 def _running(root: Path) -> dict[str, int]:
-    """The process id of each service that supervisord runs, or will try again (0)."""
-    if url_of(root, "server") is None:
-        return {}
-    return {entry["name"]: entry["pid"] for entry in _ask(root, "getAllProcessInfo") if entry["statename"] in STATES}
+    """The process id of each service that supervisord runs, or will start again soon (0)."""
+    states = ("STARTING", "RUNNING", "BACKOFF")
+    found = _ask(root, "getAllProcessInfo") if url_of(root, "server") else []
+    return {entry["name"]: entry["pid"] for entry in found if entry["statename"] in states}
 
 
-def _start(root: Path, name: str) -> None:
-    if name not in _running(root):
-        _ask(root, "startProcess", name, False)
-
-
-def _wait(root: Path, name: str, health: str = "") -> None:
-    """Wait until a service runs, and answers at `health`."""
-    latest = time.monotonic() + PATIENCE
-    while True:
-        state = _ask(root, "getProcessInfo", name)["statename"]
-        if state == "RUNNING" and (not health or healthy(f"{url_of(root, name)}{health}", 1.0)):
-            return
-        if state not in ("STARTING", "RUNNING"):
-            raise ForError(f"{name} ended as it started; {_log(root, name)} says why")
+def _wait(root: Path, name: str, health: str) -> None:
+    """Wait until a service answers at `health`."""
+    latest, log = time.monotonic() + STARTING, _folder(root) / f"{name}.log"
+    while not healthy(f"{url_of(root, name)}{health}", 1.0):
+        if _ask(root, "getProcessInfo", name)["statename"] not in ("STARTING", "RUNNING"):
+            raise ForError(f"{name} ended as it started; {log} says why")
         if time.monotonic() > latest:
-            raise ForError(f"{name} has not answered for {PATIENCE:.0f} seconds; {_log(root, name)} may say why")
+            raise ForError(f"{name} has not answered for {STARTING:.0f} seconds; {log} may say why")
         time.sleep(0.2)
 
 
@@ -251,17 +215,20 @@ def _end_leftovers(root: Path, name: str) -> bool:
     return bool(found)
 
 
-def _call(root: Path, *command: str, cwd: Path | None = None, tolerated: str = "") -> None:
-    """Run a short Python command to its end, with this project's settings."""
-    server = url_of(root, "server")
-    env = {**variables(root), **os.environ, **({"PREFECT_API_URL": f"{server}/api"} if server else {})}
+def _prefect(root: Path, *arguments: str, tolerated: str = "") -> None:
+    os.environ["PREFECT_API_URL"] = f"{url_of(root, 'server')}/api"
+    _run(root, "prefect", *arguments, tolerated=tolerated)
+
+
+def _run(folder: Path, *command: str, tolerated: str = "") -> None:
+    """Run a Python module to its end."""
     done = subprocess.run(
-        [sys.executable, *command], cwd=cwd or root, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        [sys.executable, "-m", *command], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
         timeout=120,
     )  # fmt: skip
-    output = (done.stdout + done.stderr).strip()
+    output = (done.stdout + done.stderr).strip() or "no output"
     if done.returncode and not (tolerated and tolerated in output):
-        raise ForError(f"`{' '.join(command[1:])}` failed: {(output or 'no output').splitlines()[-1]}")
+        raise ForError(f"`{' '.join(command)}` failed: {output.splitlines()[-1]}")
 
 
 def main() -> int:
@@ -273,8 +240,9 @@ def main() -> int:
     parser.add_argument("--mlflow-port", type=int, default=5000, help="of MLflow's UI (5000)")
     options = parser.parse_args()
     try:
-        if options.what == "exports":
-            lines = exports(project_root())
+        if options.what == "exports":  # the server is at its usual port where none runs
+            values = {"PREFECT_API_URL": f"http://{HOST}:4200/api", **variables()}
+            lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
         elif options.what == "run":
             become(find_root(), options.service)
         elif options.what == "up":

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from for_retrieval.release.gate import Decision
+from for_retrieval.project import Project
 from for_retrieval.release.mlflow_store import Registry, Version
+from for_retrieval.release.pointer import is_live, needs_release, read_release
+
+if TYPE_CHECKING:
+    from for_retrieval.release.gate import Decision  # loads torch
 
 HEADLINES = {"base": "val/base/map50_r40", "novel": "val/novel/map50_r40"}
 
@@ -122,3 +126,57 @@ def verdict(decision: Decision) -> list[str]:
     outcome = "is the champion" if decision.promoted else "was refused"
     how = " (forced)" if decision.forced else ""
     return [f"version {decision.version} {outcome}{how}", *(f"  {reason}" for reason in decision.reasons)]
+
+
+def due(project: Project, force: bool) -> bool:
+    """Whether something was trained since the last decision, or a refused version is to be forced."""
+    last = read_release(project)
+    return needs_release(project) or (force and last is not None and not last.promoted)
+
+
+def undue(project: Project) -> str:
+    """The outcome where nothing is due."""
+    return f"nothing to release: nothing was trained since the last decision; {serving(project)} serves"
+
+
+def serving(project: Project) -> str:
+    """What answers queries: ``version 3 (gen-0123456789ab)``."""
+    live = is_live(project.index)
+    if live is None:
+        return "nothing"
+    version = f"version {live.live.version}" if live.live.version is not None else "a model that was never promoted"
+    return f"{version} ({live.live.generation})"
+
+
+def outcome(project: Project, decision: Decision) -> str:
+    """A decision in one line."""
+    if decision.promoted:
+        how = ", by --force" if decision.forced else ""
+        return f"version {decision.version} is the champion{how} ({decision.generation})"
+    why = next((reason for reason in reversed(decision.reasons) if reason.startswith("refused")), "refused")
+    return f"version {decision.version} was {why}; {serving(project)} keeps serving"
+
+
+def comparison_rows(decision: Decision) -> list[dict[str, Any]]:
+    """A row for each subset that was compared, in points of mAP@50 r40."""
+    champion = "champion" if decision.champion is None else f"champion (version {decision.champion})"
+    return [
+        {
+            "subset": name,
+            champion: figures.get("champion", "none"),
+            f"challenger (version {decision.version})": figures["challenger"],
+            "difference": figures.get("difference", ""),
+            "at least": figures.get("low", ""),
+            "categories": figures.get("categories", ""),
+        }
+        for name, figures in decision.comparison.items()
+    ]
+
+
+def markdown(decision: Decision, links: Iterable[tuple[str, str]]) -> str:
+    """A decision with its reasons, and with links to everything else about it."""
+    result = "promoted" if decision.promoted else "refused"
+    lines = [f"# Version {decision.version}: {result}{' by --force' if decision.forced else ''}", ""]
+    lines += [f"- {reason}" for reason in decision.reasons]
+    lines += ["", f"Model `{decision.model}`, index `{decision.generation}`, {decision.images} validation images.", ""]
+    return "\n".join([*lines, *(f"- [{name}]({address})" for name, address in links)])
