@@ -51,4 +51,4 @@ tower: .venv/run  ## train the embedded tower anew (an hour; pretrain/README.md)
 	cp pretrain/work/mini_clip.safetensors src/for_retrieval/model/weights/
 
 clean:  ## remove what the stages made, and the caches
-	rm -rf data/prepared data/fractions data/pseudo data/evaluation data/index data/cache data/*.json models var
+	rm -rf data/drawn/*/ data/prepared data/fractions data/pseudo data/evaluation data/index data/cache data/*.json models var

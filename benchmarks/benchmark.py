@@ -29,6 +29,7 @@ from for_retrieval.project import Project
 ROOT = Path(__file__).resolve().parents[1]
 PLAN = Path(__file__).with_suffix(".yaml")
 PLACE = ROOT / "var" / "benchmark"
+DRAWN = "data/drawn"  # the pipeline that draws the sets
 LAST = "compare"  # the stage that everything before it leads to
 
 
@@ -39,10 +40,12 @@ def plan() -> dict[str, Any]:
 
 
 def make_project(folder: Path, changes: dict[str, Any]) -> None:
-    """A DVC project in `folder` with this repository's code and graph; `changes` are laid over its params.yaml."""
+    """A DVC project in `folder` with this repository's code and graphs; `changes` are laid over its params.yaml."""
     (folder / ".dvc").mkdir(parents=True, exist_ok=True)
+    (folder / DRAWN).mkdir(parents=True, exist_ok=True)
     write_text(folder / ".dvc" / "config", "[core]\n    no_scm = true\n    analytics = false\n")
-    shutil.copyfile(ROOT / "dvc.yaml", folder / "dvc.yaml")
+    for name in ("dvc.yaml", f"{DRAWN}/dvc.yaml", f"{DRAWN}/params.yaml"):
+        shutil.copyfile(ROOT / name, folder / name)
     if not (folder / "src").is_symlink():
         (folder / "src").symlink_to(ROOT / "src")
     values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
@@ -57,16 +60,7 @@ def import_photos(folder: Path, photos: Path) -> None:
     """
     from for_retrieval.records.importer import import_data
 
-    splits, categories = (name if (photos / name).exists() else None for name in ("splits.json", "categories.json"))
-    import_data(
-        folder,
-        photos.resolve(),
-        kind="coco",
-        splits=splits,
-        categories=categories,
-        name="photos",
-        processes=Project(folder).settings.processes,
-    )
+    import_data(folder, photos.resolve(), kind="coco", name="photos", processes=Project(folder).settings.processes)
 
 
 def stages(folder: Path) -> list[str]:
@@ -77,7 +71,7 @@ def stages(folder: Path) -> list[str]:
 
 
 def reproduce(folder: Path, advance: Callable[[str], object]) -> None:
-    """`dvc repro`, up to the comparison; `advance` is told of each stage.
+    """`dvc repro`, up to the comparison; `advance` is called with the name of each stage of dvc.yaml.
 
     Raises:
         ForError: a stage failed; the sentence says why, and log.txt in the folder has all that was said.
@@ -86,7 +80,7 @@ def reproduce(folder: Path, advance: Callable[[str], object]) -> None:
 
         def say(line: str) -> None:
             print(line, file=log, flush=True)
-            if line.startswith(("Running stage '", "Stage '")):
+            if line.startswith(("Running stage '", "Stage '")) and DRAWN not in line:
                 advance(line.split("'")[1])
 
         repro(folder, LAST, say)

@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from for_retrieval.release.build import Plan, build_index
-from for_retrieval.release.manifest import About, row_of
-from for_retrieval.release.regions import Floats, ImageRegions
+from for_retrieval.release.engines import Floats, ImageRegions
+from for_retrieval.release.generation import About, row_of
 from for_retrieval.release.search import open_generation
 from for_retrieval.settings import Settings
 

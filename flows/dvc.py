@@ -32,7 +32,7 @@ def repro(root: Path, target: str, say: Say) -> None:
 def stale(root: Path) -> list[str]:
     """The stages that `dvc repro` would run now; none where all is up to date."""
     lines: list[str] = []
-    dvc(root, "status", "--json", "dvc.yaml", say=lines.append)  # not those of pretrain/
+    dvc(root, "status", "--json", "--with-deps", "dvc.yaml", say=lines.append)  # a drawn set's too, not pretrain's
     found = [json.loads(line) for line in lines if line.startswith("{")]
     return list(found[-1]) if found else []
 

@@ -7,7 +7,7 @@ import sys
 
 from for_retrieval.errors import ForError
 from for_retrieval.project import Project
-from for_retrieval.release.report import due, undue
+from for_retrieval.release.promote import due, outcome
 from for_retrieval.settings import find_root
 
 
@@ -20,7 +20,7 @@ def main() -> int:
     try:
         project = Project(find_root())
         if not due(project, options["force"]):
-            print(undue(project))
+            print(outcome(project, None))
             return 0
     except ForError as error:
         print(f"error: {error}", file=sys.stderr)

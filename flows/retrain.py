@@ -22,8 +22,9 @@ from flows.overrides import project_for
 from for_retrieval.errors import ForError, TransientError
 from for_retrieval.project import Project
 from for_retrieval.release.mlflow_store import check
-from for_retrieval.release.pointer import Served, is_live, release_lock
-from for_retrieval.release.report import comparison_rows, due, markdown, outcome, undue
+from for_retrieval.release.pointer import Entry, find_pointer, release_lock
+from for_retrieval.release.promote import due, outcome, promote
+from for_retrieval.release.promote import register as register_model
 from for_retrieval.settings import find_root
 
 if TYPE_CHECKING:
@@ -64,10 +65,8 @@ def repro(root: Path, stage: str) -> None:
 
 @task(name="register", cache_policy=NO_CACHE, timeout_seconds=HOUR, **RETRIED)
 def register(root: Path) -> int:
-    """Make the bundle a version in MLflow, once for each dvc.lock; returns its number."""
-    from for_retrieval.release.promote import register as run
-
-    done = run(Project(root))
+    """Make the bundle a version in MLflow, once for each model; returns its number."""
+    done = register_model(Project(root))
     created = "registered" if done.created else "was registered already"
     get_run_logger().info("version %d of %s %s", done.version, done.name, created)
     return done.version
@@ -76,8 +75,6 @@ def register(root: Path) -> int:
 @task(name="gate and promote", cache_policy=NO_CACHE, timeout_seconds=4 * HOUR, **RETRIED)
 def gate_and_promote(root: Path, version: int, force: bool) -> Decision:
     """Compare with the champion; if it passes, its index goes live, and it becomes the champion."""
-    from for_retrieval.release.promote import promote
-
     decision = promote(Project(root), version, force)
     for reason in decision.reasons:
         get_run_logger().info(reason)
@@ -85,21 +82,20 @@ def gate_and_promote(root: Path, version: int, force: bool) -> Decision:
 
 
 @task(name="report", cache_policy=NO_CACHE, timeout_seconds=HOUR)
-def publish(root: Path, decision: Decision, before: Served | None) -> None:
+def publish(root: Path, decision: Decision, before: Entry | None) -> None:
     """Write what a person reads in Prefect's UI. before: what was live before, whose answers are compared."""
-    from for_retrieval.query.differences import draw
+    from for_retrieval.query.differences import draw_differences
 
-    project = Project(root)
-    create_table_artifact(
-        comparison_rows(decision), key="champion-challenger", description=f"version {decision.version}"
-    )
-    page = markdown(decision, _links(project, decision.version))
+    project, version = Project(root), decision.version
+    create_table_artifact(decision.rows(), key="champion-challenger", description=f"version {version}")
+    page = decision.markdown(_links(project, version))
     create_markdown_artifact(page, key="decision", description="the gate and its reasons")
     _picture("fractions", project.reports / "compare.png", "mAP@50 against the share of labels (reports/compare.png)")
-    if decision.champion is not None and before is not None:
-        path = (root / "var" / "reports").resolve() / f"version-{decision.version}.png"
-        if draw(project, before.generation, decision.generation, path):
-            _picture("wins-and-losses", path, f"version {decision.champion} against {decision.version} ({path})")
+    path = (root / "var" / "reports").resolve() / f"version-{version}.png"
+    if decision.champion is None or before is None:
+        return
+    if draw_differences(project, before.generation, decision.generation, path):
+        _picture("wins-and-losses", path, f"version {decision.champion} against {version} ({path})")
 
 
 def _links(project: Project, version: int) -> list[tuple[str, str]]:
@@ -125,14 +121,13 @@ def _picture(key: str, path: Path, description: str) -> None:
 
 def register_and_promote(root: Path, force: bool) -> State[Any]:
     """The last part of a retrain. A refusal is an outcome, not a failure: the state says Refused, and is final."""
-    project = Project(root)
-    if due(project, force):
-        before = live.live if (live := is_live(project.index)) else None
-        decision = gate_and_promote(root, register(root), force)
-        publish(root, decision, before, return_state=True)  # a picture that cannot be drawn takes nothing back
-        name, sentence = "Promoted" if decision.promoted else "Refused", outcome(project, decision)
-    else:
-        name, sentence = "Unchanged", undue(project)
+    project, pointer = Project(root), find_pointer(Project(root).index)
+    decision = gate_and_promote(root, register(root), force) if due(project, force) else None
+    if decision:  # a picture that cannot be drawn takes nothing back
+        publish(root, decision, pointer.live if pointer else None, return_state=True)
+    name, sentence = "Unchanged", outcome(project, decision)
+    if decision:
+        name = "Promoted" if decision.promoted else "Refused"
     if root != find_root():  # made for this run
         sentence += f"; its reports are in {project.reports}"
     return Completed(name=name, message=sentence, data=sentence)

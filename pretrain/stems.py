@@ -19,10 +19,10 @@ from rich.progress import track
 from torch import Tensor
 
 from drawn_scenes.backdrops import BACKDROPS
-from drawn_scenes.benchmark import kinds_of
 from drawn_scenes.catalog import KINDS
 from drawn_scenes.compose import SceneObject, Style, arrange, compose
-from drawn_scenes.streets import draw_kinds
+from drawn_scenes.drawn_set import kinds_of
+from drawn_scenes.driving import draw_kinds
 from for_retrieval.model.features import CPU, autocast
 from for_retrieval.model.mini_clip import MiniClip
 from for_retrieval.records.workers import end_with_parent

@@ -16,6 +16,7 @@ import yaml
 from filelock import FileLock
 from hypothesis import settings
 
+from drawn_scenes.coco import write_set
 from for_retrieval.settings import cores
 
 REPOSITORY = Path(__file__).parents[1]
@@ -34,13 +35,11 @@ LONG = ("test_life.py", "test_kill.py", "test_devices.py", "test_lifecycle.py") 
 # Everything as it is, but few images, few steps and one seed a run.
 TINY: dict[str, Any] = {
     "seed": 0,
-    "data.kind": "scenes",
+    "data.kind": "coco",
     "data.name": "tiny-streets",
-    "data.root": "src/drawn_scenes",
-    "data.splits": None,
+    "data.root": "data/streets",
     "data.categories": None,
-    "data.novel": [],
-    "data.scenes": {"benchmark": "driving", "size": 96, "train": 60, "val": 10, "test": 40, "novel": ["dog", "bus"]},
+    "data.novel": ["dog", "bus"],
     "fractions.percent": [10, 100],
     "model.name": "mini-clip",
     "model.pretrained": "embedded",
@@ -116,6 +115,12 @@ def changed(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def draw_streets(root: Path, *, train: int = 60, val: int = 10, test: int = 40) -> None:
+    """Draw the set of the tiny project, again if it is there; more images of a split are added to the others."""
+    counts = {"train": train, "val": val, "test": test}
+    write_set("driving", root / TINY["data.root"], size=96, counts=counts, seed=0, processes=1)
+
+
 @pytest.fixture(scope="session")
 def write_params() -> WriteParams:
     """Write the repository's params.yaml into a folder, with changes at dotted keys."""
@@ -151,13 +156,14 @@ def fresh_database(tmp_path_factory: pytest.TempPathFactory, write_params: Write
 def tiny_project(
     tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str], write_params: WriteParams
 ) -> Path:
-    """A project as a clone of the repository has it, but small: nothing has been run in it yet."""
+    """A project as a clone of the repository has it, but with few images of its own: nothing has been run in it yet."""
     root = tmp_path_factory.mktemp("tiny") / "project"
     shutil.copytree(REPOSITORY / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     (root / ".dvc").mkdir()
     for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config"):
         shutil.copyfile(REPOSITORY / name, root / name)
     write_params(root, TINY)
+    draw_streets(root)
     subprocess.run(["git", "init", "-q"], cwd=root, env=environment, check=True)
     return root
 

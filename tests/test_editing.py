@@ -35,9 +35,9 @@ def test_an_edit_that_would_spoil_the_file_is_refused(project: Path) -> None:
 
 
 def test_null_stays_a_word(project: Path) -> None:
-    edit_params(project / "params.yaml", {("data", "splits"): "s.json"})
-    edit_params(project / "params.yaml", {("data", "splits"): None})
+    edit_params(project / "params.yaml", {("train", "vocabulary", "nouns"): "words.txt"})
+    edit_params(project / "params.yaml", {("train", "vocabulary", "nouns"): None})
     text = (project / "params.yaml").read_text()
-    assert "splits: null" in text
     assert "nouns: null" in text
+    assert "queries: null" in text
     assert yaml.safe_load(text) == yaml.safe_load(PARAMS.read_text())

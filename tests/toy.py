@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from for_retrieval.model.encode import store_for
 from for_retrieval.model.features import Features
+from for_retrieval.model.model import Model
+from for_retrieval.params import Params
 from for_retrieval.records.records import DatasetInfo, Records
 
 CPU = torch.device("cpu")
@@ -35,6 +37,7 @@ class ToyTower:
     """The interface Tower with a joint space of DIM dimensions and 2 x 2 cells."""
 
     id = "toy"
+    made_of: ClassVar[dict[str, Any]] = {"name": "toy"}
     grid = (2, 2)
     patch_dim = 4
     dim = DIM
@@ -58,6 +61,11 @@ class ToyTower:
     def export_text(self, folder: Path) -> dict[str, object]:
         """There is nothing to export."""
         raise NotImplementedError
+
+
+def toy_model(params: Params, seed: int = 0) -> Model:
+    """An untrained model with a ToyTower, and the settings of `params`."""
+    return Model.new(params, Path("/nowhere"), CPU, seed=seed, tower=ToyTower())
 
 
 def toy_records(train: int = 36, test: int = 24) -> Records:
@@ -90,17 +98,17 @@ def toy_records(train: int = 36, test: int = 24) -> Records:
             novel=["dog"],
             synonyms={"car": ["automobile"], "dog": ["hound"]},
             hypernyms={"car": ["thing"], "dog": ["thing"]},
-            colours=["red", "blue"],
+            attributes={"colour": ["red", "blue"]},
         ),
     )
 
 
-def store_features(records: Records, tower: ToyTower, cache: Path) -> None:
+def store_features(records: Records, model: Model, cache: Path) -> None:
     """What `encode` would have left for the images of `toy_records`."""
-    generator = torch.Generator().manual_seed(0)
+    tower, generator = model.tower, torch.Generator().manual_seed(0)
     texts = tower.text([SHOWN[int(name.split("-")[1]) % len(SHOWN)] for name in records.images["image_id"]])
     dense = torch.randn(len(texts), 4, DIM, generator=generator) * 0.1
     dense[:, 0] += texts
     patches = torch.randn(len(texts), 4, 4, generator=generator)
     features = Features(patches, dense, normalize(dense.mean(1), dim=-1))
-    store_for(tower, cache).add(records.images["hash"].tolist(), features)
+    model.store(cache).add(records.images["hash"].tolist(), features)

@@ -1,12 +1,12 @@
 """The set `everyday`: as COCO is used for open vocabularies, 48 base and 17 novel kinds, drawn.
 
-Its 65 categories are those of Bansal et al. (2018), but for the potted plant in place of the orange, which is also a
-colour. The 17 novel ones are theirs. For other splits, `data.scenes.novel` takes any list.
+Its 65 categories are those of Bansal et al. (2018), with the potted plant in place of the orange, which is also a
+colour. The 17 novel ones are theirs.
 """
 
 from __future__ import annotations
 
-from drawn_scenes.benchmark import PLACELESS, Benchmark, Placed, geometric, kinds_of
+from drawn_scenes.drawn_set import PLACELESS, DrawnSet, Placed, geometric, kinds_of
 
 COMMON, RARE = 0.1, 0.006  # share of the scenes that show the most common and the rarest kind
 SHARES = {
@@ -49,7 +49,7 @@ broccoli, scissors, giraffe, snowboard, bear, toothbrush, toaster
 NAMES = [name.strip() for name in RANKING.split(",")]
 
 
-def everyday() -> Benchmark:
+def everyday() -> DrawnSet:
     """The set, ready to be drawn."""
     kinds, chances = kinds_of(NAMES, {}), geometric(NAMES, COMMON, RARE)
-    return Benchmark("everyday", kinds, chances, NOVEL, Placed(kinds, chances, SHARES), PLACELESS)
+    return DrawnSet("everyday", kinds, chances, NOVEL, Placed(kinds, chances, SHARES), PLACELESS)

@@ -6,7 +6,7 @@ Where a thing has sub-kinds that look different, they are the categories and it 
 
 from __future__ import annotations
 
-from drawn_scenes.benchmark import PLACELESS, Benchmark, Placed, kinds_of, power_law
+from drawn_scenes.drawn_set import PLACELESS, DrawnSet, Placed, kinds_of, power_law
 
 COMMON, RARE = 0.16, 0.007  # share of the scenes that show the most common and the rarest kind
 BASE = 110  # ranks after this one are novel: as in LVIS, somewhat more than a quarter of the kinds
@@ -46,7 +46,7 @@ phone booth, lighthouse, balloon, school bus, police car, drum, mushroom, slide,
 NAMES = [name.strip() for name in RANKING.split(",")]
 
 
-def longtail() -> Benchmark:
+def longtail() -> DrawnSet:
     """The set, ready to be drawn."""
     kinds, chances = kinds_of(NAMES, PARENTS), power_law(NAMES, COMMON, RARE)
-    return Benchmark("longtail", kinds, chances, tuple(NAMES[BASE:]), Placed(kinds, chances, SHARES), PLACELESS)
+    return DrawnSet("longtail", kinds, chances, tuple(NAMES[BASE:]), Placed(kinds, chances, SHARES), PLACELESS)

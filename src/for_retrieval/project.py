@@ -38,7 +38,7 @@ class Project:
 
     @property
     def prepared(self) -> Path:
-        """Records, and the images of generated scenes."""
+        """Records, and the images of shards."""
         return self.data / "prepared"
 
     @property

@@ -34,7 +34,8 @@ class Settings:
     tracking_uri: MLflow's server or database; empty means SQLite in ``var/mlflow``.
     keep_generations: index generations that stay, the live one included.
     query_log: whether queries are written to ``var/queries.jsonl``, which the monitor reads.
-    qdrant_url: a Qdrant server; empty means the embedded engine. qdrant_timeout: seconds a request.
+    engine: of new index generations, a name in release/engines.py; empty means the server if there is one, else the
+    embedded engine. qdrant_url: a Qdrant server. qdrant_timeout: seconds a request.
     qdrant_quantization: ``none`` or ``int8``.
     """
 
@@ -46,6 +47,7 @@ class Settings:
     tracking_uri: str = ""
     keep_generations: int = 3
     query_log: bool = True
+    engine: str = ""
     qdrant_url: str = ""
     qdrant_api_key: str = field(default="", repr=False)
     qdrant_timeout: int = 10

@@ -122,7 +122,8 @@ def test_a_project_has_valid_params_and_every_stage(name: str, tmp_path: Path) -
     settings = plan()
     make_project(tmp_path, merged(settings["common"], settings["sets"][name]))
     params = load_params(tmp_path / "params.yaml")
-    assert (params.data.name, params.data.scenes.benchmark) == (name, name)
+    assert (params.data.name, params.data.root) == (name, f"data/drawn/{name}")
+    assert name in yaml.safe_load((tmp_path / "data" / "drawn" / "params.yaml").read_text())["sets"]
     assert params.fractions.percent == [1, 5, 10, 25, 100]
     named = stages(tmp_path)
     assert {"prepare", "features", "evaluate", "compare"} < set(named)
@@ -130,8 +131,15 @@ def test_a_project_has_valid_params_and_every_stage(name: str, tmp_path: Path) -
     assert not {"export", "index"} & set(named)
 
 
+def draw_few(folder: Path, **counts: int) -> None:
+    """Make the drawn sets of a project small."""
+    values = {"seed": 0, "size": 96, "sets": {"driving": counts}}
+    (folder / "data" / "drawn" / "params.yaml").write_text(yaml.safe_dump(values))
+
+
 def test_a_stage_that_fails_is_told_with_its_own_reason(tmp_path: Path) -> None:
-    make_project(tmp_path, {"data": {"scenes": {"novel": ["no such kind"]}}})
+    make_project(tmp_path, {"data": {"categories": None, "novel": ["no such kind"]}})
+    draw_few(tmp_path, train=3, val=1, test=1)
     with pytest.raises(ForError, match=r"stage prepare failed: .*no such kind"):
         reproduce(tmp_path, lambda stage: None)
     assert "no such kind" in (tmp_path / "log.txt").read_text()
@@ -139,10 +147,11 @@ def test_a_stage_that_fails_is_told_with_its_own_reason(tmp_path: Path) -> None:
 
 def test_a_small_set_is_measured_and_a_second_time_nothing_runs(tmp_path: Path) -> None:
     """The whole way, on few images: the code and the graph of the repository in a project of their own."""
-    few = {"size": 96, "train": 60, "val": 10, "test": 40, "novel": ["dog", "bus"]}
+    data = {"name": "few", "categories": None, "novel": ["dog", "bus"]}
     train = {"steps": 4, "warmup": 1, "batch_size": 20, "vocabulary": {"max_phrases": 100}}
     model = {"teacher_size": 288}
-    make_project(tmp_path, {"data": {"name": "few", "scenes": few}, "train": train, "model": model})
+    make_project(tmp_path, {"data": data, "train": train, "model": model})
+    draw_few(tmp_path, train=60, val=10, test=40)
     values = yaml.safe_load((tmp_path / "params.yaml").read_text())
     one = {"fraction": 100, "vocabulary": "in", "seeds": [0]}
     values["fractions"]["percent"] = [100]

@@ -13,12 +13,12 @@ Copy = Callable[..., Path]
 
 @pytest.fixture
 def copy(project: Path, tmp_path: Path) -> Copy:
-    """A copy of parts of the project, to spoil."""
+    """A copy of the images and of parts of the project, to spoil."""
 
     def make(*parts: str) -> Path:
         folder = tmp_path / "copy"
         folder.mkdir()
-        for part in ("params.yaml", *parts):
+        for part in ("params.yaml", "data/streets", *parts):
             source, target = project / part, folder / part
             target.parent.mkdir(parents=True, exist_ok=True)
             (shutil.copytree if source.is_dir() else shutil.copyfile)(source, target)

@@ -84,7 +84,7 @@ def test_a_table_for_people(project: Path, cli: Command) -> None:
     done = cli("query", "red car", "-k", "2", cwd=project)
     assert (done.code, done.err) == (0, "")
     assert "2 images for “red car”" in done.out
-    assert done.out.count("data/prepared/images/test_") == 2
+    assert done.out.count("data/streets/images/test_") == 2
 
 
 def test_a_gallery_and_a_sheet(project: Path, cli: Command, tmp_path: Path) -> None:

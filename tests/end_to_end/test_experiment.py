@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from for_retrieval.params import load_params
+from for_retrieval.records.records import load_info
 
 Command = Callable[..., Any]
 
-PROFILE = """# A smaller set.
-data: {scenes: {train: 20, test: 10}}
+PROFILE = """# Another split of the categories.
+data: {novel: [cat]}
 head: {queries: 6}
 train: {runs: {in-10: {seeds: [1]}}}
 """
@@ -21,6 +22,7 @@ train: {runs: {in-10: {seeds: [1]}}}
 def test_an_experiment_runs_with_the_values_of_a_profile(tiny_project: Path, run: Command, tmp_path: Path) -> None:
     root = tmp_path / "project"
     shutil.copytree(tiny_project / "src", root / "src")
+    shutil.copytree(tiny_project / "data" / "streets", root / "data" / "streets")
     (root / ".dvc").mkdir()
     for name in (".dvc/config", ".dvcignore", ".gitignore", "dvc.yaml", "params.yaml"):
         shutil.copyfile(tiny_project / name, root / name)
@@ -42,9 +44,9 @@ def test_an_experiment_runs_with_the_values_of_a_profile(tiny_project: Path, run
     assert done.code == 0, done.err
     assert "Ran experiment(s): " in done.out
     after = load_params(root / "params.yaml")
-    assert (after.data.scenes.train, after.data.scenes.test) == (20, 10)
+    assert (before.data.novel, after.data.novel) == (["dog", "bus"], ["cat"])
     assert (after.head.queries, after.train.runs["in-10"].seeds) == (6, [1])
     assert after.train.runs["in-10"].fraction == before.train.runs["in-10"].fraction
     assert after.evaluate == before.evaluate
     assert (root / "params.yaml").read_text(encoding="utf-8").startswith("# a comment of the user\n")
-    assert len(list((root / "data" / "prepared" / "images").iterdir())) == 20 + before.data.scenes.val + 10
+    assert load_info(root / "data" / "prepared").novel == ["cat"]

@@ -15,7 +15,7 @@ from PIL import Image
 from for_retrieval.files import file_hash
 from for_retrieval.records.records import Records, load_records
 from for_retrieval.release.build import check_generation
-from for_retrieval.release.pointer import go_live, read_live
+from for_retrieval.release.pointer import go_live, read_pointer
 
 Command = Callable[..., Any]
 Copy = Callable[..., Path]
@@ -34,7 +34,7 @@ PARTS = (
 def folder(copy: Copy) -> Path:
     """A copy of the project with its index; version 1 serves."""
     root = copy(*PARTS)
-    go_live(root / "data" / "index", read_live(root / "data" / "index").live.generation, 1, 3)
+    go_live(root / "data" / "index", read_pointer(root / "data" / "index").live.generation, 1, 3)
     return root
 
 
@@ -83,7 +83,7 @@ def test_a_refresh_from_new_images_to_rollback(folder: Path, cli: Command) -> No
     assert status["waiting"] == {"new": 1, "changed": 1, "deleted": 1}
     done = cli("index", "refresh", cwd=folder)
     assert done.code == 0, done.err
-    name = read_live(index).live.generation
+    name = read_pointer(index).live.generation
     said = "1 new, 1 changed, 1 deleted, 38 unchanged; 2 encoded"
     assert done.err.splitlines()[-1] == f"{said}; {name} serves now instead of {before['generation']}"
     after = found_by(cli, folder)
@@ -113,7 +113,7 @@ def test_a_refresh_from_new_images_to_rollback(folder: Path, cli: Command) -> No
 
 
 def test_verify_says_what_is_wrong(folder: Path, cli: Command) -> None:
-    name = read_live(folder / "data" / "index").live.generation
+    name = read_pointer(folder / "data" / "index").live.generation
     generation = folder / "data" / "index" / name
     page = next(generation.glob("engine/segments/*/vector_storage/vectors/chunk_0.mmap"))
     content = bytearray(page.read_bytes())

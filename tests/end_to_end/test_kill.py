@@ -115,6 +115,7 @@ TAUGHT = (*PREPARED, "data/fractions", "data/pseudo", "models")
 @pytest.mark.parametrize(
     ("stage", "needs", "made", "sign"),
     [
+        ("prepare", (), "data/prepared", "captions.json"),
         ("pseudo in", PREPARED, "data/pseudo/in", "vocabulary.json"),
         ("validate", ("data/prepared", "data/fractions"), "data/validation", "profile.json"),
         ("compare", ("data/evaluation",), "reports", "compare.json"),
@@ -163,15 +164,6 @@ def test_index(project: Path, copy: Copy, cli: Command, kill: Kill) -> None:
     assert verify_index(folder / "data" / "index") == verify_index(project / "data" / "index")
     assert hashes(folder, "data/index.json") == hashes(project, "data/index.json")
     assert not list((folder / "data" / "index").glob(".building-*"))
-
-
-def test_prepare(project: Path, copy: Copy, cli: Command, kill: Kill) -> None:
-    folder = copy()
-    kill(folder, "data/prepared", "data/prepared/images/*.jpg", 20, "prepare")
-    assert not (folder / "data" / "prepared" / "dataset.json").exists()
-    done = cli("prepare", cwd=folder)
-    assert done.code == 0, done.err
-    assert hashes(folder, "data/prepared") == hashes(project, "data/prepared")
 
 
 def test_features(project: Path, copy: Copy, cli: Command, kill: Kill) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 from PIL import Image
+from tests.conftest import draw_streets
 
 from for_retrieval.files import file_hash, read_json
 from for_retrieval.records.records import load_records
@@ -133,11 +134,9 @@ def test_indexing_again_changes_no_file(project: Path, copy: Copy, cli: Command)
 
 def test_a_new_image_in_the_gallery_is_nothing_to_learn_from(project: Path, copy: Copy, cli: Command) -> None:
     """So DVC trains no head again: of `features`, `pseudo` and `train` depend on learning.json alone."""
-    folder = copy("src/drawn_scenes", "data/cache")
-    params = yaml.safe_load((folder / "params.yaml").read_text())
+    folder = copy("data/cache")
     for count in (40, 41):
-        params["data"]["scenes"]["test"] = count
-        (folder / "params.yaml").write_text(yaml.safe_dump(params))
+        draw_streets(folder, test=count)
         for stage in ("prepare", "features"):
             done = cli(stage, cwd=folder)
             assert done.code == 0, done.err

@@ -53,7 +53,7 @@ def test_another_run_writes_the_same_and_decodes_nothing(project: Path, copy: Co
 
 
 def test_a_broken_set_stops_here_with_a_sentence_each(folder: Path, cli: Command) -> None:
-    first, second = sorted((folder / "data/prepared/images").glob("train_*.jpg"))[:2]
+    first, second = sorted((folder / "data/streets/images").glob("train_*.jpg"))[:2]
     first.unlink()
     second.write_bytes(b"no picture")
     params = yaml.safe_load((folder / "params.yaml").read_text())

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from for_retrieval.evaluate.localisation import located, object_boxes
+from for_retrieval.evaluate.localisation import Asked, Truth, located
 from for_retrieval.evaluate.queries import QuerySet
 from for_retrieval.model.features import Features
+from for_retrieval.model.model import Model
 from for_retrieval.model.sum_clip import Summary
+from for_retrieval.params import load_params
 from for_retrieval.records.records import Records
-from toy import toy_records
+from toy import toy_model, toy_records
 
-GRID = (2, 2)
 TEXTS = torch.eye(2)
 
 
@@ -32,37 +37,49 @@ def features(n: int) -> Features:
     return Features(torch.zeros(n, 4, 1), torch.zeros(n, 4, 2), torch.zeros(n, 2))
 
 
-def boxes(**corners: list[float]) -> dict[tuple[str, str], Tensor]:
-    return {(name[0], {"0": "car", "1": "dog"}[name[1]]): torch.tensor([box]) for name, box in corners.items()}
+@pytest.fixture
+def model(write_params: Callable[..., Path], tmp_path: Path) -> Model:
+    return replace(toy_model(load_params(write_params(tmp_path))), head=Fixed())  # type: ignore[type-var]
 
 
-def test_by_hand() -> None:
+def truth(*objects: tuple[str, str, float, float, float, float]) -> Truth:
+    """Of the images a, b and c: image, category, and corners as shares of the sides."""
+    images = toy_records(3, 0).images.assign(image_id=["a", "b", "c"], width=200, height=100)
+    rows = [(i, n, x * 200, y * 100, (right - x) * 200, (down - y) * 100) for i, n, x, y, right, down in objects]
+    table = pd.DataFrame(rows, columns=["image_id", "category", "x", "y", "w", "h"])
+    table[["attributes", "crowd"]] = "{}", False
+    return Truth(Records(images, table, toy_records().info), ["a", "b", "c"])
+
+
+def asked(scores: list[list[float]], relevant: list[list[bool]], **subsets: int) -> Asked:
+    count = len(scores[0])
+    members = {name: np.array([column]) for name, column in subsets.items()}
+    queries = QuerySet("names", ["car", "dog"][:count], np.array(relevant), members)
+    return Asked(queries, TEXTS[:count], torch.tensor(scores))
+
+
+def test_by_hand(model: Model) -> None:
     """The car of image a fills its cell, that of b is elsewhere; the dog of a fills 3/5 of the right half."""
-    relevant = np.array([[True, True], [True, False], [False, False]])
-    queries = QuerySet("names", ["car", "dog"], relevant, {"base": np.array([0]), "novel": np.array([1])})
-    there = boxes(a0=[0, 0, 0.5, 0.5], b0=[0.5, 0.5, 1, 1], a1=[0.5, 0, 1, 0.6])
-    scores = np.array([[0.9, 0.9], [0.8, 0.1], [0.1, 0.2]], np.float32)
-    found = located(Fixed(), features(3), TEXTS, scores, queries, ["a", "b", "c"], there, GRID, 50)  # type: ignore[arg-type]
+    question = asked(
+        [[0.9, 0.9], [0.8, 0.1], [0.1, 0.2]], [[True, True], [True, False], [False, False]], base=0, novel=1
+    )
+    cars = (("a", "car", 0, 0, 0.5, 0.5), ("b", "car", 0.5, 0.5, 1, 1))
+    found = located(model, features(3), question, truth(*cars, ("a", "dog", 0.5, 0, 1, 0.6)), 50)
     assert found == {"base": (2, 50.0), "novel": (1, 100.0)}
-    there = boxes(a0=[0, 0, 0.5, 0.5], b0=[0.5, 0.5, 1, 1], a1=[0.5, 0, 1, 0.4])
-    found = located(Fixed(), features(3), TEXTS, scores, queries, ["a", "b", "c"], there, GRID, 50)  # type: ignore[arg-type]
+    found = located(model, features(3), question, truth(*cars, ("a", "dog", 0.5, 0, 1, 0.4)), 50)
     assert found["novel"] == (1, 0.0)
 
 
-def test_only_the_first_results_count() -> None:
-    relevant = np.array([[True], [True]])
-    queries = QuerySet("names", ["car"], relevant, {"all": np.array([0])})
-    there = boxes(a0=[0.5, 0.5, 1, 1], b0=[0, 0, 0.5, 0.5])
-    scores = np.array([[0.2], [0.7]], np.float32)
-    asked = (Fixed(), features(2), TEXTS[:1], scores, queries, ["a", "b"], there, GRID)
-    assert located(*asked, 1) == {"all": (1, 100.0)}  # type: ignore[arg-type]
-    assert located(*asked, 2) == {"all": (2, 50.0)}  # type: ignore[arg-type]
+def test_only_the_first_results_count(model: Model) -> None:
+    there = truth(("a", "car", 0.5, 0.5, 1, 1), ("b", "car", 0, 0, 0.5, 0.5))
+    question = asked([[0.2], [0.7], [0.0]], [[True], [True], [False]], all=0)
+    assert located(model, features(3), question, there, 1) == {"all": (1, 100.0)}
+    assert located(model, features(3), question, there, 2) == {"all": (2, 50.0)}
 
 
-def test_without_a_true_result_there_is_nothing_to_tell() -> None:
-    queries = QuerySet("names", ["car"], np.array([[False], [True]]), {"all": np.array([0])})
-    scores = np.array([[0.7], [0.2]], np.float32)
-    assert located(Fixed(), features(2), TEXTS[:1], scores, queries, ["a", "b"], {}, GRID, 1) == {}  # type: ignore[arg-type]
+def test_without_a_true_result_there_is_nothing_to_tell(model: Model) -> None:
+    question = asked([[0.7], [0.2], [0.1]], [[False], [True], [False]], all=0)
+    assert located(model, features(3), question, truth(("b", "car", 0, 0, 1, 1)), 1) == {}
 
 
 def test_boxes_are_shares_of_the_sides() -> None:
@@ -70,5 +87,5 @@ def test_boxes_are_shares_of_the_sides() -> None:
     image = records.images.iloc[0]
     one = pd.DataFrame([{**records.objects.iloc[0], "image_id": image["image_id"], "x": 0, "y": 0}])
     one[["w", "h"]] = [image["width"] / 2, image["height"] / 4]
-    (box,) = object_boxes(Records(records.images, one, records.info)).values()
-    assert box.tolist() == [pytest.approx([0, 0, 0.5, 0.25])]
+    found = Truth(Records(records.images, one, records.info), [image["image_id"]])
+    assert found.boxes(0, str(one["category"][0])).tolist() == [pytest.approx([0, 0, 0.5, 0.25])]

@@ -51,7 +51,7 @@ def records() -> Records:
             "gone": ["nothing"],
         },
         hypernyms={"car": ["vehicle"], "truck": ["vehicle"], "dog": ["animal"], "mailbox": ["automobile"]},
-        colours=["red", "blue", "brown", "green"],
+        attributes={"colour": ["red", "blue", "brown", "green"]},
     )
     return Records(images, pd.DataFrame(OBJECTS, columns=COLUMNS), info)
 

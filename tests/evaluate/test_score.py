@@ -13,11 +13,11 @@ import torch
 from for_retrieval.errors import ForError
 from for_retrieval.evaluate.queries import QuerySet
 from for_retrieval.evaluate.score import BASELINES, Evaluation, category_rows, evaluate, measured, rows_of
-from for_retrieval.params import Params, load_params
+from for_retrieval.model.model import Model, head_path
+from for_retrieval.params import Params
+from for_retrieval.project import Project
 from for_retrieval.records.records import Records
-from for_retrieval.train.checkpoints import head_path, save_head
-from for_retrieval.train.run import new_head
-from toy import CPU, ToyTower, store_features, toy_records
+from toy import store_features, toy_model, toy_records
 
 WriteParams = Callable[..., Path]
 KEYS = [
@@ -32,11 +32,10 @@ KEYS = [
     "map50",
     "map50_r40",
 ]
-TOWER = ToyTower()
 
 
 @pytest.fixture
-def params(write_params: WriteParams, tmp_path: Path) -> Params:
+def project(write_params: WriteParams, tmp_path: Path) -> Project:
     runs = {
         "in-10": {"fraction": 10, "vocabulary": "in", "seeds": [0, 1]},
         "held-out-10": {"fraction": 10, "vocabulary": "held_out", "seeds": [0]},
@@ -50,16 +49,23 @@ def params(write_params: WriteParams, tmp_path: Path) -> Params:
         "head": head,
         "evaluate": {"k": 50, "rare": 40, "draws": 5, "small": 0.01},
     }
-    return load_params(write_params(tmp_path, changes))
+    write_params(tmp_path, changes)
+    return Project(tmp_path)
 
 
 @pytest.fixture
-def heads(params: Params, tmp_path: Path) -> Path:
-    """Untrained heads of both runs."""
-    for run, settings in params.train.runs.items():
+def params(project: Project) -> Params:
+    return project.params
+
+
+@pytest.fixture
+def model(project: Project) -> Model:
+    """With untrained heads of both runs in the project."""
+    model = toy_model(project.params)
+    for run, settings in project.params.train.runs.items():
         for seed in settings.seeds:
-            save_head(head_path(tmp_path / "heads", run, seed), new_head(params, TOWER, seed, CPU))
-    return tmp_path / "heads"
+            model.untrained(seed).save_head(head_path(project.heads, run, seed))
+    return model
 
 
 def test_a_row_has_exactly_the_keys_of_the_report(params: Params) -> None:
@@ -97,10 +103,10 @@ def test_columns_of_the_table_are_the_sets_side_by_side(params: Params) -> None:
     assert [(row.query_set, row.map50) for row in rows] == [("first", 100.0), ("second", 33.33)]
 
 
-def test_every_method_and_every_head_is_measured(params: Params, heads: Path, tmp_path: Path) -> None:
+def test_every_method_and_every_head_is_measured(project: Project, model: Model) -> None:
     records = toy_records()
-    store_features(records, TOWER, tmp_path / "cache")
-    evaluation = evaluate(records, TOWER, params, heads, tmp_path / "cache", CPU, "test")
+    store_features(records, model, project.cache)
+    evaluation = evaluate(project, records, model, "test")
     rows, boxes = evaluation.rows, evaluation.boxes
     assert {(row["run"], row["seed"]) for row in boxes} == {("in-10", 0), ("in-10", 1), ("held-out-10", 0)}
     assert [list(row) for row in rows] == [KEYS] * len(rows)
@@ -118,20 +124,20 @@ def test_every_method_and_every_head_is_measured(params: Params, heads: Path, tm
         own = [c["ap50_r40"] for c in evaluation.categories if all(c[key] == row[key] for key in same)]
         assert len(own) == row["n_categories"]
         assert np.mean(own) == pytest.approx(row["map50_r40"], abs=0.01), "a mean is that of its categories"
-    assert evaluation == evaluate(records, TOWER, params, heads, tmp_path / "cache", CPU, "test")
+    assert evaluation == evaluate(project, records, model, "test")
 
 
-def test_a_missing_head_names_its_stage(params: Params, heads: Path, tmp_path: Path) -> None:
+def test_a_missing_head_names_its_stage(project: Project, model: Model) -> None:
     records = toy_records()
-    store_features(records, TOWER, tmp_path / "cache")
-    head_path(heads, "in-10", 1).unlink()
+    store_features(records, model, project.cache)
+    head_path(project.heads, "in-10", 1).unlink()
     with pytest.raises(ForError, match=r"in-10/seed1\.safetensors does not exist; run `dvc repro train`"):
-        evaluate(records, TOWER, params, heads, tmp_path / "cache", CPU, "test")
+        evaluate(project, records, model, "test")
 
 
 @pytest.mark.parametrize("images", [0, 6])
-def test_without_objects_there_are_no_rows(params: Params, heads: Path, tmp_path: Path, images: int) -> None:
+def test_without_objects_there_are_no_rows(project: Project, model: Model, images: int) -> None:
     toy = toy_records(6, images)
     records = Records(toy.images, toy.objects.iloc[:0], toy.info)
-    store_features(records, TOWER, tmp_path / "cache")
-    assert evaluate(records, TOWER, params, heads, tmp_path / "cache", CPU, "test") == Evaluation([], [], [])
+    store_features(records, model, project.cache)
+    assert evaluate(project, records, model, "test") == Evaluation([], [], [])

@@ -10,28 +10,25 @@ import pytest
 
 from for_retrieval.evaluate.queries import query_sets
 from for_retrieval.evaluate.score import head_scores, measured, rows_of
-from for_retrieval.evaluate.validation import names_of, validate_heads
-from for_retrieval.model.encode import load_split
-from for_retrieval.model.tower import prompted
+from for_retrieval.evaluate.validation import names_of, validate
 from for_retrieval.params import load_params
-from for_retrieval.train.run import new_head
-from toy import CPU, ToyTower, store_features, toy_records
+from toy import store_features, toy_model, toy_records
 
 
 def test_means_are_those_of_the_comparison(tmp_path: Path, write_params: Callable[..., Path]) -> None:
     params = load_params(write_params(tmp_path, {"evaluate.rare": 2, "evaluate.k": 5}))
-    records, tower = toy_records(), ToyTower()
-    store_features(records, tower, tmp_path)
-    ids, features = load_split(records, tower, tmp_path, "test")
-    heads = {str(seed): new_head(params, tower, seed, CPU) for seed in (0, 1)}
+    records, model = toy_records(), toy_model(params)
+    store_features(records, model, tmp_path)
+    ids, features = model.split(records, "test", tmp_path)
+    models = {str(seed): model.untrained(seed) for seed in (0, 1)}
     queries = names_of(records, ids, 0.01)
     assert queries is not None
-    found = validate_heads(heads, features, queries, tower, params.model.prompts, params.evaluate, params.seed)
+    found = validate(models, features, queries, params)
     assert (found["query_set"], found["images"], list(found["seeds"])) == ("names", 24, ["0", "1"])
     (names,) = query_sets(records, ids, 0.01, only=("names",))
-    texts = prompted(tower, names.texts, params.model.prompts)
-    for seed, head in heads.items():
-        table = measured(head_scores(head, features, texts), [names], params)
+    texts = model.text(names.texts)
+    for seed, own in models.items():
+        table = measured(head_scores(own.head, features, texts), [names], params)
         rows = rows_of(table, "toy", "for", 100, int(seed), "in")
         metrics = found["seeds"][seed]["metrics"]
         assert {row.subset for row in rows} == set(metrics)

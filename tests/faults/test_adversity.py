@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, draw_streets
 from tests.faults.conftest import pair_of, set_params
 
 pytestmark = pytest.mark.faults
@@ -32,7 +32,9 @@ def champion(project: Path, command: Run) -> Iterator[tuple[str, int | None, str
 
 
 def test_a_worse_model_is_refused(project: Path, champion: Any, flow: Run, command: Run) -> None:
-    set_params(project, {"train.learning_rate": 3.0, "train.base.weight": 0.0, "train.keep.weight": 0.0})
+    set_params(
+        project, {"train.learning_rate": 3.0, "train.objectives.base.weight": 0.0, "train.objectives.keep.weight": 0.0}
+    )
     done = flow("retrain", cwd=project)
     assert done.code == 0, done.out + done.err
     assert "version 2 was refused" in done.out.splitlines()[-1]
@@ -43,7 +45,8 @@ def test_a_worse_model_is_refused(project: Path, champion: Any, flow: Run, comma
 
 def test_a_broken_set_stops_before_anything_expensive(project: Path, champion: Any, flow: Run) -> None:
     features = (project / "data" / "features.json").stat().st_mtime_ns
-    set_params(project, {"data.scenes.train": 61, "checks.min_images": 50})  # val has 10
+    draw_streets(project, train=61)
+    set_params(project, {"checks.min_images": 50})  # val has 10
     done = flow("retrain", cwd=project)
     assert done.code == 1
     assert "stage validate failed" in done.err
@@ -116,7 +119,7 @@ def small_disk(project: Path) -> Iterator[Path]:
 def test_a_full_disk(project: Path, small_disk: Path, flow: Run, command: Run) -> None:
     before, filler, room = pair_of(project), small_disk / "filler", os.statvfs(small_disk)
     filler.write_bytes(bytes(max(0, room.f_bavail * room.f_frsize - (128 << 10))))
-    set_params(project, {"data.scenes.test": 44})
+    draw_streets(project, test=44)
     done = flow("refresh_index", cwd=project)
     assert done.code == 1, done.out + done.err
     assert "No space left" in done.err

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import draw_streets
 from tests.faults.conftest import pair_of, restored, set_params
 
 from for_retrieval.files import file_hash
@@ -26,11 +27,11 @@ STAGES = (
     "for_retrieval.model.encode:FeatureStore.add:after",
     "for_retrieval.train.teacher:teach:after",
     "for_retrieval.train.checkpoints:save_progress:after",
-    "for_retrieval.train.checkpoints:save_head:after",
+    "for_retrieval.model.model:Model.save_head:after",
     "for_retrieval.release.training_runs:log_training:before",
     "for_retrieval.evaluate.score:evaluate:after",
     "for_retrieval.evaluate.plots:plot_comparison:before",
-    "for_retrieval.model.export:export:after",
+    "for_retrieval.model.model:Model.save:after",
     "for_retrieval.release.build:publish:before",
     "for_retrieval.release.pointer:record_candidate:after",
 )
@@ -106,19 +107,27 @@ def disturbed(command: Run, root: Path, flow: Callable[..., Any], points: tuple[
 def undisturbed(snapshot: Path, tiny_project: Path, flow: Run, command: Run) -> dict[str, dict[str, Any]]:
     """What one retrain, and one refresh, leave when nothing happens to them."""
     found = {}
-    for name, (changes, options) in CHANGED.items():
+    for name, (_, _, options) in CHANGED.items():
         root = restored(snapshot, tiny_project)
-        set_params(root, changes)
+        changed(root, name)
         done = flow(name, *options, cwd=root)
         assert done.code == 0, done.out + done.err
         found[name] = outcome(command, root)
     return found
 
 
-CHANGED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
-    "retrain": ({"data.scenes.train": 64, "train.steps": 14}, ("--force",)),
-    "refresh_index": ({"data.scenes.test": 44}, ()),
+# Flow -> more images of a split, other parameters, options of the flow.
+CHANGED: dict[str, tuple[dict[str, int], dict[str, Any], tuple[str, ...]]] = {
+    "retrain": ({"train": 64}, {"train.steps": 14}, ("--force",)),
+    "refresh_index": ({"test": 44}, {}, ()),
 }
+
+
+def changed(root: Path, name: str) -> None:
+    """Give the flow of that name something to do."""
+    counts, changes, _ = CHANGED[name]
+    draw_streets(root, **counts)
+    set_params(root, changes)
 
 
 @pytest.mark.parametrize(("name", "points"), [("retrain", STAGES + RELEASE), ("refresh_index", REFRESH)])
@@ -131,9 +140,9 @@ def test_killed_everywhere(
     flow: Run,
     undisturbed: dict[str, Any],
 ) -> None:
-    changes, options = CHANGED[name]
+    options = CHANGED[name][2]
     root, old = restored(snapshot, tiny_project), pair_of(snapshot)
-    set_params(root, changes)
+    changed(root, name)
     pairs = disturbed(command, root, lambda **how: flow(name, *options, cwd=root, **how), points, old)
     assert outcome(command, root) == undisturbed[name]
     assert pairs == {old, undisturbed[name]["pair"]}, "a pair answered that neither run knows"

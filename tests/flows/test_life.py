@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from tests.conftest import REPOSITORY, changed
+from tests.conftest import REPOSITORY, draw_streets
 
 from for_retrieval.files import read_json
 
@@ -159,9 +158,7 @@ def test_a_retrain_with_another_fraction_is_compared_and_promoted_by_force(place
 
 
 def test_a_refresh_on_the_worker_takes_up_new_images(place: Place) -> None:
-    path = place.root / "params.yaml"
-    values = changed(yaml.safe_load(path.read_text(encoding="utf-8")), {"data.scenes.test": 43})
-    path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    draw_streets(place.root, test=43)
     before = place.live()
     done = place.prefect("deployment", "run", "refresh-index/nightly", "--watch")
     assert done.code == 0, done.out + done.err

@@ -20,7 +20,9 @@ def root(tmp_path: Path, write_tiny: Callable[[Path], Path]) -> Path:
     path = write_tiny(tmp_path)
     path.write_text("# a comment of the user\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "params").mkdir()
-    (tmp_path / "params" / "quick.yaml").write_text("train: {steps: 5, base: {weight: 2.0}}\nindex: {gallery: [val]}\n")
+    (tmp_path / "params" / "quick.yaml").write_text(
+        "train: {steps: 5, objectives: {base: {weight: 2.0}}}\nindex: {gallery: [val]}\n"
+    )
     return tmp_path
 
 
@@ -32,8 +34,8 @@ def during(root: Path, profile: str | None, fraction: float | None) -> Params:
 def test_a_profile_is_laid_over_params_and_put_back(root: Path) -> None:
     before = (root / "params.yaml").read_bytes()
     plain, changed = load_params(root / "params.yaml"), during(root, "quick", None)
-    assert (changed.train.steps, changed.train.base.weight, changed.index.gallery) == (5, 2.0, ["val"])
-    assert changed.train.pseudo == plain.train.pseudo
+    assert (changed.train.steps, changed.train.objectives.base.weight, changed.index.gallery) == (5, 2.0, ["val"])
+    assert changed.train.objectives.pseudo == plain.train.objectives.pseudo
     assert changed.index.run == plain.index.run
     assert (root / "params.yaml").read_bytes() == before
     assert not list((root / "var").iterdir())

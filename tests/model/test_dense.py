@@ -16,8 +16,7 @@ from torch.nn.functional import normalize
 from torch.testing import assert_close
 
 from for_retrieval.errors import UsageError
-from for_retrieval.model.dense import attention_pool, average_pool, class_token, latent_pool
-from for_retrieval.model.dense.kinds import KINDS, kind_of
+from for_retrieval.model.dense import KINDS, AveragePool, ClassToken, LatentPool, kind_of, resize_pool
 
 pytestmark = pytest.mark.usefixtures("zoo")
 
@@ -83,7 +82,7 @@ def test_value_path_is_attention_to_oneself(
     alone = torch.full((17, 17), float("-inf")).fill_diagonal_(0)
     with torch.inference_mode():
         attended = block.ls_1(block.attention(block.ln_1(tokens), attn_mask=alone))
-        assert_close(class_token.value_path(block, tokens), attended, rtol=0, atol=1e-5)
+        assert_close(ClassToken().value_path(block, tokens), attended, rtol=0, atol=1e-5)
         before = visual.transformer.resblocks[0](visual._embeds(pictures(2, 64)))
         attended = block.ls_1(block.attention(block.ln_1(before), attn_mask=alone))
         dense = visual.ln_post(attended[:, 1:]) @ visual.proj
@@ -119,7 +118,8 @@ def test_average_pool_of_every_layout(trunk: str, options: dict[str, Any], pictu
     visual.trunk = timm.create_model(trunk, num_classes=0, global_pool="avg", **size, **options)
     visual.head = nn.Linear(visual.trunk.num_features, 8)
     visual.eval()
-    assert kind_of(visual, "any").features is average_pool.features
+    average_pool = kind_of(visual, "any")
+    assert isinstance(average_pool, AveragePool)
     with torch.inference_mode():
         found = average_pool.features(visual, pictures(2, 64))
         assert_close(found.pooled, normalize(visual(pictures(2, 64)), dim=-1), rtol=0, atol=1e-5)
@@ -147,10 +147,10 @@ def test_other_towers_are_refused_with_the_supported_kinds(name: str) -> None:
 def test_attention_pool_positions_are_interpolated() -> None:
     visual: Any = open_clip.create_model("tiny-resnet").visual
     positions = visual.attnpool.positional_embedding.detach().clone()
-    attention_pool.resize(visual, 64)
+    resize_pool(visual, 64)
     assert_close(visual.attnpool.positional_embedding.detach(), positions, rtol=0, atol=0)
     visual.attnpool.positional_embedding.data[1:] = positions[1]
-    attention_pool.resize(visual, 160)
+    resize_pool(visual, 160)
     resized = visual.attnpool.positional_embedding.detach()
     assert resized.shape == (1 + 5 * 5, 256)
     assert_close(resized[0], positions[0], rtol=0, atol=0)
@@ -159,6 +159,6 @@ def test_attention_pool_positions_are_interpolated() -> None:
 
 def test_latent_pool_with_positions_is_refused() -> None:
     visual: Any = open_clip.create_model("tiny-map").visual
-    assert latent_pool.fits(visual)
+    assert LatentPool().fits(visual)
     visual.trunk.attn_pool.pos_embed = nn.Parameter(torch.zeros(100, 64))
-    assert not latent_pool.fits(visual)
+    assert not LatentPool().fits(visual)

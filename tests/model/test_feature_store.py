@@ -34,12 +34,39 @@ def test_missing_names_each_once(tmp_path: Path, random_features: Random) -> Non
         store.load(["a", "b", "c"])
 
 
-def test_damaged_shard_is_encoded_again(tmp_path: Path, random_features: Random) -> None:
+def test_a_damaged_shard_is_reported_and_encoded_again(
+    tmp_path: Path, random_features: Random, capsys: pytest.CaptureFixture[str]
+) -> None:
     FeatureStore(tmp_path).add(["a", "b"], random_features(2, 4))
     (shard,) = tmp_path.glob("*.safetensors")
     shard.write_bytes(shard.read_bytes()[:40])
-    assert FeatureStore(tmp_path).missing(["a", "b"]) == ["a", "b"]
+    store = FeatureStore(tmp_path)
+    assert capsys.readouterr().err == f"warning: {shard} is damaged; its images have to be encoded again\n"
+    assert store.missing(["a", "b"]) == ["a", "b"]
+    store.add(["b", "c"], random_features(2, 4))
+    store.add(["a"], random_features(1, 4))
     assert not shard.exists()
+    assert FeatureStore(tmp_path).missing(["a", "b", "c"]) == []
+    assert capsys.readouterr().err == "", "reported no longer"
+
+
+def test_a_damaged_shard_is_replaced_by_one_of_the_same_images(tmp_path: Path, random_features: Random) -> None:
+    FeatureStore(tmp_path).add(["a", "b"], random_features(2, 4))
+    (shard,) = tmp_path.glob("*.safetensors")
+    shard.write_bytes(shard.read_bytes()[:40])
+    stores = [FeatureStore(tmp_path) for _ in range(2)]  # two processes see the damage
+    stores[0].add(["a", "b"], random_features(2, 4))
+    stores[1].add(["c"], random_features(1, 4))
+    assert FeatureStore(tmp_path).missing(["a", "b", "c"]) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 40, b"\x08\0\0\0\0\0\0\0{}      "])
+def test_a_reader_changes_nothing(tmp_path: Path, random_features: Random, content: bytes) -> None:
+    FeatureStore(tmp_path).add(["a"], random_features(1, 4))
+    (tmp_path / "foreign.safetensors").write_bytes(content)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    FeatureStore(tmp_path).load(["a"])
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_what_is_not_finite_is_refused(tmp_path: Path, random_features: Random) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from drawn_scenes.coco import write_set
 from for_retrieval import stages
 from for_retrieval.errors import UsageError
 from for_retrieval.files import file_hash
@@ -18,7 +19,7 @@ from for_retrieval.project import Project
 from for_retrieval.train import loop
 
 MakeProject = Callable[[str], Project]
-SCENES = {"benchmark": "driving", "size": 64, "train": 24, "val": 12, "test": 4, "novel": ["dog"]}
+COUNTS = {"train": 24, "val": 12, "test": 4}
 FINETUNE = {
     "run": "in-100",
     "steps": 4,
@@ -44,9 +45,10 @@ def make(
 
     def project(name: str) -> Project:
         changes = {
-            "data.kind": "scenes",
             "data.name": "few",
-            "data.scenes": SCENES,
+            "data.root": "set",
+            "data.categories": None,
+            "data.novel": ["dog"],
             "fractions.percent": [100],
             "model.name": name,
             "model.pretrained": str(checkpoint(name)),
@@ -63,6 +65,7 @@ def make(
         root = tmp_path / name
         root.mkdir()
         write_params(root, changes)
+        write_set("driving", root / "set", size=64, counts=COUNTS, seed=0, processes=1)
         here = Project(root)
         stages.prepare(here)
         stages.fractions(here, 100)

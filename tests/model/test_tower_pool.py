@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from torch.testing import assert_close
 
+from for_retrieval.model.dense import TowerPool
 from for_retrieval.model.sum_clip import SumClip
-from for_retrieval.model.tower_pool import TowerPool
 from for_retrieval.params import Head
 
 pytestmark = pytest.mark.usefixtures("zoo")

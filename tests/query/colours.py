@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from for_retrieval.release.build import Plan, build_index
-from for_retrieval.release.manifest import About, row_of
-from for_retrieval.release.pointer import switch
-from for_retrieval.release.regions import ImageRegions
+from for_retrieval.release.engines import ImageRegions
+from for_retrieval.release.generation import About, row_of
+from for_retrieval.release.pointer import go_live
 from for_retrieval.settings import Settings
 
 COLOURS = ("red", "green", "blue", "yellow")
@@ -107,7 +107,8 @@ SCENES = {
 def serve(folder: Path, bundle: Path, images: list[ImageRegions], version: int | None = None) -> str:
     """Build the index of `images` at `folder` and let it serve; returns the generation's name."""
     model = str(json.loads((bundle / "bundle.json").read_text())["model"])
-    about = About(model, "recipe", "colours", DIM, "data/pictures")
+    about = About(model, "encoder", "colours", DIM, "data/pictures")
     plan = Plan([row_of(image) for image in images], about, bundle, Settings())
-    build_index(folder, plan, images, progress=False, then=lambda name: switch(folder, name, version, 3))
+    build_index(folder, plan, images, progress=False)
+    go_live(folder, plan.name, version, 3)
     return plan.name

@@ -15,7 +15,7 @@ from for_retrieval.errors import ForError, UsageError
 from for_retrieval.query.answer import Answer, answer
 from for_retrieval.query.log import log_query
 from for_retrieval.release.pointer import roll_back
-from for_retrieval.release.search import open_live, open_served
+from for_retrieval.release.search import open_entry, open_live
 
 
 def ids(found: Answer) -> list[str]:
@@ -120,7 +120,7 @@ def test_a_generation_that_vanishes_meanwhile_is_asked_for_again(project, tmp_pa
         if len(asked) == 1:
             serve(folder, project / "models/bundle", [regions("other", "day/other.png", ["red"])])
             shutil.rmtree(folder / live.generation)
-        return open_served(folder, live)
+        return open_entry(folder, live)
 
     live, index = open_live(folder, open_late)
     with index:

@@ -76,6 +76,18 @@ def test_damaged_bundles_are_named(bundle, values, message):
         TextTower(bundle).embed("red")
 
 
+@pytest.mark.parametrize("key", ["text", "tokenizer"])
+@pytest.mark.parametrize("name", ["../{}", "/{}", "folder/{}", "..", ".", "", "a\\{}", "a\0{}"])
+def test_a_bundle_names_files_of_its_own_folder_only(bundle, key, name):
+    """It may come from anywhere: a path out of it would open any file of this machine as a model."""
+    own = json.loads((bundle / "bundle.json").read_text())[key]
+    if name.startswith("../"):
+        shutil.copyfile(bundle / own, bundle.parent / own)
+    change(bundle, **{key: str(bundle.parent / own) if name == "/{}" else name.format(own)})
+    with pytest.raises(ForError, match=rf"bundle.json: {key} is '.*', which is no name of a file beside it; run"):
+        TextTower(bundle)
+
+
 def test_missing_key(bundle):
     (bundle / "bundle.json").write_text('{"model": "m"}')
     with pytest.raises(ForError, match="lacks the key 'dim'"):

@@ -73,10 +73,10 @@ def data_params() -> Callable[..., Data]:
             "split_ratio": {"train": 0.6, "val": 0.1, "test": 0.3},
             "categories": None,
             "novel": [],
+            "queries": None,
             "min_side": 8,
             "max_pixels": 60_000_000,
             "max_broken": 0.0,
-            "scenes": {"benchmark": "driving", "size": 64, "train": 4, "val": 2, "test": 2, "novel": []},
         }
         return Data.model_validate({**values, **changes})
 

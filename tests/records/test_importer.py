@@ -51,7 +51,9 @@ def test_only_the_changed_lines_change_and_comments_stay(coco: Coco, project: Pa
     coco()
     import_data(project, tmp_path / "set", name="my-set", novel=["dog"])
     changed = _changed_lines(project)
-    assert {line.split(":")[0].strip() for line in changed} <= {"kind", "name", "root", "novel", "gallery"}
+    assert {line.split(":")[0].strip() for line in changed} == {
+        *("name", "root", "splits", "categories", "novel", "queries", "gallery")
+    }
     assert all("#" in line for line in changed)
     assert "name: my-set" in " ".join(changed)
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from drawn_scenes.coco import drawn_set, write_set
+from drawn_scenes.pen import COLOURS
 from for_retrieval.errors import ForError, UsageError
 from for_retrieval.params import Data, load_params
 from for_retrieval.records.prepare import prepare, read_set
@@ -36,7 +38,7 @@ def test_a_coco_set_becomes_records(coco: Coco, data_params: Make, tmp_path: Pat
     assert records.objects["category"].tolist() == ["car", "dog", "bus"]
     info = records.info
     assert (info.name, info.root, info.base, info.novel) == ("tiny", "set/images", ["car", "bus"], ["dog"])
-    assert info.colours == ["red"]
+    assert info.attributes == {"colour": ["red"]}
     assert info.hypernyms["dog"] == ["animal"]
     assert info.broken == []
     assert all(path.is_file() for path in records.paths(tmp_path))
@@ -51,14 +53,24 @@ def test_prepare_saves_what_it_returns(coco: Coco, data_params: Make, tmp_path: 
     assert len(loaded.images) == 3
 
 
-def test_drawn_scenes_are_named_and_placed_by_the_project(data_params: Make, tmp_path: Path) -> None:
-    data = data_params(kind="scenes", name="drawn")
-    params = load_params(PARAMS).model_copy(update={"data": data})
+def test_a_drawn_set_is_read_as_any_other(data_params: Make, tmp_path: Path) -> None:
+    """With the lists that come with it: splits, novel categories, words and captions."""
+    counts = {"train": 6, "val": 2, "test": 3}
+    write_set("everyday", tmp_path / "set", size=64, counts=counts, seed=0, processes=1)
+    lists = {"splits": "splits.json", "categories": "categories.json", "queries": "queries.json"}
+    params = load_params(PARAMS).model_copy(update={"data": data_params(**lists)})
     records = prepare(params, tmp_path, Path("out"), 1)
-    assert (records.info.name, records.info.root) == ("drawn", "out/images")
-    assert records.images["split"].value_counts().to_dict() == {"train": 4, "val": 2, "test": 2}
-    assert all(path.is_file() for path in records.paths(tmp_path))
-    assert load_records(tmp_path / "out").info == records.info
+    info, made = records.info, drawn_set("everyday")
+    assert records.images["split"].value_counts().to_dict() == counts
+    assert records.images["image_id"].tolist()[:2] == ["test_00000", "test_00001"]
+    assert info.novel == list(made.novel)
+    assert info.base == [name for name in made.kinds if name not in made.novel]
+    assert info.attributes == {"colour": list(COLOURS)}
+    assert info.synonyms == {kind.name: list(kind.synonyms) for kind in made.kinds.values()}
+    assert info.hypernyms == {kind.name: list(kind.hypernyms) for kind in made.kinds.values()}
+    assert set(records.objects["attributes"]) <= {"{}", *(f'{{"colour": "{colour}"}}' for colour in COLOURS)}
+    captions = json.loads((tmp_path / "out" / "captions.json").read_text(encoding="utf-8"))
+    assert list(captions) == records.images["image_id"].tolist()
 
 
 def test_categories_in_neither_list_are_ignored_and_counted(coco: Coco, data_params: Make, tmp_path: Path) -> None:
@@ -131,7 +143,7 @@ def test_a_folder_has_images_only(coco: Coco, data_params: Make, tmp_path: Path)
     records = read_set(data_params(kind="folder"), tmp_path, 1)
     assert records.images["image_id"].tolist() == ["a.png", "c.png", "sub/b.png"]
     assert len(records.objects) == 0
-    assert (records.info.base, records.info.novel, records.info.colours) == ([], [], [])
+    assert (records.info.base, records.info.novel, records.info.attributes) == ([], [], {})
 
 
 def test_an_absolute_root_stays_absolute(coco: Coco, data_params: Make, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from for_retrieval.model.features import Features
 from for_retrieval.model.sum_clip import SumClip
 from for_retrieval.model.training_free import cluster_clip
 from for_retrieval.params import Head, Train
-from for_retrieval.train.localise import Objects
-from for_retrieval.train.loop import Lesson
-from for_retrieval.train.pseudo import pseudo_labels
+from for_retrieval.train.lesson import Lesson, Objects
+from for_retrieval.train.teacher import pseudo_labels
+from for_retrieval.train.vocabulary import Phrase
 
 GRID, PATCH_DIM, DIM, IMAGES = (3, 3), 6, 8, 40
 
@@ -44,7 +44,7 @@ def make_head(head_params: Head) -> MakeHead:
 
 
 @pytest.fixture(scope="session")
-def lesson() -> Lesson:
+def lesson(make_train: MakeTrain) -> Lesson:
     """Images whose cells lie near the texts of what they show, so that there is something to learn."""
     generator = torch.Generator().manual_seed(7)
 
@@ -59,6 +59,7 @@ def lesson() -> Lesson:
     features = Features(patches, dense, normalize(dense.mean(1), dim=-1))
     labelled = torch.arange(IMAGES) < 16
     category = torch.where(labels.any(1), labels.int().argmax(1), -1).unsqueeze(1)
+    pseudo = make_train().objectives.pseudo.model_copy(update={"positive": 0.1, "ignore": 3.0})
     boxes = torch.tensor([0.25, 0.25, 0.5, 0.5]).expand(IMAGES, 1, 4)
     return Lesson(
         features=features,
@@ -69,7 +70,7 @@ def lesson() -> Lesson:
         objects=Objects(category, boxes),
         grid=GRID,
         vocabulary=texts[5:],
-        pseudo=pseudo_labels(dense.mean(1) @ texts[5:].T, torch.full((9,), 0.1), 3.0, torch.ones(9)),
+        pseudo=pseudo_labels(dense.mean(1) @ texts[5:].T, [Phrase("", "other")] * 9, [], pseudo),
         clusters=cluster_clip(features, 4),
     )
 
@@ -90,17 +91,30 @@ def make_train() -> MakeTrain:
             "clip": 1.0,
             "checkpoint_every": 4,
             "keep_start": 0.0,
-            "base": {"weight": base},
-            "localise": {"weight": localise},
-            "pseudo": {
-                "weight": pseudo,
-                "teacher": "ensemble",
-                "querybank": 0.04,
-                "novel": 2.0,
-                "positive": 0.05,
-                "ignore": 4.0,
+            "objectives": {
+                "base": {"weight": base, "temperature": 0.05},
+                "localise": {
+                    "weight": localise,
+                    "temperature": 0.05,
+                    "text": 1.0,
+                    "l1": 2.5,
+                    "giou": 1.0,
+                    "look": 0.5,
+                    "matching": 2.0,
+                    "objects": 32,
+                },
+                "pseudo": {
+                    "weight": pseudo,
+                    "temperature": 0.05,
+                    "teacher": "ensemble",
+                    "querybank": 0.04,
+                    "novel": 2.0,
+                    "positive": 0.05,
+                    "rarer": 3.0,
+                    "ignore": 4.0,
+                },
+                "keep": {"weight": keep, "temperature": 0.05},
             },
-            "keep": {"weight": keep},
             "vocabulary": {"nouns": None, "attributes": True, "max_phrases": 100},
             "runs": {},
         }

@@ -5,14 +5,12 @@ from __future__ import annotations
 import dataclasses
 
 import pandas as pd
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from for_retrieval.records.records import Records
-from for_retrieval.train import annotations
 from for_retrieval.train.annotations import judged_matrix, label_matrix, objects_of
 from toy import OBJECT_COLUMNS, SHOWN, toy_records
 
@@ -55,8 +53,7 @@ def test_where_not_every_image_was_searched_only_listed_ones_are_judged() -> Non
     ]
 
 
-def test_objects_are_the_largest_with_boxes_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(annotations, "MOST", 2)
+def test_objects_are_the_largest_with_boxes_of_their_own() -> None:
     first, second, third, _ = TWELVE.images["image_id"].tolist()[:4]
     them = records(
         [
@@ -68,13 +65,13 @@ def test_objects_are_the_largest_with_boxes_of_their_own(monkeypatch: pytest.Mon
             (third, 0, 0, 64, 64, "bus", "{}", False),  # of no category that may be learnt
         ]
     )
-    found = objects_of(them, them.images["image_id"].tolist(), ["car", "tree"])
+    found = objects_of(them, them.images["image_id"].tolist(), ["car", "tree"], 2)
     assert found.category.tolist() == [[1, 0], [-1, -1], [-1, -1], [-1, -1]]
     assert_close(found.boxes[0], torch.tensor([[0.75, 0.5, 0.5, 0.5], [0.125, 0.125, 0.25, 0.25]]))
 
 
 def test_a_set_without_boxes_has_no_objects() -> None:
     them = records([])
-    found = objects_of(them, them.images["image_id"].tolist(), ["car"])
+    found = objects_of(them, them.images["image_id"].tolist(), ["car"], 32)
     assert found.category.shape == (4, 0)
     assert found.boxes.shape == (4, 0, 4)

@@ -1,4 +1,4 @@
-"""Heads on disk."""
+"""The state of unfinished training: what comes back, and what happens to a file that cannot be read."""
 
 from __future__ import annotations
 
@@ -7,56 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
-from for_retrieval.errors import ForError
 from for_retrieval.model.sum_clip import SumClip
-from for_retrieval.train.checkpoints import head_path, load_head, load_progress, save_head, save_progress
+from for_retrieval.train.checkpoints import load_progress, save_progress
 
 MakeHead = Callable[..., SumClip]
 
 
-def test_a_head_comes_back_as_it_was(make_head: MakeHead, tmp_path: Path) -> None:
-    path = head_path(tmp_path, "in-100", 3)
-    assert path == tmp_path / "in-100" / "seed3.safetensors"
-    saved = make_head(1)
-    save_head(path, saved)
-    loaded = load_head(path, make_head(2))
-    assert saved.state_dict().keys() == loaded.state_dict().keys()
-    assert all(torch.equal(a, loaded.state_dict()[name]) for name, a in saved.state_dict().items())
-    assert not loaded.training
-    assert not any(parameter.requires_grad for parameter in loaded.parameters())
-
-
-def test_equal_heads_are_equal_bytes(make_head: MakeHead, tmp_path: Path) -> None:
-    for name in "ab":
-        save_head(tmp_path / name, make_head())
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-
-
-def test_a_missing_head_names_the_stage(make_head: MakeHead, tmp_path: Path) -> None:
-    with pytest.raises(ForError, match=r"seed0\.safetensors does not exist; run `dvc repro train`$"):
-        load_head(tmp_path / "seed0.safetensors", make_head())
-
-
-@pytest.mark.parametrize("damage", ["truncated", "empty", "text", "other sizes"])
-def test_a_damaged_head_is_told(make_head: MakeHead, tmp_path: Path, damage: str) -> None:
-    path = tmp_path / "seed0.safetensors"
-    save_head(path, make_head(queries=6 if damage == "other sizes" else 4))
-    ends = {"truncated": path.read_bytes()[:-50], "empty": b"", "text": b"{not weights}"}
-    path.write_bytes(ends.get(damage, path.read_bytes()))
-    with pytest.raises(ForError) as caught:
-        load_head(path, make_head())
-    assert str(caught.value).startswith(f"{path} is not a head of these sizes (")
-    assert str(caught.value).endswith("); run `dvc repro train`")
-    assert "\n" not in str(caught.value)
-
-
 def test_progress_comes_back_with_the_optimizer(make_head: MakeHead, tmp_path: Path) -> None:
     head, history = make_head(), [{"base": 1.5}, {"base": 1.25}]
-    optimizer = torch.optim.AdamW(head.parameters(), lr=0.01)
-    torch.stack([p.square().sum() for p in head.parameters()]).sum().backward()
-    optimizer.step()
+    optimizer = begun(head)
     save_progress(tmp_path / "p.pt", head, optimizer, history)
     other = make_head(1)
     fresh = torch.optim.AdamW(other.parameters(), lr=0.01)
@@ -72,11 +32,70 @@ def test_no_progress_is_an_empty_history(make_head: MakeHead, tmp_path: Path) ->
     assert load_progress(tmp_path / "p.pt", head, torch.optim.AdamW(head.parameters())) == []
 
 
-def test_a_head_of_before_there_were_boxes_is_still_a_head(make_head: MakeHead, tmp_path: Path) -> None:
-    """Else no challenger could be measured against the champion of an earlier version."""
-    old = make_head(1)
-    state = {name: value for name, value in old.state_dict().items() if not name.startswith("to_box.")}
-    save_file(state, tmp_path / "old.safetensors")
-    found = load_head(tmp_path / "old.safetensors", make_head(2)).state_dict()
-    assert all(torch.equal(found[name], value) for name, value in state.items())
-    assert torch.count_nonzero(found["to_box.2.weight"]) == 0, "its boxes are the windows"
+def begun(head: SumClip) -> torch.optim.Optimizer:
+    """AdamW after one step."""
+    optimizer = torch.optim.AdamW(head.parameters(), lr=0.01)
+    torch.stack([p.square().sum() for p in head.parameters()]).sum().backward()
+    optimizer.step()
+    return optimizer
+
+
+@pytest.mark.parametrize("damage", ["truncated", "noise", "empty", "one byte"])
+def test_a_damaged_file_is_set_aside_and_reported(
+    make_head: MakeHead, tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head, path = make_head(), tmp_path / "p.pt"
+    save_progress(path, head, begun(head), [{"base": 1.5}])
+    content = path.read_bytes()
+    flipped = bytearray(content)
+    flipped[len(flipped) // 2] ^= 255
+    ends = {"truncated": content[:-100], "noise": bytes(reversed(content)), "empty": b"", "one byte": bytes(flipped)}
+    path.write_bytes(ends[damage])
+    other, start = make_head(1), make_head(1)
+    assert load_progress(path, other, torch.optim.AdamW(other.parameters())) == []
+    assert all(torch.equal(a, b) for a, b in zip(other.parameters(), start.parameters(), strict=True))
+    assert (tmp_path / "p.pt.damaged").read_bytes() == ends[damage], "nothing is deleted"
+    assert not path.exists()
+    said = f"warning: the checkpoint {path} is damaged; moved to p.pt.damaged, training starts anew\n"
+    assert capsys.readouterr().err == said
+
+
+def test_a_file_that_does_not_fit_is_an_error_and_stays(make_head: MakeHead, tmp_path: Path) -> None:
+    head, path = make_head(queries=5), tmp_path / "p.pt"
+    save_progress(path, head, begun(head), [{"base": 1.5}])
+    content, other = path.read_bytes(), make_head()
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        load_progress(path, other, torch.optim.AdamW(other.parameters()))
+    assert path.read_bytes() == content
+
+
+def test_a_failing_disk_or_full_memory_costs_no_training(
+    make_head: MakeHead, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head, path = make_head(), tmp_path / "p.pt"
+    save_progress(path, head, begun(head), [{"base": 1.5}])
+
+    def fails(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "load", fails)
+        with pytest.raises(MemoryError):
+            load_progress(path, head, torch.optim.AdamW(head.parameters()))
+    assert load_progress(path, head, torch.optim.AdamW(head.parameters())) == [{"base": 1.5}]
+
+
+def test_a_training_on_a_gpu_goes_on_on_a_cpu(
+    make_head: MakeHead, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head, path = make_head(), tmp_path / "p.pt"
+    optimizer = begun(head)
+    with monkeypatch.context() as patch:  # the file says that its tensors were on a GPU
+        patch.setattr(torch.serialization, "location_tag", lambda storage: "cuda:0")
+        save_progress(path, head, optimizer, [{"base": 1.5}])
+    if not torch.cuda.is_available():
+        with pytest.raises(RuntimeError, match="deserialize object on a CUDA device"):
+            torch.load(path, weights_only=True)
+    other = make_head(1)
+    assert load_progress(path, other, torch.optim.AdamW(other.parameters())) == [{"base": 1.5}]
+    assert all(torch.equal(a, b) for a, b in zip(head.parameters(), other.parameters(), strict=True))

@@ -12,11 +12,42 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from torch.testing import assert_close
 
+from for_retrieval.model.features import Features
 from for_retrieval.model.sum_clip import Summary
-from for_retrieval.train.localise import Objects, corners, localise_objective, match, touched
+from for_retrieval.params import Localise
+from for_retrieval.train.lesson import Batch, Lesson, Objects, PseudoLabels
+from for_retrieval.train.objectives import localise
+from for_retrieval.train.objectives.localise import corners, touched
 
+SETTINGS = Localise(weight=1, temperature=0.05, text=1, l1=2.5, giou=1, look=0.5, matching=2, objects=32)
 GRID = (3, 4)
 TEXTS = normalize(torch.randn(5, 8, generator=torch.Generator().manual_seed(1)), dim=-1)
+
+
+def batch_of(it: Summary, them: Objects, rows: Tensor | None = None, labelled: Tensor | None = None) -> Batch:
+    """A batch of images with these objects; all are labelled unless something else is given."""
+    n, nothing = len(them.category), torch.zeros(0)
+    lesson = Lesson(
+        features=Features(nothing, nothing, nothing),
+        base_texts=TEXTS,
+        labels=nothing,
+        counted=nothing,
+        labelled=torch.ones(n, dtype=torch.bool) if labelled is None else labelled,
+        objects=them,
+        grid=GRID,
+        vocabulary=nothing,
+        pseudo=PseudoLabels(nothing, nothing, nothing),
+        clusters=nothing,
+    )
+    return Batch(it, lesson, torch.arange(n) if rows is None else rows, 0.03)
+
+
+def loss(it: Summary, them: Objects) -> Tensor:
+    return localise.loss(batch_of(it, them), SETTINGS)
+
+
+def match(it: Summary, them: Objects) -> tuple[Tensor, Tensor, Tensor]:
+    return localise.match(it, TEXTS, them, SETTINGS)
 
 
 def summary(images: int, queries: int, seed: int = 0) -> Summary:
@@ -61,7 +92,7 @@ def cost(it: Summary, them: Objects, row: int, query: int, place: int) -> float:
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=3), st.integers(3, 5), st.integers(0, 99))
 def test_the_matching_is_the_cheapest_of_all(counts: list[int], queries: int, seed: int) -> None:
     it, them = summary(len(counts), queries, seed), objects(counts, seed)
-    image, query, place = match(it, TEXTS, them)
+    image, query, place = match(it, them)
     for row, count in enumerate(counts):
         chosen = dict(zip(place[image == row].tolist(), query[image == row].tolist(), strict=True))
         assert sorted(chosen) == list(range(count))
@@ -72,7 +103,7 @@ def test_the_matching_is_the_cheapest_of_all(counts: list[int], queries: int, se
 
 
 def test_more_objects_than_queries_are_matched_as_far_as_they_go() -> None:
-    image, query, place = match(summary(1, 2), TEXTS, objects([5]))
+    image, query, place = match(summary(1, 2), objects([5]))
     assert sorted(query.tolist()) == [0, 1]
     assert len(set(place.tolist())) == len(image) == 2
 
@@ -80,7 +111,7 @@ def test_more_objects_than_queries_are_matched_as_far_as_they_go() -> None:
 def test_the_loss_is_its_formula() -> None:
     it, them = summary(2, 3), objects([2, 1])
     terms = []
-    for row, query, place in zip(*(found.tolist() for found in match(it, TEXTS, them)), strict=True):
+    for row, query, place in zip(*(found.tolist() for found in match(it, them)), strict=True):
         box, truth = it.boxes[row, query], them.boxes[row, place]
         logits = it.regions[row, query] @ TEXTS.T / 0.05
         text = float(logits.logsumexp(0) - logits[them.category[row, place]])
@@ -92,15 +123,15 @@ def test_the_loss_is_its_formula() -> None:
                 seen += float(it.attention[row, query, cell])
         shape = 1 - iou(corners(box), corners(truth))[1]
         terms.append(text + 2.5 * float((box - truth).abs().mean()) + shape - 0.5 * torch.tensor(seen).log().item())
-    assert localise_objective(it, TEXTS, them, GRID).item() == pytest.approx(sum(terms) / 3, rel=1e-5)
+    assert loss(it, them).item() == pytest.approx(sum(terms) / 3, rel=1e-5)
 
 
 def test_without_objects_it_is_zero_and_has_a_gradient_to_add() -> None:
     it = summary(2, 3)
     for them in (objects([0, 0]), Objects(torch.full((2, 3), -1), torch.zeros(2, 3, 4))):
-        loss = localise_objective(it, TEXTS, them, GRID)
-        assert loss.item() == 0
-        loss.backward()
+        found = loss(it, them)
+        assert found.item() == 0
+        found.backward()
 
 
 def test_it_can_be_learnt() -> None:
@@ -110,13 +141,13 @@ def test_it_can_be_learnt() -> None:
     losses = []
     for _ in range(200):
         it = Summary(normalize(raw[0], dim=-1), raw[1].softmax(-1), raw[2].sigmoid())
-        loss = localise_objective(it, TEXTS, them, GRID)
+        found = loss(it, them)
         optimiser.zero_grad()
-        loss.backward()
+        found.backward()
         optimiser.step()
-        losses.append(loss.item())
+        losses.append(found.item())
     assert losses[-1] < losses[0] * 0.2
-    image, query, place = match(it, TEXTS, them)
+    image, query, place = match(it, them)
     for row, q, p in zip(image.tolist(), query.tolist(), place.tolist(), strict=True):
         assert iou(corners(it.boxes[row, q]), corners(them.boxes[row, p]))[0] > 0.8
         assert (it.regions[row, q] @ TEXTS.T).argmax() == them.category[row, p]
@@ -133,6 +164,7 @@ def test_touched_cells() -> None:
 
 def test_objects_of_images_whose_labels_may_not_be_used_are_not_there() -> None:
     them = objects([2, 1, 2])
-    found = them.of(torch.tensor([2, 0]), torch.tensor([True, True, False]), torch.device("cpu"))
+    labelled = torch.tensor([True, True, False])
+    found = batch_of(summary(2, 3), them, torch.tensor([2, 0]), labelled).objects()
     assert (found.category[0] == -1).all()
     assert_close(found.category[1], them.category[0])

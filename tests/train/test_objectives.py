@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,10 +13,30 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from for_retrieval.train.base import base_objective, contrast
-from for_retrieval.train.keep import keep_objective
-from for_retrieval.train.pseudo import emphasis, pseudo_labels, pseudo_objective, shares
+from for_retrieval.model.sum_clip import Summary
+from for_retrieval.params import Pseudo, Train
+from for_retrieval.train.lesson import Batch, Lesson, PseudoLabels
+from for_retrieval.train.objectives import base, pseudo
+from for_retrieval.train.objectives.base import contrast as contrast_at
+from for_retrieval.train.objectives.keep import uncovered as uncovered_at
+from for_retrieval.train.teacher import pseudo_labels
 from for_retrieval.train.vocabulary import Phrase
+
+T = 0.05  # temperature
+OTHER = Phrase("pump", "other")
+
+
+def contrast(scores: Tensor, positive: Tensor, counted: Tensor, weights: Tensor | None = None) -> Tensor:
+    return contrast_at(scores, positive, counted, T, weights)
+
+
+def labels_of(teacher: Tensor, share: float, ignore: float, phrases: list[Phrase] | None = None) -> PseudoLabels:
+    """The labels of a share of positives, for phrases of one kind unless they are given."""
+    settings = Pseudo(
+        weight=1, temperature=T, teacher="ensemble", querybank=0, novel=10, positive=share, rarer=3, ignore=ignore
+    )
+    return pseudo_labels(teacher, phrases or [OTHER] * teacher.shape[1], ["dog", "cat"], settings)
+
 
 SIZES = st.tuples(st.integers(1, 7), st.integers(1, 5), st.integers(0, 2**31))
 
@@ -88,23 +110,28 @@ def test_extreme_scores_stay_finite() -> None:
     assert torch.isfinite(scores.grad).all()
 
 
-def test_base_learns_from_labelled_images_only() -> None:
-    scores, labels, _ = random_case(6, 4, 3)
-    labelled = torch.tensor([True, False, True, True, False, True])
-    counted = labelled[:, None].expand_as(labels)
-    assert torch.equal(
-        base_objective(scores, labels, counted),
-        contrast(scores[labelled], labels[labelled], torch.ones(4, 4, dtype=torch.bool)),
-    )
-    scores.requires_grad_(True)
-    base_objective(scores, labels, counted).backward()
-    assert (scores.grad[~labelled] == 0).all()
-    assert (scores.grad[labelled] != 0).any()
+def batch_of(lesson: Lesson, rows: Tensor, regions: Tensor) -> Batch:
+    """A batch whose head sees `regions` [B, K, D]."""
+    none = torch.zeros(len(rows), 0, 4)
+    return Batch(Summary(regions, none, none), lesson, rows, 0.03)
 
 
-def test_base_without_a_labelled_image_is_zero() -> None:
-    scores, labels, _ = random_case(6, 4, 3)
-    assert base_objective(scores, labels, torch.zeros(6, 4, dtype=torch.bool)).item() == 0
+def test_base_learns_from_labelled_images_only(lesson: Lesson, make_train: Callable[..., Train]) -> None:
+    settings, rows = make_train().objectives.base, torch.arange(10, 24)  # the first six of them are labelled
+    regions = normalize(torch.randn(14, 3, 8, generator=torch.Generator().manual_seed(0)), dim=-1).requires_grad_(True)
+    batch = batch_of(lesson, rows, regions)
+    found = base.loss(batch, settings)
+    scores = batch.scores(lesson.base_texts)[:6]
+    assert torch.equal(found, contrast(scores, lesson.labels[10:16], torch.ones(6, 5, dtype=torch.bool)))
+    found.backward()
+    assert regions.grad is not None
+    assert (regions.grad[6:] == 0).all()
+    assert (regions.grad[:6] != 0).any()
+
+
+def test_base_without_a_labelled_image_is_zero(lesson: Lesson, make_train: Callable[..., Train]) -> None:
+    regions = normalize(torch.randn(6, 3, 8), dim=-1)
+    assert base.loss(batch_of(lesson, torch.arange(20, 26), regions), make_train().objectives.base).item() == 0
 
 
 def naive_pseudo_labels(teacher: Tensor, positive: Tensor, ignore: float) -> tuple[Tensor, Tensor]:
@@ -124,9 +151,8 @@ def naive_pseudo_labels(teacher: Tensor, positive: Tensor, ignore: float) -> tup
 def test_pseudo_labels_cut_the_teachers_ranking(n: int, phrases: int, share: float, ignore: float, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     teacher = torch.randint(0, 4, (n, phrases), generator=generator).float()  # with many ties
-    positive = torch.full((phrases,), share)
-    found = pseudo_labels(teacher, positive, ignore, torch.ones(phrases))
-    expected = naive_pseudo_labels(teacher, positive, ignore)
+    found = labels_of(teacher, share, ignore)
+    expected = naive_pseudo_labels(teacher, torch.full((phrases,), share), ignore)
     assert torch.equal(found.positive, expected[0])
     assert torch.equal(found.counted, expected[1])
     assert (found.positive & ~found.counted).sum() == 0
@@ -135,30 +161,35 @@ def test_pseudo_labels_cut_the_teachers_ranking(n: int, phrases: int, share: flo
 def test_pseudo_labels_by_hand() -> None:
     """10 images, 20 % positive, 2 x ignored: ranks 0 and 1 positive, 2 and 3 ignored, the rest negative."""
     teacher = torch.tensor([[0.0], [9], [1], [8], [2], [7], [3], [6], [4], [5]])
-    found = pseudo_labels(teacher, torch.tensor([0.2]), 2.0, torch.ones(1))
+    found = labels_of(teacher, 0.2, 2.0)
     assert found.positive.flatten().nonzero().flatten().tolist() == [1, 3]
     assert (~found.counted).flatten().nonzero().flatten().tolist() == [5, 7]
 
 
 def test_ties_go_to_the_earlier_image() -> None:
-    found = pseudo_labels(torch.zeros(1000, 1), torch.tensor([0.3]), 1.0, torch.ones(1))
+    found = labels_of(torch.zeros(1000, 1), 0.3, 1.0)
     assert found.positive.flatten().tolist() == [True] * 300 + [False] * 700
 
 
 def test_a_rare_phrase_still_has_a_positive_and_a_negative() -> None:
-    found = pseudo_labels(torch.arange(4.0)[:, None], torch.tensor([0.001]), 100.0, torch.ones(1))
+    found = labels_of(torch.arange(4.0)[:, None], 0.001, 100.0)
     assert found.positive.flatten().tolist() == [False, False, False, True]
     assert found.counted.flatten().tolist() == [True, False, False, True]
 
 
 def test_phrases_with_a_colour_get_fewer_positives() -> None:
-    assert torch.allclose(shares(["category", "other", "attribute"], 0.06), torch.tensor([0.06, 0.06, 0.02]))
+    phrases = [Phrase("car", "category"), OTHER, Phrase("red car", "attribute")]
+    found = labels_of(torch.rand(100, 3), 0.06, 1.0, phrases)
+    assert found.positive.sum(0).tolist() == [6, 6, 2]
 
 
-def test_pseudo_is_the_contrast_with_the_teachers_positives() -> None:
-    case = random_case(7, 5, 1)
-    weights = torch.arange(1.0, 6.0)
-    assert torch.equal(pseudo_objective(*case, weights), contrast(*case, weights))
+def test_pseudo_is_the_contrast_with_the_teachers_positives(lesson: Lesson, make_train: Callable[..., Train]) -> None:
+    weighted = replace(lesson, pseudo=replace(lesson.pseudo, weights=torch.arange(1.0, 10.0)))
+    rows = torch.tensor([3, 9, 30, 31, 7])
+    batch = batch_of(weighted, rows, normalize(torch.randn(5, 3, 8), dim=-1))
+    table = (weighted.pseudo.positive[rows], weighted.pseudo.counted[rows])
+    expected = contrast(batch.scores(lesson.vocabulary), *table, weighted.pseudo.weights)
+    assert torch.equal(pseudo.loss(batch, make_train().objectives.pseudo), expected)
 
 
 def test_weights_make_a_mean_of_each_texts_contrast() -> None:
@@ -172,7 +203,7 @@ def test_weights_make_a_mean_of_each_texts_contrast() -> None:
 def test_novel_names_and_own_nouns_are_stressed() -> None:
     kinds = {"car": "category", "dog": "category", "red dog": "attribute", "kiosk": "own", "pump": "other"}
     phrases = [Phrase(text, kind) for text, kind in kinds.items()]
-    assert emphasis(phrases, ["dog", "cat"], 10.0).tolist() == [1, 10, 1, 10, 1]
+    assert labels_of(torch.rand(5, 5), 0.1, 1.0, phrases).weights.tolist() == [1, 10, 1, 10, 1]
 
 
 def vectors(*shape: int, seed: int = 0) -> Tensor:
@@ -190,7 +221,7 @@ def test_keep_is_its_formula(images: int, k: int, clusters: int, seed: int) -> N
             cosines = [float(regions[b, j] @ centres[b, c]) for j in range(k)]
             total += 0.05 * math.log(sum(math.exp(cosine / 0.05) for cosine in cosines))
     expected = 1 - total / (images * clusters)
-    assert keep_objective(regions, centres).item() == pytest.approx(expected, abs=1e-9)
+    assert uncovered_at(regions, centres, T).item() == pytest.approx(expected, abs=1e-9)
 
 
 @given(st.integers(1, 6), st.integers(0, 2**31))
@@ -198,8 +229,8 @@ def test_keep_is_its_formula(images: int, k: int, clusters: int, seed: int) -> N
 def test_keep_is_lowest_where_every_cluster_is_covered(k: int, seed: int) -> None:
     """A covered image is within 0.05 ln K below 0; taking the query off one cluster costs more than that."""
     clusters = vectors(1, k, 64, seed=seed)
-    covered = keep_objective(clusters.flip(1), clusters).item()
+    covered = uncovered_at(clusters.flip(1), clusters, T).item()
     assert -0.05 * math.log(k) - 1e-9 <= covered <= 1e-9
     lost = clusters.clone()
     lost[0, 0] = -clusters[0, 0]
-    assert keep_objective(lost, clusters).item() > covered
+    assert uncovered_at(lost, clusters, T).item() > covered

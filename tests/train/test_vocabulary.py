@@ -19,7 +19,9 @@ HERE = Path(__file__).parent
 
 
 def info(base: list[str], novel: list[str], synonyms: dict[str, list[str]] | None = None) -> DatasetInfo:
-    return DatasetInfo("toy", "images", base, novel, synonyms=synonyms or {}, colours=["red", "light blue"])
+    return DatasetInfo(
+        "toy", "images", base, novel, synonyms=synonyms or {}, attributes={"colour": ["red", "light blue"]}
+    )
 
 
 def params(most: int = 600, attributes: bool = True, nouns: str | None = None) -> Vocabulary:

@@ -29,6 +29,9 @@ def data_import(
     categories: Annotated[
         Optional[str], typer.Option(help="A JSON file {base, novel}, below FOLDER; or official/NAME.")
     ] = None,
+    queries: Annotated[
+        Optional[str], typer.Option(help="A JSON file {synonyms, hypernyms, attributes}, below FOLDER.")
+    ] = None,
     novel: Annotated[str, typer.Option(help="Novel categories, separated by commas.")] = "",
     name: Annotated[Optional[str], typer.Option(help="What reports call the set.")] = None,
     as_json: AsJson = False,
@@ -45,6 +48,7 @@ def data_import(
         annotations=annotations,
         splits=splits,
         categories=categories,
+        queries=queries,
         novel=[word.strip() for word in novel.split(",") if word.strip()],
         name=name,
         processes=here.settings.processes,

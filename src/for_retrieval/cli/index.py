@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from for_retrieval.cli.context import AsJson, project, say
+from for_retrieval.cli.context import AsJson, Wait, print_json, project, say, show
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,13 +25,13 @@ def build(context: typer.Context) -> None:
 
 
 @index.command("refresh")
-def index_refresh(context: typer.Context, as_json: AsJson = False) -> None:
-    """Index new and changed images with the live model, and drop deleted ones."""
+def index_refresh(context: typer.Context, wait: Wait = False, as_json: AsJson = False) -> None:
+    """Take up new, changed and deleted files with the live model; queries are answered meanwhile."""
     from for_retrieval.release.refresh import refresh
 
-    done = refresh(project(context))
+    done = refresh(project(context), wait=wait, say=say)
     if as_json:
-        _print(done.to_json())
+        print_json(done.to_json())
     if done.nothing_to_do:
         say(f"nothing to do: {done.generation} has all {done.unchanged} images")
     else:
@@ -47,9 +46,9 @@ def index_status(context: typer.Context, as_json: AsJson = False) -> None:
 
     found = status(project(context))
     if as_json:
-        _print(found.to_json())
+        print_json(found.to_json())
         return
-    _show(_generations(found.generations))
+    show(_generations(found.generations))
     if found.waiting is None:
         say(f"note: {found.why}")
     elif any(found.waiting.values()):
@@ -70,12 +69,10 @@ def index_verify(
 
     report = verify(project(context), generation)
     if as_json:
-        _print(report.to_json())
+        print_json(report.to_json())
     else:
-        said = (
-            f"{report.images} images, {report.regions} regions; recall {report.recall:.4f} in {report.queries} queries"
-        )
-        typer.echo(f"{report.generation}: {said}")
+        counts = f"{report.images} images, {report.regions} regions"
+        typer.echo(f"{report.generation}: {counts}; recall {report.recall:.4f} in {report.queries} queries")
     for problem in report.problems:
         say(f"error: {problem}")
     if not report.ok:
@@ -87,37 +84,30 @@ def index_rollback(context: typer.Context, as_json: AsJson = False) -> None:
     """Serve the generation before the live one again; for a model's version: `for-cli models rollback`."""
     from dataclasses import asdict
 
+    from for_retrieval.cli.models import note_older_gallery
     from for_retrieval.release.pointer import roll_back
 
-    served = roll_back(project(context).index, champion=False)
+    here = project(context)
+    entry = roll_back(here.index, champion=False)
     if as_json:
-        _print(asdict(served))
-    say(f"{served.generation} serves again{_of_version(served.version)}")
+        print_json(asdict(entry))
+    say(f"{entry.generation} serves again{_of_version(entry.version)}")
+    note_older_gallery(here)
 
 
 def _of_version(version: int | None) -> str:
     return "" if version is None else f", with model version {version}"
 
 
-def _print(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
-
-
-def _show(table: Table) -> None:
-    from rich.console import Console
-
-    Console().print(table)
-
-
 def _generations(entries: list[dict[str, Any]]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("role", "generation", "version", "model", "images", "since"):
+    for column in ("role", "generation", "version", "set", "model", "images", "since"):
         table.add_column(column, justify="right" if column == "images" else "left", overflow="fold")
     for entry in entries:
         version = "-" if entry["version"] is None else str(entry["version"])
         since = entry["since"][5:16].replace("T", " ")
         images = str(entry.get("images", "damaged"))
-        table.add_row(entry["role"], entry["generation"], version, entry["model"], images, since)
+        table.add_row(entry["role"], entry["generation"], version, entry["dataset"], entry["model"], images, since)
     return table

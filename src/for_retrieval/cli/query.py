@@ -24,7 +24,7 @@ def query(
     """Find the images that show something."""
     from for_retrieval.query.answer import answer
     from for_retrieval.query.log import log_query
-    from for_retrieval.release.pointer import read_live, unpromoted
+    from for_retrieval.release.pointer import read_pointer
 
     # One query has no use for a thread pool, and starting one costs more than the query.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -34,7 +34,7 @@ def query(
         log_query(here.root / "var" / "queries.jsonl", found, 1000 * (time.perf_counter() - start))
     for warning in found.warnings:
         say(f"note: {warning}")
-    if unpromoted(here.index, read_live(here.index)):
+    if read_pointer(here.index).unpromoted:
         say("note: a newer model was built but not promoted; for-cli models promote")
     if as_json:
         typer.echo(found.to_json())

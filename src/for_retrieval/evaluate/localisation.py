@@ -14,13 +14,11 @@ from torchvision.ops import box_iou
 from for_retrieval.evaluate.metric import Scores, rank, unjudged_last
 from for_retrieval.evaluate.queries import QuerySet
 from for_retrieval.model.features import Features
-from for_retrieval.model.sum_clip import SumClip, attention_boxes, summarise
+from for_retrieval.model.model import Model
+from for_retrieval.model.sum_clip import attention_boxes
 from for_retrieval.records.records import Records
 
 OVERLAP = 0.5  # intersection over union
-BATCH = 256
-
-Boxes = dict[tuple[str, str], Tensor]
 
 
 @dataclass(frozen=True)
@@ -34,60 +32,62 @@ class Located:
     located: float
 
 
-def object_boxes(records: Records) -> Boxes:
-    """(image id, category) -> [m, 4] corners, as shares of the image's sides."""
-    sizes = records.images.set_index("image_id")[["width", "height"]]
-    objects: pd.DataFrame = records.objects.join(sizes, on="image_id")
-    left, top = objects["x"] / objects["width"], objects["y"] / objects["height"]
-    right, bottom = (objects["x"] + objects["w"]) / objects["width"], (objects["y"] + objects["h"]) / objects["height"]
-    corners = np.stack([left, top, right, bottom], axis=1).astype(np.float32)
-    places = objects.groupby(["image_id", "category"]).indices
-    return {(str(image), str(name)): torch.from_numpy(corners[rows]) for (image, name), rows in places.items()}
+class Truth:
+    """Where the annotated objects of some images are: the n images of `image_ids`, in that order."""
+
+    def __init__(self, records: Records, image_ids: list[str]) -> None:
+        sizes = records.images.set_index("image_id")[["width", "height"]]
+        objects: pd.DataFrame = records.objects.join(sizes, on="image_id")
+        left, top = objects["x"] / objects["width"], objects["y"] / objects["height"]
+        right = (objects["x"] + objects["w"]) / objects["width"]
+        bottom = (objects["y"] + objects["h"]) / objects["height"]
+        self._corners = np.stack([left, top, right, bottom], axis=1).astype(np.float32)
+        self._rows = objects.groupby(["image_id", "category"]).indices
+        self._image_ids = image_ids
+
+    def boxes(self, image: int, category: str) -> Tensor:
+        """[m, 4] corners of the objects of a category in one image, as shares of the image's sides."""
+        return torch.from_numpy(self._corners[self._rows[self._image_ids[image], category]])
 
 
-@torch.inference_mode()
-def located(
-    head: SumClip,
-    features: Features,
-    texts: Tensor,
-    scores: Scores,
-    queries: QuerySet,
-    image_ids: list[str],
-    boxes: Boxes,
-    grid: tuple[int, int],
-    k: int,
-) -> dict[str, tuple[int, float]]:
+@dataclass(frozen=True)
+class Asked:
+    """T names that were asked for, their embeddings [T, D], and their scores [n, T] on the images."""
+
+    queries: QuerySet
+    texts: Tensor
+    scores: Tensor
+
+
+def located(model: Model, features: Features, asked: Asked, truth: Truth, k: int) -> dict[str, tuple[int, float]]:
     """Subset -> how many of the first `k` results of its queries are true, and the share of them with a right box.
 
     A result's box is that of the query that scored best, as in the index; it is right where its intersection over
     union with an object of the category is 0.5 or more.
 
     Args:
-        features: of the n images of `image_ids`. texts: [T, D] and scores: [n, T], of the T names in `queries`.
+        features: of the n images that `truth` and `asked` are about.
     """
-    pairs = _true_results(unjudged_last(scores, queries.judged), queries.relevant, k)
+    queries = asked.queries
+    pairs = _true_results(unjudged_last(asked.scores.cpu().numpy(), queries.judged), queries.relevant, k)
     shown = sorted({int(image) for image, _ in pairs})
-    place = {image: n for n, image in enumerate(shown)}
-    regions, attention = [], []
-    for start in range(0, len(shown), BATCH):
-        part = features.rows(torch.tensor(shown[start : start + BATCH])).to(texts.device)
-        summary = summarise(head, part)
-        regions.append(summary.regions)
-        attention.append(summary.attention.cpu().numpy())
     if not shown:
         return {}
-    seen, maps = torch.cat(regions), np.concatenate(attention)
+    place = {image: n for n, image in enumerate(shown)}
+    batches = torch.tensor(shown).split(256)
+    parts = [model.regions(features.rows(batch)) for batch in batches]
+    regions = torch.cat([part.regions for part in parts])
+    maps = np.concatenate([part.attention.cpu().numpy() for part in parts])
     right = []
     for image, query in pairs:
-        winner = int((seen[place[image]] @ texts[query]).argmax())
-        x, y, w, h = attention_boxes(maps[place[image], winner : winner + 1], grid, 1, 1)[0]
+        winner = int((regions[place[image]] @ asked.texts[query]).argmax())
+        x, y, w, h = attention_boxes(maps[place[image], winner : winner + 1], model.tower.grid, 1, 1)[0]
         box = torch.tensor([[x, y, x + w, y + h]])
-        there = boxes[image_ids[image], queries.texts[query]]
-        right.append(bool((box_iou(box, there) >= OVERLAP).any()))
-    hits, asked = np.asarray(right), pairs[:, 1]
+        right.append(bool((box_iou(box, truth.boxes(image, queries.texts[query])) >= OVERLAP).any()))
+    hits, columns = np.asarray(right), pairs[:, 1]
     out = {}
     for subset, members in queries.subsets.items():
-        mine = np.isin(asked, members)
+        mine = np.isin(columns, members)
         if mine.any():
             out[subset] = (int(mine.sum()), round(100 * float(hits[mine].mean()), 2))
     return out

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from for_retrieval.records.records import DatasetInfo, Records
+from for_retrieval.records.words import spoken_attributes
 
 SUBSETS = ("base", "novel", "all", "small")
+Group = tuple[str, ...]  # of objects: those of a (category,), or of a (category, attribute, word)
 
 
 @dataclass(frozen=True)
@@ -39,36 +40,58 @@ def query_sets(records: Records, image_ids: list[str], small: float, only: Colle
     A query belongs to ``base`` (``novel``) if every category it means is base (novel); to ``small`` if its
     largest instance in each relevant image covers less than `small` of the image on the median.
     """
-    info = records.info
     objects, negatives = _objects(records, image_ids), _negatives(records, image_ids)
-    names = {name: [name] for name in info.base + info.novel}
-    synonyms: dict[str, list[str]] = {}
-    for table in (info.synonyms, info.hypernyms):
-        for category, words in table.items():
-            for word in words if category in names else ():
-                if word not in names and category not in synonyms.setdefault(word, []):
-                    synonyms[word].append(category)
-    tables: dict[str, list[tuple[str, str | None, list[str]]]] = {
-        "names": [(text, None, meant) for text, meant in names.items()],
-        "attributes": [(f"{colour} {name}", colour, [name]) for name in names for colour in info.colours],
-        "synonyms": [(text, None, meant) for text, meant in sorted(synonyms.items())],
-    }
+    groups = _groups(objects)
+    tables = {"names": _names, "attributes": _attributes, "synonyms": _synonyms}
     built = (
-        _build(name, tables[name], objects, negatives, len(image_ids), info, small) for name in ALL if name in only
+        _build(name, tables[name](records.info), groups, negatives, len(image_ids), records.info, small)
+        for name in ALL
+        if name in only
     )
     return [query_set for query_set in built if query_set.texts]
 
 
+def _names(info: DatasetInfo) -> dict[str, list[Group]]:
+    """Text of a query -> the groups of objects that answer it."""
+    return {name: [(name,)] for name in info.base + info.novel}
+
+
+def _attributes(info: DatasetInfo) -> dict[str, list[Group]]:
+    """As `_names`. Two attributes may share a word (``{colour: orange}``, ``{flavour: orange}``): one query."""
+    texts: dict[str, list[Group]] = {}
+    for name in info.base + info.novel:
+        for attribute, words in info.attributes.items():
+            for word in words:
+                texts.setdefault(f"{word} {name}", []).append((name, attribute, word))
+    return texts
+
+
+def _synonyms(info: DatasetInfo) -> dict[str, list[Group]]:
+    """As `_names`: synonyms and wider words, sorted. A word means every category that lists it."""
+    names, texts = _names(info), dict[str, list[Group]]()
+    for table in (info.synonyms, info.hypernyms):
+        for category, words in table.items():
+            for word in words if category in names else ():
+                if word not in names and (category,) not in texts.setdefault(word, []):
+                    texts[word].append((category,))
+    return dict(sorted(texts.items()))
+
+
 def _objects(records: Records, image_ids: list[str]) -> pd.DataFrame:
-    """Objects of these images, with their row, colour and share of the image's area."""
+    """Objects of these images, with their row and share of the image's area."""
     sizes = records.images.set_index("image_id")
     objects = records.objects.copy()
     objects["row"] = pd.Index(image_ids).get_indexer(objects["image_id"])
     objects = objects[objects["row"] >= 0]
     area = sizes.loc[objects["image_id"], ["width", "height"]].prod(axis=1).to_numpy()
     objects["share"] = (objects["w"] * objects["h"]).to_numpy() / area
-    objects["colour"] = [json.loads(text).get("colour") if text != "{}" else None for text in objects["attributes"]]
     return objects
+
+
+def _groups(objects: pd.DataFrame) -> dict[Group, pd.DataFrame]:
+    """The objects of each category, and those of each category, attribute and word."""
+    with_words = objects.join(spoken_attributes(objects).set_index("object"), how="inner")
+    return dict([*objects.groupby(["category"]), *with_words.groupby(["category", "attribute", "word"])])
 
 
 def _negatives(records: Records, image_ids: list[str]) -> dict[str, NDArray[np.intp]] | None:
@@ -90,21 +113,19 @@ def _judged(relevant: NDArray[np.bool_], negatives: dict[str, NDArray[np.intp]],
 
 def _build(
     name: str,
-    rows: list[tuple[str, str | None, list[str]]],
-    objects: pd.DataFrame,
+    queries: Mapping[str, list[Group]],
+    groups: Mapping[Group, pd.DataFrame],
     negatives: dict[str, NDArray[np.intp]] | None,
     count: int,
     info: DatasetInfo,
     small: float,
 ) -> QuerySet:
-    by_category = dict(tuple(objects.groupby("category")))
     texts, columns, judged, members = [], [], [], {subset: [] for subset in SUBSETS}  # type: ignore[var-annotated]
-    for text, colour, meant in rows:
-        found = pd.concat([by_category[c] for c in meant if c in by_category] or [objects.iloc[:0]])
-        if colour is not None:
-            found = found[found["colour"] == colour]
-        if found.empty:
+    for text, asked in queries.items():
+        answers = [groups[group] for group in asked if group in groups]
+        if not answers:
             continue
+        found, meant = pd.concat(answers), list(dict.fromkeys(group[0] for group in asked))
         column = np.zeros(count, bool)
         column[found["row"].to_numpy()] = True
         position = len(texts)

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from for_retrieval.evaluate.localisation import Located, located, object_boxes
+from for_retrieval.evaluate.localisation import Asked, Located, Truth, located
 from for_retrieval.evaluate.metric import average_precisions, rare_average_precisions, unjudged_last
 from for_retrieval.evaluate.queries import QuerySet, query_sets
-from for_retrieval.model.encode import chunks, load_split
 from for_retrieval.model.features import Features
+from for_retrieval.model.model import Model, head_path
 from for_retrieval.model.sum_clip import SumClip, summarise
-from for_retrieval.model.tower import Tower, prompted
-from for_retrieval.model.training_free import BATCH, scores, training_free_scores
+from for_retrieval.model.training_free import scores
 from for_retrieval.params import Params
+from for_retrieval.project import Project
 from for_retrieval.records.records import Records
-from for_retrieval.train.checkpoints import head_path, load_head
-from for_retrieval.train.run import new_head
 
 BASELINES = ("clip", "dense-clip", "cluster-clip", "ensemble")
 
@@ -78,7 +75,7 @@ class Evaluation:
 @torch.inference_mode()
 def head_scores(head: SumClip, features: Features, texts: Tensor) -> Tensor:
     """Scores [n, T] of a SUM-CLIP head."""
-    return torch.cat([scores(summarise(head, part).regions, texts) for part in chunks(features, BATCH, texts.device)])
+    return torch.cat([scores(summarise(head, part).regions, texts) for part in features.chunks(texts.device)])
 
 
 def measured(table: Tensor, sets: list[QuerySet], params: Params) -> list[Measured]:
@@ -136,43 +133,43 @@ def category_rows(found: list[Measured], method: str, fraction: float, seed: int
     ]
 
 
-def evaluate(
-    records: Records, tower: Tower, params: Params, heads: Path, cache: Path, device: torch.device, split: str
-) -> Evaluation:
+def evaluate(project: Project, records: Records, model: Model, split: str) -> Evaluation:
     """All methods and all trained heads on `split`; exact, without an index.
 
     Without annotated objects there is nothing to measure, and no rows.
 
+    Args:
+        model: whose tower and settings are used; its own head is not measured.
+
     Raises:
         ForError: a head is missing.
     """
-    ids, features = load_split(records, tower, cache, split)
+    params = project.params
+    ids, features = model.split(records, split, project.cache)
     sets = query_sets(records, ids, params.evaluate.small)
     if not sets:
         return Evaluation([], [], [])
-    texts = prompted(tower, [t for s in sets for t in s.texts], params.model.prompts).to(device)
-    name = records.info.name
+    texts = model.text([text for one in sets for text in one.texts])
     rows: list[Row] = []
     categories: list[CategoryRow] = []
 
     def add(table: Tensor, *method: *tuple[str, float, int, str]) -> None:
         found = measured(table, sets, params)
-        rows.extend(rows_of(found, name, *method))
+        rows.extend(rows_of(found, records.info.name, *method))
         categories.extend(category_rows(found, *method))
 
-    untrained = training_free_scores(features, texts, tower.grid, params.model.clusters, params.model.pool, BASELINES)
+    untrained = model.training_free.scores(features, texts, BASELINES)
     for method in BASELINES:
         add(untrained[method], method, 0, params.seed, "none")
-    boxes, places = object_boxes(records), []
-    asked = [s for s in sets if s.name == "names"]  # each asks for one category, so that its boxes can be told
+    truth, places = Truth(records, ids), []
+    asked = [one for one in sets if one.name == "names"]  # each asks for one category, so that its boxes are known
     for run, settings in params.train.runs.items():
         for seed in settings.seeds:
-            head = load_head(head_path(heads, run, seed), new_head(params, tower, seed, device))
-            table = head_scores(head, features, texts)
+            trained = model.with_head(head_path(project.heads, run, seed))
+            table = head_scores(trained.head, features, texts)
             add(table, "-without-".join(["for", *settings.without]), settings.fraction, seed, settings.vocabulary)
             for names in asked:
-                values = table[:, : len(names.texts)].cpu().numpy()
-                own = texts[: len(names.texts)]
-                shares = located(head, features, own, values, names, ids, boxes, tower.grid, params.evaluate.k)
+                own = slice(0, len(names.texts))
+                shares = located(trained, features, Asked(names, texts[own], table[:, own]), truth, params.evaluate.k)
                 places += [Located(run, seed, subset, *share) for subset, share in shares.items()]
     return Evaluation(*([asdict(row) for row in kind] for kind in (rows, places, categories)))

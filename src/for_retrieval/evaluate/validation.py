@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,9 @@ from for_retrieval.evaluate.metric import average_precisions, rare_average_preci
 from for_retrieval.evaluate.queries import QuerySet, query_sets
 from for_retrieval.evaluate.score import head_scores
 from for_retrieval.model.features import Features
-from for_retrieval.model.sum_clip import SumClip
-from for_retrieval.model.tower import Tower, prompted
-from for_retrieval.params import Evaluate
+from for_retrieval.model.model import Model
+from for_retrieval.params import Params
 from for_retrieval.records.records import Records
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 DECIMALS = 4
 
@@ -65,34 +61,27 @@ def names_of(records: Records, image_ids: list[str], small: float) -> QuerySet |
     return next(iter(query_sets(records, image_ids, small, only=("names",))), None)
 
 
-def by_category(
-    head: SumClip, features: Features, queries: QuerySet, texts: Tensor, params: Evaluate, seed: int
-) -> ByCategory:
-    """Measure `head` on the images of `features` [n]; `texts` [T, D] are the embedded queries, on its device."""
-    values = unjudged_last(head_scores(head, features, texts).cpu().numpy(), queries.judged)
-    relevant = queries.relevant
-    plain = average_precisions(values, relevant, params.k)
-    rare = rare_average_precisions(values, relevant, params.k, params.rare, params.draws, seed)
+def by_category(model: Model, features: Features, queries: QuerySet, params: Params) -> ByCategory:
+    """Measure `model` on the images of `features` [n], of which `queries` ask."""
+    limits, relevant = params.evaluate, queries.relevant
+    table = head_scores(model.head, features, model.text(queries.texts))
+    values = unjudged_last(table.cpu().numpy(), queries.judged)
+    plain = average_precisions(values, relevant, limits.k)
+    rare = rare_average_precisions(values, relevant, limits.k, limits.rare, limits.draws, params.seed)
     counts = [int(count) for count in relevant.sum(0)]
     return ByCategory(queries.texts, counts, queries.subsets, 100 * plain, 100 * rare)
 
 
-def validate_heads(
-    heads: Mapping[str, SumClip],
-    features: Features,
-    queries: QuerySet | None,
-    tower: Tower,
-    prompts: list[str],
-    params: Evaluate,
-    seed: int,
+def validate(
+    models: Mapping[str, Model], features: Features, queries: QuerySet | None, params: Params
 ) -> dict[str, Any]:
-    """val.json of a run: what each of its heads (by training seed) scores; empty scores where nothing is labelled."""
-    said = {"query_set": "names", "split": "val", "images": len(features.dense), "k": params.k, "rare": params.rare}
+    """val.json of a run: what each of its models (by training seed) scores; empty where nothing is labelled."""
+    limits = params.evaluate
+    about = {"query_set": "names", "split": "val", "images": len(features.dense), "k": limits.k, "rare": limits.rare}
     if queries is None:
-        return {**said, "seeds": {name: {"metrics": {}, "categories": {}} for name in heads}}
-    texts = prompted(tower, queries.texts, prompts)
-    scores = {name: by_category(head, features, queries, texts, params, seed) for name, head in heads.items()}
-    return {**said, "seeds": {name: found.to_json() for name, found in scores.items()}}
+        return {**about, "seeds": {name: {"metrics": {}, "categories": {}} for name in models}}
+    scores = {name: by_category(model, features, queries, params).to_json() for name, model in models.items()}
+    return {**about, "seeds": scores}
 
 
 def _rounded(value: float) -> float:

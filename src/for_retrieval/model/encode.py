@@ -1,10 +1,13 @@
-"""Encode a set's images with the frozen tower: the stage `features`."""
+"""Features of images: encoded with a frozen tower, kept in a folder of shards."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,33 +22,37 @@ from torch.utils.data import DataLoader, Dataset
 from for_retrieval.errors import ForError
 from for_retrieval.files import atomic, write_json
 from for_retrieval.model import parallel
-from for_retrieval.model.features import Features, normalised, squared
-from for_retrieval.model.tower import Tower
-from for_retrieval.params import Params
+from for_retrieval.model.features import PARTS, Features, Tower, normalised, squared
 from for_retrieval.records.images import open_image
-from for_retrieval.records.records import Records
 
-PARTS = ("patches", "dense", "pooled")
+if TYPE_CHECKING:
+    from for_retrieval.project import Project
+    from for_retrieval.records.records import Records
+
+SHARD = 512  # images a shard, which is the most that a kill can cost
 
 
 class FeatureStore:
-    """A folder of safetensors shards for one tower; each shard names the content hashes of its rows."""
+    """A folder of safetensors shards for one tower; each shard names the content hashes of its rows.
+
+    Opening and reading change nothing on disk. A damaged shard is reported and left out, so that its images are
+    encoded again; `add` then removes it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._place: dict[str, tuple[Path, int]] = {}
+        self._damaged: list[Path] = []
         for path in sorted(folder.glob("*.safetensors")):
             if not path.name.startswith("."):
                 self._register(path)
 
     def _register(self, path: Path) -> None:
-        try:
-            with safe_open(path, framework="np") as shard:
-                hashes = shard.metadata()["hashes"].split()
-        except (SafetensorError, TypeError, KeyError):
-            path.unlink()  # cut short by a full disk, say; its images are encoded again
-            return
-        for row, content in enumerate(hashes):
+        hashes = _hashes(path)
+        if hashes is None:
+            print(f"warning: {path} is damaged; its images have to be encoded again", file=sys.stderr)
+            self._damaged.append(path)
+        for row, content in enumerate(hashes or []):
             self._place.setdefault(content, (path, row))
 
     def missing(self, hashes: Sequence[str]) -> list[str]:
@@ -58,7 +65,7 @@ class FeatureStore:
         Raises:
             ForError: a value is not finite in half precision.
         """
-        arrays = {part: getattr(features, part).cpu().to(torch.float16).numpy() for part in PARTS}
+        arrays = features.arrays()
         for part, array in arrays.items():
             if not np.isfinite(array).all():
                 raise ForError(
@@ -70,6 +77,10 @@ class FeatureStore:
         with atomic(path) as temporary:
             save_file(arrays, temporary, {"hashes": " ".join(hashes)})
         self._register(path)
+        while self._damaged:
+            damaged = self._damaged.pop()
+            if damaged.exists() and _hashes(damaged) is None:  # another process may have replaced it
+                damaged.unlink(missing_ok=True)
 
     def load(self, hashes: Sequence[str]) -> Features:
         """The features of `hashes`, in their order, in half precision on the CPU.
@@ -79,7 +90,7 @@ class FeatureStore:
         """
         if missing := self.missing(hashes):
             raise ForError(f"{len(missing)} images have no features in {self._folder}; run `for-cli features`")
-        if not hashes:  # an empty split; nothing tells the sizes
+        if not hashes:  # an empty split; the sizes are unknown
             return Features(torch.empty(0, 0, 0), torch.empty(0, 0, 0), torch.empty(0, 0))
         rows_by_shard: dict[Path, list[tuple[int, int]]] = {}
         for position, content in enumerate(hashes):
@@ -97,55 +108,62 @@ class FeatureStore:
         return Features(*(torch.from_numpy(out[part]) for part in PARTS))
 
 
-SHARD = 512  # images a shard: what a kill can cost
+def _hashes(path: Path) -> list[str] | None:
+    """The content hashes of a shard's rows; None where it is damaged, by a full disk, say."""
+    try:
+        with safe_open(path, framework="np") as shard:
+            hashes: list[str] = shard.metadata()["hashes"].split()
+    except (SafetensorError, TypeError, KeyError):
+        return None
+    return hashes
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How images are read: so many at once, by so many worker processes, within these limits (px)."""
+
+    batch_size: int
+    workers: int
+    max_pixels: int
+    min_side: int
+
+    @classmethod
+    def of(cls, project: Project, batch_size: int) -> Reading:
+        """With the limits and processes of a project."""
+        data = project.params.data
+        return cls(batch_size, project.settings.processes, data.max_pixels, data.min_side)
 
 
 class Pictures(Dataset[Tensor]):
     """Images as bytes [S, S, 3], not floats: what worker processes send is copied, and a quarter of the size."""
 
-    def __init__(self, paths: list[Path], size: int, max_pixels: int, min_side: int) -> None:
-        self.paths, self.size, self.max_pixels, self.min_side = paths, size, max_pixels, min_side
+    def __init__(self, paths: Sequence[Path], size: int, reading: Reading) -> None:
+        self.paths, self.size, self.reading = paths, size, reading
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, i: int) -> Tensor:
-        return squared(open_image(self.paths[i], self.max_pixels, self.min_side), self.size)
-
-
-def store_for(tower: Tower, cache: Path) -> FeatureStore:
-    """The feature store of `tower` below the cache folder."""
-    return FeatureStore(cache / "features" / tower.id)
+        return squared(open_image(self.paths[i], self.reading.max_pixels, self.reading.min_side), self.size)
 
 
 def encode(
-    records: Records,
-    tower: Tower,
-    params: Params,
-    project: Path,
-    cache: Path,
-    workers: int,
-    splits: tuple[str, ...] = ("train", "val", "test"),
-    backend: str = "none",
+    tower: Tower, store: FeatureStore, images: Mapping[str, Path], reading: Reading, backend: str = "none"
 ) -> int:
-    """Encode the images of `splits` that have no features yet; returns how many that were.
+    """Encode those of `images` (content hash -> file) that `store` lacks; returns how many that were.
 
     Of several processes each encodes its part. backend: of torch.compile.
 
     Raises:
         ForError: an image that `prepare` accepted can no longer be read.
     """
-    store = store_for(tower, cache)
-    paths = dict(zip(records.images["hash"], records.paths(project), strict=True))
-    todo = store.missing(records.images.loc[records.images["split"].isin(splits), "hash"].tolist())
-    todo = todo[parallel.rank() :: parallel.count()]
+    todo = store.missing(list(images))[parallel.rank() :: parallel.count()]
     if backend != "none":
         tower.compile(backend)
-    pictures = Pictures([paths[h] for h in todo], tower.input_size, params.data.max_pixels, params.data.min_side)
     loader = DataLoader(
-        pictures,
-        batch_size=params.model.batch_size,
-        num_workers=workers if len(todo) > SHARD else 0,
+        Pictures([images[h] for h in todo], tower.input_size, reading),
+        batch_size=reading.batch_size,
+        num_workers=reading.workers if len(todo) > SHARD else 0,
         pin_memory=tower.device.type == "cuda",  # so that the next batch is copied while this one is encoded
     )
     columns = (
@@ -163,38 +181,19 @@ def encode(
             pending += len(batch)
             progress.advance(bar, len(batch))
             if pending >= SHARD:
-                store.add(todo[done : done + pending], _joined(held))
+                store.add(todo[done : done + pending], Features.joined(held))
                 done, pending, held = done + pending, 0, []
         if pending:
-            store.add(todo[done:], _joined(held))
+            store.add(todo[done:], Features.joined(held))
     return len(todo)
 
 
-def encode_anew(records: Records, tower: Tower, params: Params, project: Path, workers: int) -> Features:
-    """Features of all images of `records`, kept nowhere: for a tower that is being finetuned."""
-    pictures = Pictures(records.paths(project), tower.input_size, params.data.max_pixels, params.data.min_side)
-    loader = DataLoader(pictures, batch_size=params.model.batch_size, num_workers=workers)
-    return _joined([tower.features(normalised(batch.to(tower.device), tower)) for batch in loader])
-
-
-def _joined(parts: list[Features]) -> Features:
-    return Features(
-        torch.cat([p.patches for p in parts]),
-        torch.cat([p.dense for p in parts]),
-        torch.cat([p.pooled for p in parts]),
+def encode_anew(tower: Tower, paths: Sequence[Path], reading: Reading) -> Features:
+    """Features of all images in `paths`, kept nowhere: for a tower that is being finetuned."""
+    loader = DataLoader(
+        Pictures(paths, tower.input_size, reading), batch_size=reading.batch_size, num_workers=reading.workers
     )
-
-
-def load_split(records: Records, tower: Tower, cache: Path, split: str) -> tuple[list[str], Features]:
-    """The image ids of a split, sorted, and their features."""
-    rows = records.images[records.images["split"] == split]
-    return rows["image_id"].tolist(), store_for(tower, cache).load(rows["hash"].tolist())
-
-
-def chunks(features: Features, size: int, device: torch.device) -> Iterator[Features]:
-    """`features` in pieces of `size` images, in float32 on `device`."""
-    for start in range(0, len(features.dense), size):
-        yield features.rows(slice(start, start + size)).to(device)
+    return Features.joined([tower.features(normalised(batch.to(tower.device), tower)) for batch in loader])
 
 
 def write_summaries(folder: Path, records: Records, tower: Tower, teacher: Tower) -> None:

@@ -25,10 +25,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from for_retrieval.errors import ForError, UsageError
 from for_retrieval.files import file_hash
-from for_retrieval.model.features import Features, autocast
-from for_retrieval.model.open_clip_text import save_text_graph
-from for_retrieval.model.tower import SizeKey, tower_id
-from for_retrieval.model.tower_pool import TowerPool
+from for_retrieval.model.features import Features, SizeKey, autocast
+from for_retrieval.model.identity import EMBEDDED, tower_id
 from for_retrieval.params import Model
 
 TRUNK = "tf_efficientnet_lite0"
@@ -194,7 +192,7 @@ class MiniTower:
     dim = DIM
     mean = MiniClip.mean
     std = MiniClip.std
-    pool: TowerPool | None = None
+    pool: nn.Module | None = None
 
     def __init__(self, params: Model, device: torch.device, size: SizeKey = "input_size") -> None:
         self.input_size: int = getattr(params, size)
@@ -206,9 +204,13 @@ class MiniTower:
         self._model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._text: MiniLM | None = None
         self.device = device
-        self.id = tower_id(
-            {"image": file_hash(WEIGHTS), "text": WEIGHTS_SHA256, "input_size": self.input_size, "dense": 2}
-        )
+        self.made_of: dict[str, Any] = {
+            "name": EMBEDDED,
+            "weights": file_hash(WEIGHTS),
+            "text": WEIGHTS_SHA256,
+            "input_size": self.input_size,
+        }
+        self.id = tower_id(self.made_of)
 
     @torch.no_grad()  # torch.compile fails in inference mode
     def features(self, pictures: Tensor) -> Features:
@@ -241,6 +243,8 @@ class MiniTower:
 
     def export_text(self, folder: Path) -> dict[str, object]:
         """MiniLM with its projection as text.onnx, and its tokenizer."""
+        from for_retrieval.model.open_clip_text import save_text_graph  # it loads open_clip, which takes seconds
+
         # A copy: Module.cpu() would move the tower's own projection off its device.
         graph = _TextGraph(MiniLM(), deepcopy(self._model.text).cpu())
         ids, mask = minilm_tokens(["a red car", "a dog on a skateboard"])

@@ -18,12 +18,10 @@ from torch import Tensor, nn
 
 from for_retrieval.errors import ForError, UsageError, nearest
 from for_retrieval.files import atomic, file_hash, read_json, write_json
-from for_retrieval.model.dense import attention_pool
-from for_retrieval.model.dense.kinds import kind_of
-from for_retrieval.model.features import Features
+from for_retrieval.model.dense import kind_of, resize_pool
+from for_retrieval.model.features import Features, SizeKey
+from for_retrieval.model.identity import EMBEDDED, tower_id
 from for_retrieval.model.open_clip_text import export_text, exportable
-from for_retrieval.model.tower import EMBEDDED, SizeKey, tower_id
-from for_retrieval.model.tower_pool import TowerPool
 from for_retrieval.params import Model
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
@@ -115,7 +113,7 @@ def load_tokenizer(name: str, checkpoint: Path) -> Any:
 
 
 class OpenClipTower:
-    """An open_clip model: its own embedding as pooled, its dense path by kind (model/dense)."""
+    """An open_clip model: its own embedding as pooled, its dense path by kind (model/dense.py)."""
 
     def __init__(self, params: Model, device: torch.device, root: Path, size: SizeKey = "input_size") -> None:
         """Load the model that `params` names; `root` is the folder that relative paths start from.
@@ -141,22 +139,19 @@ class OpenClipTower:
         self._model.visual.to(memory_format=self._memory)
         self.device, self._batch_size = device, params.batch_size
         self.grid = _grid(size, self.input_size, self._kind.stride(self._model.visual))
-        visual = self._model.visual
-        self.pool = TowerPool(visual.attnpool) if attention_pool.fits(visual) else None
+        self.pool = self._kind.pool(self._model.visual)
         self.mean, self.std = checkpoint.mean, checkpoint.std
         probe = self.features(torch.zeros(1, 3, self.input_size, self.input_size))
         self.patch_dim, self.dim = probe.patches.shape[2], probe.dense.shape[2]
-        self.id = tower_id(
-            {
-                "name": params.name,
-                "weights": file_hash(checkpoint.path),
-                "input_size": self.input_size,
-                "mean": self.mean,
-                "std": self.std,
-                "quick_gelu": checkpoint.quick_gelu,
-                "dense": 1,
-            }
-        )
+        self.made_of: dict[str, Any] = {
+            "name": params.name,
+            "weights": file_hash(checkpoint.path),
+            "input_size": self.input_size,
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "quick_gelu": checkpoint.quick_gelu,
+        }
+        self.id = tower_id(self.made_of)
 
     @property
     def visual(self) -> nn.Module:
@@ -228,7 +223,7 @@ def load_model(name: str, checkpoint: Checkpoint, input_size: int) -> Any:
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
         raise ForError(f"{checkpoint.path} does not hold the weights of {name}: {reason}") from None
     if resnet:
-        attention_pool.resize(model.visual, input_size)
+        resize_pool(model.visual, input_size)
     return model.requires_grad_(False).eval()
 
 

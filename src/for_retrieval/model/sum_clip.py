@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from for_retrieval.model.features import Features
-from for_retrieval.model.tower_pool import TowerPool
 from for_retrieval.params import Head
 
 SHARE = 0.5  # of the peak; cells above it that touch the peak form the region
@@ -76,7 +75,7 @@ class SumClip(nn.Module):
     """Features of B images -> their K region embeddings and attention maps."""
 
     def __init__(
-        self, params: Head, grid: tuple[int, int], patch_dim: int, dim: int, pool: TowerPool | None = None
+        self, params: Head, grid: tuple[int, int], patch_dim: int, dim: int, pool: nn.Module | None = None
     ) -> None:
         """pool: the tower's own, where it is attention."""
         super().__init__()

@@ -21,17 +21,6 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Scenes(Section):
-    """The generated scenes (`data.kind: scenes`). novel: None takes the list that comes with the benchmark."""
-
-    benchmark: Literal["driving", "everyday", "longtail"]
-    size: Annotated[int, Field(ge=32, le=1024)]
-    train: Count
-    val: Count
-    test: Count
-    novel: list[str] | None
-
-
 class SplitRatio(Section):
     """How images without a split of their own are divided, by a hash of their content."""
 
@@ -62,7 +51,7 @@ Places = Annotated[str | dict[Part, str], BeforeValidator(_place_or_parts)]
 class Data(Section):
     """Where images and annotations come from. `images` and `annotations` may name one place for each part."""
 
-    kind: Literal["scenes", "coco", "panoptic", "lvis", "nuimages", "voc", "yolo", "webdataset", "folder"]
+    kind: Literal["coco", "panoptic", "lvis", "nuimages", "voc", "yolo", "webdataset", "folder"]
     name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
     root: str
     images: Places
@@ -71,10 +60,10 @@ class Data(Section):
     split_ratio: SplitRatio
     categories: str | None
     novel: list[str]
+    queries: str | None
     min_side: Count
     max_pixels: Count
     max_broken: Share
-    scenes: Scenes
 
 
 class Fractions(Section):
@@ -116,21 +105,60 @@ class Vocabulary(Section):
     max_phrases: Count
 
 
-class Pseudo(Section):
-    """How the teacher's scores become pseudo-labels."""
+class Weighted(Section):
+    """An objective: its weight in the sum of the losses, 0 to leave it out."""
 
     weight: Weight
+
+
+class Contrast(Weighted):
+    """An objective with a softmax over cosines."""
+
+    temperature: Positive
+
+
+class Localise(Contrast):
+    """How much each part counts when queries are matched with objects, and learn from them."""
+
+    text: Weight
+    l1: Weight
+    giou: Weight
+    look: Weight
+    matching: Weight
+    objects: Count
+
+
+class Pseudo(Contrast):
+    """How the teacher's scores become pseudo-labels."""
+
     teacher: Literal["ensemble", "cluster-clip"]
     querybank: Annotated[float, Field(ge=0)]
     novel: Positive
     positive: Share
+    rarer: Positive
     ignore: Annotated[float, Field(ge=1)]
 
 
-class Weighted(Section):
-    """An objective with nothing to set but its weight."""
+class Further(Weighted):
+    """An objective that somebody added, with numbers of its own."""
 
-    weight: Weight
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, float]
+
+
+class Objectives(Section):
+    """What heads are trained on: a section for each file of train/objectives."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Further]
+    base: Contrast
+    localise: Localise
+    pseudo: Pseudo
+    keep: Contrast
+
+    def by_name(self) -> dict[str, Weighted]:
+        """All of them, in the order in which their losses are summed."""
+        return {name: getattr(self, name) for name in (*type(self).model_fields, *self.__pydantic_extra__)}
 
 
 class Run(Section):
@@ -139,7 +167,7 @@ class Run(Section):
     fraction: Annotated[float, Field(gt=0, le=100)]
     vocabulary: Literal["in", "held_out"]
     seeds: Annotated[list[Seed], Field(min_length=1)]
-    without: tuple[Literal["base", "localise", "pseudo", "keep"], ...] = ()  # objectives left out: an ablation
+    without: tuple[str, ...] = ()  # objectives left out: an ablation
 
 
 class Train(Section):
@@ -153,12 +181,19 @@ class Train(Section):
     clip: Positive
     checkpoint_every: Count
     keep_start: Share
-    base: Weighted
-    localise: Weighted
-    pseudo: Pseudo
-    keep: Weighted
+    objectives: Objectives
     vocabulary: Vocabulary
     runs: dict[str, Run]
+
+    @model_validator(mode="after")
+    def _ablations_exist(self) -> Train:
+        known = self.objectives.by_name()
+        for name, run in self.runs.items():
+            if unknown := [word for word in run.without if word not in known]:
+                raise ValueError(
+                    f"runs.{name}.without names no objective with {unknown[0]!r}; {nearest(unknown[0], known)}"
+                )
+        return self
 
     def run(self, name: str) -> Run:
         """The run of that name.
@@ -171,9 +206,10 @@ class Train(Section):
         return self.runs[name]
 
     def of(self, run: Run) -> Train:
-        """These settings with the weights that `run` leaves: 0 for the objectives it does without."""
-        left_out = {str(name): getattr(self, name).model_copy(update={"weight": 0.0}) for name in run.without}
-        return self.model_copy(update=left_out)
+        """These settings with a weight of 0 for the objectives that `run` does without."""
+        known = self.objectives.by_name()
+        left_out = {name: known[name].model_copy(update={"weight": 0.0}) for name in run.without}
+        return self.model_copy(update={"objectives": self.objectives.model_copy(update=left_out)})
 
 
 class Finetune(Section):

@@ -11,8 +11,8 @@ from for_retrieval.errors import ForError, UsageError
 from for_retrieval.query.parse import language_warning, parse_query
 
 if TYPE_CHECKING:
-    from for_retrieval.release.pointer import Served
-    from for_retrieval.release.regions import Region
+    from for_retrieval.release.engines import Region
+    from for_retrieval.release.pointer import Entry
 
 INDEX = Path("data/index")
 
@@ -83,11 +83,11 @@ def answer(project_root: Path, query: str, top_k: int, *, index: Path | None = N
     return Answer(text, live.model, live.generation, live.version, results, warnings, project_root)
 
 
-def _found(folder: Path, live: Served, text: str, top_k: int) -> tuple[list[Region], str]:
+def _found(folder: Path, live: Entry, text: str, top_k: int) -> tuple[list[Region], str]:
     """The best regions of one generation, asked with its own text tower, and its image root."""
     from for_retrieval.query.text import TextTower
     from for_retrieval.release.pointer import bundle_of
-    from for_retrieval.release.search import open_served
+    from for_retrieval.release.search import open_entry
 
     tower = TextTower(bundle_of(folder, live.generation))
     if tower.bundle.model != live.model:
@@ -95,7 +95,7 @@ def _found(folder: Path, live: Served, text: str, top_k: int) -> tuple[list[Regi
             f"the index is damaged: {live.generation} is of model {live.model!r}, but its bundle holds "
             f"{tower.bundle.model!r}; run `for-cli index` to rebuild it"
         )
-    with open_served(folder, live) as index:
+    with open_entry(folder, live) as index:
         return index.search(tower.embed(text), top_k), index.manifest.image_root
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import read_json
+from for_retrieval.model.identity import fill_prompts
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -37,7 +38,7 @@ def load_bundle(folder: Path) -> Bundle:
     """Read bundle.json in `folder`.
 
     Raises:
-        ForError: it is missing or damaged, or a file that it names is missing.
+        ForError: it is missing or damaged, or a file that it names is missing or not in `folder`.
     """
     path = folder / "bundle.json"
     values = read_json(path, REMEDY)
@@ -46,8 +47,8 @@ def load_bundle(folder: Path) -> Bundle:
             model=str(values["model"]),
             dim=int(values["dim"]),
             prompts=[str(prompt) for prompt in values["prompts"]],
-            text=folder / values["text"],
-            tokenizer=folder / values["tokenizer"],
+            text=_file(folder, "text", values["text"]),
+            tokenizer=_file(folder, "tokenizer", values["tokenizer"]),
             max_tokens=int(values["max_tokens"]),
         )
     except KeyError as error:
@@ -58,6 +59,15 @@ def load_bundle(folder: Path) -> Bundle:
         if not file.is_file():
             raise ForError(f"{file} is missing from the bundle; {REMEDY}")
     return bundle
+
+
+def _file(folder: Path, key: str, name: Any) -> Path:
+    """A file that bundle.json names, which must be a plain name: a bundle may come from anywhere."""
+    if not isinstance(name, str):
+        raise TypeError(f"{key} is {name!r}")
+    if name in ("", ".", "..") or set(name) & set("/\\\0"):
+        raise ForError(f"{folder / 'bundle.json'}: {key} is {name!r}, which is no name of a file beside it; {REMEDY}")
+    return folder / name
 
 
 class TextTower:
@@ -79,7 +89,7 @@ class TextTower:
         Raises:
             ForError: the tower answers with something that is no embedding of the bundle's dimension.
         """
-        prompts = [prompt.replace("{}", text) for prompt in self.bundle.prompts]
+        prompts = fill_prompts(self.bundle.prompts, text)
         encodings = self._tokenizer.encode_batch(prompts)
         inputs = {
             "input_ids": np.array([encoding.ids for encoding in encodings], dtype=np.int64),  # [B, T]

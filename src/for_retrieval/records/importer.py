@@ -30,6 +30,7 @@ class Layout:
     annotations: Places | None
     splits: str | None
     categories: str | None
+    queries: str | None
 
 
 def guess_layout(
@@ -39,11 +40,12 @@ def guess_layout(
     annotations: str | None,
     splits: str | None,
     categories: str | None,
+    queries: str | None = None,
 ) -> Layout:
     """Fill in what was not said (None); see `detect.detect` for what a folder is taken for.
 
-    `images` and `annotations` may be said for parts: ``train=a.json,test=b.json``. ``splits.json`` and
-    ``categories.json`` are taken where they exist.
+    `images` and `annotations` may be given for parts: ``train=a.json,test=b.json``. ``splits.json``,
+    ``categories.json`` and ``queries.json`` are taken where they exist.
 
     Raises:
         UsageError: no such folder or file, no annotations where the kind needs some, or several to choose from.
@@ -57,15 +59,16 @@ def guess_layout(
     found = detect(folder, kind, said)
     lists = _below(folder, splits, "--splits") or _existing(folder, "splits.json")
     if found.kind == "folder":
-        if said or categories:
+        if said or categories or queries:
             raise UsageError("a folder of images has no annotations or categories; leave out --kind folder")
-        return Layout("folder", _below(folder, images, "--images") or ".", None, lists, None)
+        return Layout("folder", _below(folder, images, "--images") or ".", None, lists, None, None)
     return Layout(
         found.kind,
         _places(folder, images, "--images") or found.images,
         found.annotations,
         lists,
         _categories(folder, found, categories),
+        _below(folder, queries, "--queries") or _existing(folder, "queries.json"),
     )
 
 
@@ -132,6 +135,7 @@ def import_data(
     annotations: str | None = None,
     splits: str | None = None,
     categories: str | None = None,
+    queries: str | None = None,
     novel: Sequence[str] = (),
     name: str | None = None,
     processes: int = 1,
@@ -148,7 +152,7 @@ def import_data(
     params = load_params(path)
     if categories and novel:
         raise UsageError("--categories and --novel both say what is novel; give one of them")
-    layout = guess_layout(folder, kind, images, annotations, splits, categories)
+    layout = guess_layout(folder, kind, images, annotations, splits, categories, queries)
     changes = _changes(project, folder, layout, novel, name)
     if changes["annotations"] is None:
         del changes["annotations"]  # nothing reads it for a folder or shards; the key stays as it is
@@ -172,6 +176,7 @@ def _changes(project: Path, folder: Path, layout: Layout, novel: Sequence[str], 
         "splits": layout.splits,
         "categories": None if novel else layout.categories,
         "novel": list(novel),
+        "queries": layout.queries,
     }
 
 

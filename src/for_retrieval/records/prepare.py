@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
+import hashlib
 import json
+import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from for_retrieval.errors import ForError, UsageError
-from for_retrieval.files import write_json
+from for_retrieval.files import read_json, write_json
 from for_retrieval.params import Data, Params
-from for_retrieval.records.images import BrokenImage, inspect_all, shown
+from for_retrieval.project import Project
+from for_retrieval.records.images import BrokenImage, file_state, inspect_all, shown
 from for_retrieval.records.readers import read_source
-from for_retrieval.records.records import DatasetInfo, Records, Source
+from for_retrieval.records.records import DatasetInfo, Records, Source, load_info, load_records
 from for_retrieval.records.splits import (
     LVIS,
     OFFICIAL,
@@ -25,70 +28,68 @@ from for_retrieval.records.splits import (
     read_splits,
     split_by_parts,
 )
+from for_retrieval.records.words import Words, attribute_words, read_queries
 
 
-def prepare(params: Params, root: Path, out: Path, processes: int) -> Records:
-    """Read or draw the set that `params.data` describes and save its tables in `out`.
+def prepare(params: Params, root: Path, out: Path, processes: int, cache: Path | None = None) -> Records:
+    """Read the set that `params.data` describes and save its tables in `out`.
 
-    `root` is the project folder; relative paths, `out` too, start there. Generated scenes go to
-    ``out/images``, and so do images that lie in shards; other images of users stay where they are. What somebody wrote
-    about an image, where the format has it, goes to ``out/captions.json``.
+    `root` is the project folder; relative paths, `out` too, start there. Images in shards are copied to
+    ``out/images``; all others stay where they are. Captions, where the format has them, go to ``out/captions.json``.
 
     Raises:
         ForError: the data is bad. UsageError: params.yaml asks for what the data does not have.
     """
     root = root.resolve()
     out = root / out
-    if params.data.kind == "scenes":
-        from drawn_scenes.generate import generate  # its drawings load only where needed
-
-        drawn = generate(params.data.scenes, params.seed, out, processes)
-        place = _from_project(root / drawn.info.root, root)
-        info = dataclasses.replace(drawn.info, name=params.data.name, root=place)
-        records = dataclasses.replace(drawn, info=info)
-    else:
-        unpacked = Path(_from_project(out / "images", root))
-        source, folder = read_source(params.data, root, unpacked)
-        records = _records(params.data, root, folder, source, processes)
-        _save_captions(source, records, out / "captions.json")
+    state = listing(params, root) if cache else None  # before anything is read: what comes meanwhile is new
+    unpacked = Path(_from_project(out / "images", root))
+    source, folder = read_source(params.data, root, unpacked)
+    records = _records(params.data, root, folder, source, processes, cache)
+    _save_captions(source, records, out / "captions.json")
     records.save(out)
+    if cache:
+        _note(cache, state, records.info.digest)
     return records
 
 
-def read_set(data: Data, root: Path, processes: int) -> Records:
-    """Read, check and split the user's set that `data` describes; nothing of it stays in the project.
+def read_set(data: Data, root: Path, processes: int, cache: Path | None = None) -> Records:
+    """Read, check and split the user's set that `data` describes; nothing of it stays in the project but `cache`.
 
     Raises:
         ForError: the data is bad. UsageError: `data` asks for what the set does not have.
     """
     if data.kind != "webdataset":
         source, place = read_source(data, root, Path("data"))
-        return _records(data, root, place, source, processes)
+        return _records(data, root, place, source, processes, cache)
     (root / "data").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=root / "data") as folder:  # on the project's disk
         source, place = read_source(data, root, Path(folder))
         return _records(data, root, place, source, processes)
 
 
-def _records(data: Data, root: Path, images_root: str, source: Source, processes: int) -> Records:
+def _records(
+    data: Data, root: Path, images_root: str, source: Source, processes: int, cache: Path | None = None
+) -> Records:
     folder, base_folder = root / images_root, root / data.root
     base, novel = _base_and_novel(data, base_folder, source)
     chosen = read_splits(base_folder / data.splits, source.images) if data.splits else None
-    images, broken = _inspect(data, folder, source, processes)
+    images, broken = _inspect(data, folder, source, processes, cache)
     if chosen is None and source.parts is not None:
         chosen = split_by_parts(images, source.parts, data.split_ratio)
     images, dropped = assign_splits(images, chosen, data.split_ratio)
     if images.empty:
         raise ForError(f"no image of {shown(folder)} is left to use; check data.annotations and data.splits")
     known = source.objects["category"].isin([*base, *novel])
+    words = _words(data, base_folder, source, known)
     info = DatasetInfo(
         name=data.name,
         root=images_root,
         base=base,
         novel=novel,
-        synonyms={name: source.synonyms[name] for name in [*base, *novel] if name in source.synonyms},
-        hypernyms={name: source.hypernyms[name] for name in [*base, *novel] if name in source.hypernyms},
-        colours=_colours(source.objects),
+        synonyms={name: words["synonyms"][name] for name in [*base, *novel] if name in words["synonyms"]},
+        hypernyms={name: words["hypernyms"][name] for name in [*base, *novel] if name in words["hypernyms"]},
+        attributes=words["attributes"],
         broken=sorted(broken, key=lambda entry: entry["path"]),
         dropped={**source.dropped, "ignored_category_objects": int((~known).sum()), **dropped},
     )
@@ -98,6 +99,16 @@ def _records(data: Data, root: Path, images_root: str, source: Source, processes
         kept = negatives["image_id"].isin(images["image_id"]) & negatives["category"].isin([*base, *novel])
         negatives = negatives[kept]
     return Records(images, source.objects[known & on_kept], info, negatives)
+
+
+def _words(data: Data, base_folder: Path, source: Source, known: pd.Series[bool]) -> dict[str, Words]:
+    """Synonyms and wider words by category, and the words of attributes: what data.queries says comes first."""
+    queries = read_queries(base_folder / data.queries, source.categories) if data.queries else {}
+    return {
+        "synonyms": {**source.synonyms, **queries.get("synonyms", {})},
+        "hypernyms": {**source.hypernyms, **queries.get("hypernyms", {})},
+        "attributes": queries["attributes"] if "attributes" in queries else attribute_words(source.objects[known]),
+    }
 
 
 def _save_captions(source: Source, records: Records, path: Path) -> None:
@@ -114,8 +125,10 @@ def _from_project(path: Path, root: Path) -> str:
 
 
 def _base_and_novel(data: Data, base_folder: Path, source: Source) -> tuple[list[str], list[str]]:
-    if data.kind == "folder" and (data.novel or data.categories):
-        raise UsageError("data.novel and data.categories must be empty where data.kind is folder, which has no labels")
+    if data.kind == "folder" and (data.novel or data.categories or data.queries):
+        raise UsageError(
+            "data.novel, data.categories and data.queries must be empty where data.kind is folder, which has no labels"
+        )
     if data.categories and data.novel:
         raise UsageError("data.categories and data.novel both say what is novel; set one of them")
     if data.categories and data.categories.startswith(OFFICIAL):
@@ -127,10 +140,12 @@ def _base_and_novel(data: Data, base_folder: Path, source: Source) -> tuple[list
     return novel_by_name(source.categories, data.novel)
 
 
-def _inspect(data: Data, folder: Path, source: Source, processes: int) -> tuple[pd.DataFrame, list[dict[str, str]]]:
+def _inspect(
+    data: Data, folder: Path, source: Source, processes: int, cache: Path | None
+) -> tuple[pd.DataFrame, list[dict[str, str]]]:
     """The usable images (with width, height, hash as found) and the broken ones."""
     paths = [folder / path for path in source.images["path"]]
-    results = inspect_all(paths, processes, data.max_pixels, data.min_side)
+    results = inspect_all(paths, processes, data.max_pixels, data.min_side, cache)
     rows, broken = [], list(source.broken)
     for said, found in zip(source.images.itertuples(), results, strict=True):
         if isinstance(found, BrokenImage):
@@ -155,7 +170,66 @@ def _refuse_too_many(broken: list[dict[str, str]], total: int, limit: float, fol
         )
 
 
-def _colours(objects: pd.DataFrame) -> list[str]:
-    """The distinct values of the attribute ``colour``, sorted."""
-    values = (json.loads(text).get("colour") for text in objects["attributes"].unique())
-    return sorted({value for value in values if isinstance(value, str) and value})
+def records_now(project: Project) -> Records:
+    """The records of the files as they are now, whether or not they have been prepared; writes nothing but the cache.
+
+    Files that were read before, and have the same size and time of change, are not read again.
+
+    Raises:
+        ForError: the data is bad or not there, or it is shards, which can't be read without unpacking them.
+    """
+    if is_current(project):
+        return load_records(project.prepared)
+    data = project.params.data
+    if data.kind == "webdataset":
+        raise ForError(f"{data.root} has changed since it was prepared; run `for-cli index refresh` to take it up")
+    state = listing(project.params, project.root)
+    records = read_set(data, project.root.resolve(), project.settings.processes, project.cache)
+    if (project.prepared / "dataset.json").exists() and load_info(project.prepared).digest == records.info.digest:
+        _note(project.cache, state, records.info.digest)
+    return records
+
+
+def is_current(project: Project) -> bool:
+    """Whether data/prepared was made of the files as they are now, with the params.yaml as it is now."""
+    try:
+        noted = read_json(project.cache / _NOTE)
+        state = listing(project.params, project.root)
+        return noted == {"listing": state, "digest": load_info(project.prepared).digest} and state is not None
+    except ForError:
+        return False
+
+
+def listing(params: Params, root: Path) -> str | None:
+    """Changes with params.data, and with the name, size or time of change of any file of the set.
+
+    None where a file has changed so recently that it may change again unnoticed.
+    """
+    data = params.data
+    digest = hashlib.sha256(json.dumps(data.model_dump(mode="json")).encode())
+    for path in sorted(_files(root / data.root, data)):
+        state = file_state(path)
+        if state is None and path.exists():
+            return None
+        digest.update(os.fsencode(os.path.relpath(path, root)) + f" {state}\n".encode())
+    return digest.hexdigest()
+
+
+def _files(base: Path, data: Data) -> Iterator[Path]:
+    """Every file below the set's folder, and what params.yaml names outside it."""
+    values = (data.images, data.annotations, data.splits, data.categories, data.queries)
+    named = [base / v for value in values for v in (value.values() if isinstance(value, dict) else [value]) if v]
+    for place in (base, *(path for path in named if not path.resolve().is_relative_to(base.resolve()))):
+        if place.is_file():
+            yield place
+        for folder, _, names in os.walk(place):
+            yield from (Path(folder, name) for name in names)
+
+
+_NOTE = "prepared.json"
+
+
+def _note(cache: Path, state: str | None, digest: str) -> None:
+    """Remember of which files data/prepared was made, so that nothing is read where nothing has changed."""
+    if state:
+        write_json(cache / _NOTE, {"listing": state, "digest": digest})

@@ -70,7 +70,7 @@ class DatasetInfo:
     """What a set is about.
 
     root: the image folder as written in params.yaml, usable from the project folder.
-    colours: the colour words of attribute queries; empty where objects have no colour.
+    attributes: the words of attribute queries, by attribute; ``{"colour": ["red", ...]}``.
     broken: images left out, as {path, reason}. dropped: how many of what was left out on purpose.
     digest: sha256 over the tables; `Records` fills it in.
     """
@@ -81,10 +81,15 @@ class DatasetInfo:
     novel: list[str]
     synonyms: dict[str, list[str]] = field(default_factory=dict)
     hypernyms: dict[str, list[str]] = field(default_factory=dict)
-    colours: list[str] = field(default_factory=list)
+    attributes: dict[str, list[str]] = field(default_factory=dict)
     broken: list[dict[str, str]] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
     digest: str = ""
+
+    @property
+    def colours(self) -> list[str]:
+        """The colour words; empty where objects have no colour."""
+        return self.attributes.get("colour", [])
 
 
 @dataclass(frozen=True, eq=False)

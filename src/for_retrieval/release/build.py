@@ -12,45 +12,36 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import file_hash, sync_folder
 from for_retrieval.release import engines
-from for_retrieval.release.engines import SERVER, Engine, open_engine
-from for_retrieval.release.manifest import (
+from for_retrieval.release.engines import Engine, ImageRegions, engine_class, open_engine
+from for_retrieval.release.generation import (
+    BUNDLE,
+    COLLECTION,
     FORMAT,
     MANIFEST,
     TABLE,
+    TEMPORARY,
     About,
     Changes,
     ImageRow,
     Manifest,
     check_files,
     check_rows,
+    clear_leftovers,
     digest_of,
     generation_name,
     list_files,
+    put_aside,
     read_manifest,
     read_table,
     row_of,
     write_table,
 )
-from for_retrieval.release.pointer import (
-    BUNDLE,
-    COLLECTION,
-    TEMPORARY,
-    clear_leftovers,
-    only_builder,
-    pointer_lock,
-    put_aside,
-    read_live,
-)
-from for_retrieval.release.regions import ImageRegions
+from for_retrieval.release.pointer import read_pointer
 from for_retrieval.settings import Settings
-
-if TYPE_CHECKING:
-    pass
 
 FILE = "bundle.json"
 
@@ -102,7 +93,7 @@ def verify_index(folder: Path) -> Manifest:
     Raises:
         ForError: nothing is live, or something is missing or changed.
     """
-    return check_generation(folder / read_live(folder).live.generation)
+    return check_generation(folder / read_pointer(folder).live.generation)
 
 
 def check_generation(generation: Path) -> Manifest:
@@ -113,7 +104,7 @@ def check_generation(generation: Path) -> Manifest:
     """
     manifest = read_manifest(generation)
     check_files(generation, manifest, hash_below=None)
-    if manifest.engine == SERVER:  # the files say nothing of what is there; the embedded engine's say it all
+    if engine_class(manifest.engine).remote:  # the files say nothing of what is there
         open_engine(generation, manifest).close()
     return manifest
 
@@ -128,15 +119,13 @@ def complete(generation: Path, digest: str) -> Manifest | None:
 
 
 @contextmanager
-def draft(folder: Path, collection: str) -> Iterator[Path]:
-    """An empty folder beside the generations, gone at the end unless it was published.
-
-    collection: of a server, noted so that it is found after a kill.
-    """
+def draft(folder: Path, plan: Plan) -> Iterator[Path]:
+    """An empty folder beside the generations, removed at the end unless it was published."""
+    folder.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder))
     try:
-        if collection:
-            (temporary / COLLECTION).write_text(collection, encoding="utf-8")
+        if plan.collection:  # recorded, so that it is found after a kill
+            (temporary / COLLECTION).write_text(f"{plan.engine} {plan.collection}", encoding="utf-8")
             _sync_tree(temporary)
         yield temporary
     finally:
@@ -144,7 +133,7 @@ def draft(folder: Path, collection: str) -> Iterator[Path]:
 
 
 def publish(folder: Path, drafted: Path, name: str) -> None:
-    """Put a finished draft in place, under the pointer lock; a damaged generation of that name makes way."""
+    """Put a finished draft in place; a damaged generation of that name is removed."""
     drafted.chmod(0o755)
     _sync_tree(drafted)
     target = folder / name
@@ -191,8 +180,8 @@ class Plan:
 
     @property
     def engine(self) -> str:
-        """The kind of engine."""
-        return engines.kind_of(self.settings)
+        """The name of the engine."""
+        return engines.engine_name(self.settings)
 
     @cached_property
     def bundle_digest(self) -> str:
@@ -207,7 +196,7 @@ class Plan:
             self.rows,
             format=FORMAT,
             model=about.model,
-            recipe=about.recipe,
+            encoder=about.encoder,
             bundle=self.bundle_digest,
             dataset=about.dataset,
             dim=about.dim,
@@ -222,8 +211,8 @@ class Plan:
 
     @property
     def collection(self) -> str:
-        """Its name on a server; empty for the embedded engine."""
-        return f"{self.about.dataset}-{self.name}" if self.engine == engines.SERVER else ""
+        """Its name on a server; empty for an engine in a folder."""
+        return f"{self.about.dataset}-{self.name}" if engine_class(self.engine).remote else ""
 
 
 BATCH = 64  # images; larger ones are no faster
@@ -236,55 +225,41 @@ def build_index(
     *,
     progress: bool,
     check: Callable[[Path, Manifest], None] | None = None,
-    then: Callable[[str], None] | None = None,
 ) -> Manifest:
-    """Build the generation of `plan` at `folder`; what is live stays live.
+    """Build the generation of `plan` at `folder`; what is live stays live. For those who hold the release lock.
 
     A complete generation of the same content is left as it is, and `regions` are not asked for.
 
     Args:
         regions: of plan.to_write, walked once. progress: show a bar on stderr.
         check: called with the finished draft before it is put in place; raises to refuse it.
-        then: called with the generation's name before anyone else can move the pointer or prune.
 
     Raises:
         ForError: an image is refused or comes twice, `regions` does not fit the plan, what was written cannot be
-            read back, a server fails, or another process is building here.
+            read back, or a server fails.
     """
     check_rows(plan.rows)
-    with only_builder(folder):
-        with pointer_lock(folder):
-            clear_leftovers(folder)
-        manifest = complete(folder / plan.name, plan.digest)
-        if manifest:
-            with pointer_lock(folder):
-                _then(then, plan.name)
-            return manifest
-        with draft(folder, plan.collection) as drafted:
-            with _room_told(folder):
-                manifest = _fill(drafted, plan, regions, progress)
-            engines.open_engine(drafted, manifest).close()  # reads it back, and counts
-            if check:
-                check(drafted, manifest)
-            with pointer_lock(folder):
-                publish(folder, drafted, plan.name)
-                _then(then, plan.name)
+    clear_leftovers(folder)
+    if manifest := complete(folder / plan.name, plan.digest):
         return manifest
+    with draft(folder, plan) as drafted:
+        with _disk_errors(folder):
+            manifest = _fill(drafted, plan, regions, progress)
+        open_engine(drafted, manifest).close()  # reads it back, and counts
+        if check:
+            check(drafted, manifest)
+        publish(folder, drafted, plan.name)
+    return manifest
 
 
 @contextmanager
-def _room_told(folder: Path) -> Iterator[None]:
-    """Turn what the system says of a full or broken disk into a sentence."""
+def _disk_errors(folder: Path) -> Iterator[None]:
+    """Turn what the system reports of a full or broken disk into a sentence."""
     try:
         yield
     except OSError as error:  # shutil's own holds a list of (from, to, reason)
         reason = error.strerror or str(error.args[0][0][-1] if isinstance(error.args[0], list) else error)
         raise ForError(f"{folder} cannot be written ({reason}); make room, then run the same again") from None
-
-
-def _then(then: Callable[[str], None] | None, name: str) -> None:
-    if then:
-        then(name)
 
 
 def _fill(drafted: Path, plan: Plan, regions: Iterable[ImageRegions], progress: bool) -> Manifest:
@@ -308,7 +283,7 @@ def _fill(drafted: Path, plan: Plan, regions: Iterable[ImageRegions], progress: 
         format=FORMAT,
         model=about.model,
         bundle=plan.bundle_digest,
-        recipe=about.recipe,
+        encoder=about.encoder,
         dataset=about.dataset,
         dim=about.dim,
         image_root=about.image_root,
@@ -327,13 +302,13 @@ def _fill(drafted: Path, plan: Plan, regions: Iterable[ImageRegions], progress: 
 
 def _start(drafted: Path, plan: Plan) -> Engine:
     """A new engine: empty, or with the images that the plan takes over from an earlier generation."""
-    earlier = plan.earlier
-    if earlier and plan.engine == earlier.manifest.engine == engines.EDGE:
+    earlier, kind = plan.earlier, engine_class(plan.engine)
+    if earlier and plan.engine == earlier.manifest.engine and not kind.remote:
         # Hidden files are those that a reader, opening the live engine, is just about to rename over its settings.
         hidden = shutil.ignore_patterns(".*")
         shutil.copytree(earlier.generation / engines.FILES, drafted / engines.FILES, ignore=hidden)
-        return engines.open_engine(drafted, earlier.manifest, writable=True)
-    engine = engines.create(plan.engine, drafted, plan.collection, plan.about.dim, plan.settings)
+        return open_engine(drafted, earlier.manifest, writable=True)
+    engine = kind.create(engines.Place(drafted / engines.FILES, plan.collection, plan.about.dim, plan.settings))
     if earlier:
         _take_over(engine, earlier)
     return engine
@@ -342,7 +317,7 @@ def _start(drafted: Path, plan: Plan) -> Engine:
 def _take_over(engine: Engine, earlier: Earlier) -> None:
     """Copy the regions of unchanged images from the earlier engine."""
     kept = {(row.image_id, row.hash) for row in earlier.changes.unchanged}
-    source = engines.open_engine(earlier.generation, earlier.manifest)
+    source = open_engine(earlier.generation, earlier.manifest)
     try:
         for page in source.points():
             engine.put([point for point in page if (point.image_id, point.hash) in kept])

@@ -8,18 +8,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import qdrant_edge as qdrant
 
 from for_retrieval.errors import ForError
-from for_retrieval.release.engines import Versions
-from for_retrieval.release.regions import (
+from for_retrieval.release.engines import (
+    EDGE,
     NAMESPACE,
     Floats,
     ImageRegions,
+    Place,
     Point,
     Region,
+    Versions,
     check_regions,
     check_vector,
     payload_of,
@@ -49,7 +51,6 @@ def check_room(folder: Path) -> None:
         )
 
 
-NAME = "qdrant-edge"
 PAGE = 500  # points read at once
 
 T = TypeVar("T")
@@ -62,40 +63,43 @@ class EdgeEngine:
     processes can search at once. Durability comes from building beside the live folder instead of from a log.
     """
 
-    def __init__(self, shard: qdrant.EdgeShard, folder: Path, dim: int, writable: bool) -> None:
+    package: ClassVar[str] = "qdrant-edge-py"
+    remote: ClassVar[bool] = False
+
+    def __init__(self, shard: qdrant.EdgeShard, place: Place, writable: bool) -> None:
         self._shard = shard
-        self._folder = folder
-        self._dim = dim
+        self._folder = place.folder
+        self._dim = place.dim
         self._writable = writable
 
     @classmethod
-    def create(cls, folder: Path, dim: int) -> EdgeEngine:
-        """Start an empty engine for vectors of `dim` numbers in a new folder.
+    def create(cls, place: Place) -> EdgeEngine:
+        """Start an empty engine in a new folder.
 
         Raises:
             ForError: the folder cannot be written or already holds data.
         """
         # Dot of normalised vectors is their cosine; Distance.Cosine would normalise once more. No threshold for
         # indexing: an exact scan is what is wanted, and building a graph would take minutes.
-        vectors = qdrant.EdgeVectorParams(dim, qdrant.Distance.Dot)
+        vectors = qdrant.EdgeVectorParams(place.dim, qdrant.Distance.Dot)
         optimizers = qdrant.EdgeOptimizersConfig(indexing_threshold=0)
         config = qdrant.EdgeConfig(vectors=vectors, optimizers=optimizers, wal_enabled=False)
-        folder.mkdir(parents=True, exist_ok=True)
-        shard = _attempt(folder, "be created", lambda: qdrant.EdgeShard.create(str(folder), config))
-        return cls(shard, folder, dim, writable=True)
+        place.folder.mkdir(parents=True, exist_ok=True)
+        shard = _attempt(place.folder, "be created", lambda: qdrant.EdgeShard.create(str(place.folder), config))
+        return cls(shard, place, writable=True)
 
     @classmethod
-    def open(cls, folder: Path, dim: int, *, writable: bool = False) -> EdgeEngine:
+    def open(cls, place: Place, *, writable: bool = False) -> EdgeEngine:
         """Open a finished folder for search, or (a copy of one) for writing.
 
         Raises:
             ForError: it is missing, damaged, or this user cannot write to it (the engine maps its files for
                 writing even where it only reads).
         """
-        if not folder.is_dir():  # the engine would answer with an exception that does not name the folder
-            raise ForError(f"{folder} does not exist; run `for-cli index`")
-        shard = _attempt(folder, "be opened", lambda: qdrant.EdgeShard.load(str(folder)))
-        return cls(shard, folder, dim, writable)
+        if not place.folder.is_dir():  # the engine would answer with an exception that does not name the folder
+            raise ForError(f"{place.folder} does not exist; run `for-cli index`")
+        shard = _attempt(place.folder, "be opened", lambda: qdrant.EdgeShard.load(str(place.folder)))
+        return cls(shard, place, writable)
 
     def upsert(self, batch: Sequence[ImageRegions]) -> None:
         """Add images, or replace those with the same id.
@@ -167,14 +171,14 @@ class EdgeEngine:
         return int(self._attempt("be counted", lambda: self._shard.count(request)))
 
     def close(self) -> None:
-        """Let go of the files; after writing, drop what was deleted, flush, and settle final names first."""
+        """Close the files; after writing, first compact away what was deleted, flush, and give segments final names."""
         if self._writable:
             self._attempt("be compacted", self._shard.optimize)  # only where a fifth was deleted
             self._attempt("be flushed", self._shard.flush)
         self._shard.close()
         if self._writable:
             self._writable = False
-            _settle(self._folder)
+            _finish(self._folder)
 
     def _pages(
         self, chosen: qdrant.Filter | None, payload: bool | list[str], vectors: bool
@@ -206,7 +210,7 @@ def _of(image_ids: list[str]) -> qdrant.Filter:
     return qdrant.Filter(must=[qdrant.FieldCondition("image_id", match=qdrant.MatchAny(image_ids))])
 
 
-def _settle(folder: Path) -> None:
+def _finish(folder: Path) -> None:
     """Make equal content equal bytes.
 
     The engine completes its configuration on the first load, and names segments at random.
@@ -214,7 +218,7 @@ def _settle(folder: Path) -> None:
     _attempt(folder, "be reopened", lambda: qdrant.EdgeShard.load(str(folder))).close()
     segments = folder / "segments"
     for number, segment in enumerate(sorted(segments.iterdir())):
-        segment.rename(segments / f"settled-{number}")  # first aside: a name may be taken already
+        segment.rename(segments / f"aside-{number}")  # first aside: a name may be taken already
     for number, segment in enumerate(sorted(segments.iterdir())):
         segment.rename(segments / str(uuid.uuid5(NAMESPACE, f"segment {number}")))
 
@@ -225,4 +229,4 @@ def _attempt(folder: Path, what: str, call: Callable[[], T]) -> T:
         return call()
     except Exception as error:
         reason = " ".join(str(error).split())
-        raise ForError(f"{folder} cannot {what} by {NAME} ({reason}); run `for-cli index`") from error
+        raise ForError(f"{folder} cannot {what} by {EDGE} ({reason}); run `for-cli index`") from error

@@ -1,25 +1,218 @@
-"""What the index asks of a vector engine, and which engine holds a generation."""
+"""Engines: what an index asks of a vector engine, what goes in and what comes out.
+
+An engine is one file with a class that does what `Engine` says, and one line in ENGINES.
+tests/release/test_engines.py holds every entry of the table against it.
+"""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast
 
-from for_retrieval.errors import ForError
-from for_retrieval.release.manifest import Manifest
-from for_retrieval.release.regions import Floats, ImageRegions, Point, Region
-from for_retrieval.settings import Settings
+import numpy as np
+import numpy.typing as npt
 
+from for_retrieval.errors import ForError, UsageError, nearest
+
+if TYPE_CHECKING:
+    from for_retrieval.release.generation import Manifest
+    from for_retrieval.settings import Settings
+
+EDGE, SERVER = "qdrant-edge", "qdrant-server"
+ENGINES = {
+    EDGE: "for_retrieval.release.edge:EdgeEngine",
+    SERVER: "for_retrieval.release.server:ServerEngine",
+}
+FILES = "engine"  # the folder of an engine's files within a generation
+
+Floats = npt.NDArray[np.float32]
 Versions = dict[tuple[str, str], int]  # (image id, content hash) -> how many regions are stored
+
+NAMESPACE = uuid.UUID("6f1ad6a1-3c86-5d6d-9a4e-3f0d6f0c7b55")  # of point ids; changing it changes all of them
+NORM_TOLERANCE = 1e-3  # half-precision towers leave norms this far from 1
+
+
+@dataclass(frozen=True, eq=False)
+class ImageRegions:
+    """One image as the index stores it.
+
+    image_id: unique in the index. path: relative to the image root. hash: of the file's content.
+    width, height: pixels. embeddings: [K, D] float32, L2-normalised.
+    boxes: [K, 4] float32, x, y, w, h in pixels.
+    """
+
+    image_id: str
+    path: str
+    hash: str
+    split: str
+    width: int
+    height: int
+    embeddings: Floats
+    boxes: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """One region as an engine stores it: a vector [D], a box [x, y, w, h] in pixels, and whose it is."""
+
+    image_id: str
+    path: str
+    hash: str
+    split: str
+    number: int  # of the region within its image
+    box: list[float]
+    vector: list[float]
+
+
+@dataclass(frozen=True)
+class Region:
+    """One found region: which image, where in it (x, y, w, h in pixels), and its cosine to the query."""
+
+    image_id: str
+    path: str
+    box: tuple[float, float, float, float]
+    score: float
+    number: int  # of the region within its image
+
+
+def points_of(image: ImageRegions) -> list[Point]:
+    """An image's regions, one by one."""
+    rows = zip(image.embeddings.tolist(), image.boxes.tolist(), strict=True)
+    return [
+        Point(image.image_id, image.path, image.hash, image.split, number, box, vector)
+        for number, (vector, box) in enumerate(rows)
+    ]
+
+
+def point_id(image_id: str, number: int) -> uuid.UUID:
+    """The id of region `number` of an image: the same in every build and on every engine."""
+    return uuid.uuid5(NAMESPACE, f"{image_id}/{number}")
+
+
+def payload_of(point: Point) -> dict[str, object]:
+    """What is stored beside the vector."""
+    return {
+        "image_id": point.image_id,
+        "path": point.path,
+        "hash": point.hash,
+        "split": point.split,
+        "region": point.number,
+        "box": point.box,
+    }
+
+
+def point_from(payload: dict[str, Any], vector: list[float]) -> Point:
+    """The inverse of `payload_of`."""
+    return Point(
+        image_id=payload["image_id"],
+        path=payload["path"],
+        hash=payload["hash"],
+        split=payload["split"],
+        number=payload["region"],
+        box=payload["box"],
+        vector=vector,
+    )
+
+
+def region_from(payload: dict[str, Any], score: float) -> Region:
+    """A found region from what is stored beside its vector."""
+    x, y, w, h = payload["box"]
+    return Region(payload["image_id"], payload["path"], (x, y, w, h), score, payload["region"])
+
+
+def check_regions(batch: Sequence[ImageRegions], dim: int) -> None:
+    """Refuse what an engine would swallow and then never return.
+
+    Raises:
+        ForError: an id or path is not Unicode, an image has no regions, or its embeddings or boxes have a
+            wrong shape, are not finite or (embeddings) not of length 1. The sentence names the image.
+    """
+    for image in batch:
+        if problem := _problem(image, dim):
+            raise ForError(f"image {image.image_id!r} cannot be indexed: {problem}")
+
+
+def check_vector(vector: Floats, dim: int) -> None:
+    """Refuse a query vector that this index cannot compare.
+
+    Raises:
+        ForError: it has another dimension or is not finite.
+    """
+    if vector.shape != (dim,):
+        have = "x".join(map(str, vector.shape))
+        raise ForError(f"the query embedding has dimension {have}, the index {dim}; run `for-cli index`")
+    if not np.isfinite(vector).all():
+        raise ForError("the query embedding holds NaN or infinity; run `dvc repro export`")
+
+
+def _problem(image: ImageRegions, dim: int) -> str | None:
+    try:
+        f"{image.image_id}{image.path}{image.hash}{image.split}".encode()
+    except UnicodeEncodeError:
+        return f"its id or path {image.path!r} is not valid Unicode; rename the file"
+    return (
+        _array_problem("embeddings", image.embeddings, dim)
+        or _array_problem("boxes", image.boxes, 4)
+        or _pair_problem(image)
+    )
+
+
+def _array_problem(name: str, array: npt.NDArray[Any], columns: int) -> str | None:
+    if array.ndim != 2 or array.shape[1] != columns or not len(array):
+        return f"its {name} have shape {array.shape}, expected (at least 1, {columns})"
+    if not np.isfinite(array).all():
+        return f"its {name} hold NaN or infinity"
+    return None
+
+
+def _pair_problem(image: ImageRegions) -> str | None:
+    if len(image.embeddings) != len(image.boxes):
+        return f"it has {len(image.embeddings)} embeddings but {len(image.boxes)} boxes"
+    lengths = np.linalg.norm(image.embeddings, axis=1)
+    if float(np.abs(lengths - 1).max()) > NORM_TOLERANCE:
+        worst = float(lengths[np.abs(lengths - 1).argmax()])
+        return f"its embeddings must be L2-normalised, but one has length {worst:.4g}"
+    return None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an engine keeps the regions of one generation.
+
+    folder: for its files, within the generation. collection: its name on a server. dim: of the vectors.
+    settings: where to find the server; None: those of the project around `folder`.
+    """
+
+    folder: Path
+    collection: str
+    dim: int
+    settings: Settings | None = None
 
 
 class Engine(Protocol):
     """Stores regions, one point each, and finds the nearest ones.
 
     Point ids follow from image id and region number, so that writing an image again replaces it.
+
+    package: the distribution whose version the manifest records. remote: whether the regions are on a server and
+    not in `Place.folder`.
     """
+
+    package: ClassVar[str]
+    remote: ClassVar[bool]
+
+    @classmethod
+    def create(cls, place: Place) -> Self:
+        """An empty engine; what a killed build left there is removed."""
+
+    @classmethod
+    def open(cls, place: Place, *, writable: bool = False) -> Self:
+        """A finished engine for search; `writable` for a copy of one in a folder."""
 
     def upsert(self, batch: Sequence[ImageRegions]) -> None:
         """Add images, or replace those with the same id."""
@@ -46,51 +239,68 @@ class Engine(Protocol):
         """How many regions are stored."""
 
     def close(self) -> None:
-        """Let go of files and connections. After writing: everything is on disk when this returns."""
+        """Close files and connections. After writing: everything is on disk when this returns."""
 
 
-EDGE, SERVER = "qdrant-edge", "qdrant-server"
-FILES = "engine"  # the folder of the embedded engine's files within a generation
+class RemoteEngine(Engine, Protocol):
+    """An engine with `remote`: its collections outlive the folder of their generation, and have aliases."""
+
+    @classmethod
+    def publish(cls, folder: Path, collection: str, previous: str | None) -> None:
+        """Point the server's aliases at what goes live and at what served before, in one step."""
+
+    @classmethod
+    def remove(cls, folder: Path, collection: str) -> bool:
+        """Delete a collection; False where the server cannot do it now."""
 
 
-def kind_of(settings: Settings) -> str:
-    """The engine that new generations are built on."""
-    return SERVER if settings.qdrant_url else EDGE
+def engine_class(name: str) -> type[Engine]:
+    """The class of an entry of ENGINES; its library is loaded now.
+
+    Raises:
+        ForError: there is no such engine in this version.
+    """
+    if name not in ENGINES:
+        raise ForError(f"the index is on the engine {name!r}, which this version does not have; run `for-cli index`")
+    module, _, attribute = ENGINES[name].partition(":")
+    return cast("type[Engine]", getattr(import_module(module), attribute))
 
 
-def created_by(kind: str) -> str:
+def remote_engine(name: str) -> type[RemoteEngine]:
+    """The same for an engine that keeps collections on a server.
+
+    Raises:
+        ForError: there is no such engine in this version.
+    """
+    return cast("type[RemoteEngine]", engine_class(name))
+
+
+def engine_name(settings: Settings) -> str:
+    """The engine that new generations are built on: as set, else the server where there is one.
+
+    Raises:
+        UsageError: the settings name one that is not there.
+    """
+    name = settings.engine or (SERVER if settings.qdrant_url else EDGE)
+    if name not in ENGINES:
+        raise UsageError(f"the setting engine is {name!r}; {nearest(name, ENGINES)}")
+    return name
+
+
+def created_by(name: str) -> str:
     """Engine and version, for the manifest."""
-    package = "qdrant-client" if kind == SERVER else "qdrant-edge-py"
-    return f"{kind} {version(package)}"
-
-
-def create(kind: str, generation: Path, collection: str, dim: int, settings: Settings) -> Engine:
-    """An empty engine for a new generation."""
-    if kind == SERVER:
-        from for_retrieval.release.server import Connection, ServerEngine
-
-        return ServerEngine.create(Connection(settings), collection, dim)
-    from for_retrieval.release.edge import EdgeEngine
-
-    return EdgeEngine.create(generation / FILES, dim)
+    return f"{name} {version(engine_class(name).package)}"
 
 
 def open_engine(generation: Path, manifest: Manifest, *, writable: bool = False) -> Engine:
-    """The engine of a finished generation; `writable` is for copies of embedded ones.
+    """The engine of a finished generation.
 
     Raises:
         ForError: it is missing or damaged, its server does not answer or is not set, or it holds another
             number of regions than the manifest says.
     """
-    engine: Engine
-    if manifest.engine == SERVER:
-        from for_retrieval.release.server import ServerEngine, connect
-
-        engine = ServerEngine.open(connect(generation.parent), manifest.collection, manifest.dim)
-    else:
-        from for_retrieval.release.edge import EdgeEngine
-
-        engine = EdgeEngine.open(generation / FILES, manifest.dim, writable=writable)
+    place = Place(generation / FILES, manifest.collection, manifest.dim)
+    engine = engine_class(manifest.engine).open(place, writable=writable)
     if (found := engine.count()) != manifest.n_points:
         engine.close()
         expected = f"{found} regions instead of {manifest.n_points}"

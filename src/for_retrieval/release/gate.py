@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,16 @@ from for_retrieval.errors import ForError
 from for_retrieval.evaluate.queries import ALL, query_sets
 from for_retrieval.evaluate.validation import ByCategory, by_category, names_of
 from for_retrieval.files import read_json, write_json
-from for_retrieval.model.encode import encode, store_for
-from for_retrieval.model.features import Features
-from for_retrieval.model.tower import find_device, prompted
+from for_retrieval.model.model import Model
+from for_retrieval.model.tower import find_device
 from for_retrieval.params.sections import Canary
 from for_retrieval.project import Project
 from for_retrieval.query.text import TextTower
-from for_retrieval.records.records import Records, load_records
-from for_retrieval.release.pointer import Served, bundle_of, frozen_path
+from for_retrieval.records.records import Records
+from for_retrieval.release.generation import same_set, set_of
+from for_retrieval.release.pointer import Entry, bundle_of
 from for_retrieval.release.search import open_generation
 from for_retrieval.release.verify import sample_texts, verify_generation
-from for_retrieval.train.bundled import Bundled, load_bundled
 
 Floats = NDArray[np.float64]
 
@@ -53,7 +52,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Result:
     """reasons: a sentence for each subset, and one for the whole. comparison: by subset."""
 
     passed: bool
@@ -87,7 +86,7 @@ def decide(
     confidence: float,
     resamples: int,
     seed: int,
-) -> Verdict:
+) -> Result:
     """Compare on each subset (base, novel); the challenger passes if none is worse by more than `tolerance`, and
     one is better.
 
@@ -111,20 +110,20 @@ def decide(
         reasons.append("refused: no worse, but neither base nor novel is better")
     else:
         reasons.append(f"passed: {' and '.join(better)} better, nothing worse by more than {tolerance:g} points")
-    return Verdict(bool(better) and not worse, reasons, found)
+    return Result(bool(better) and not worse, reasons, found)
 
 
 def _sentence(name: str, c: Comparison, tolerance: float, confidence: float) -> str:
     sure = f"{confidence:.0%} sure of {c.low:+.2f} or more"
     if c.low > SLACK:
-        verdict = "better"
+        result = "better"
     elif c.low >= -tolerance - SLACK:
-        verdict = "no worse"
+        result = "no worse"
     else:
-        verdict = "perhaps worse" if c.high > -tolerance else "worse"
+        result = "perhaps worse" if c.high > -tolerance else "worse"
     return (
         f"{name}: {c.champion:.2f} -> {c.challenger:.2f}, {c.difference:+.2f} points of mAP@50 r40 over "
-        f"{c.categories} categories ({sure}): {verdict}"
+        f"{c.categories} categories ({sure}): {result}"
     )
 
 
@@ -217,6 +216,11 @@ def _chosen(ids: list[str], column: NDArray[np.bool_]) -> set[str]:
 SUBSETS = ("base", "novel")
 
 
+def frozen_path(project: Project, dataset: str) -> Path:
+    """The list of validation images that champions of a dataset are measured on."""
+    return project.index / "validation" / f"{dataset}.json"
+
+
 def freeze(project: Project, records: Records) -> list[str]:
     """The validation images of the first promotion, as content hashes; fixed then, so that figures stay comparable.
 
@@ -234,7 +238,7 @@ def freeze(project: Project, records: Records) -> list[str]:
 
 
 def measure(
-    project: Project, records: Records, hashes: list[str], models: Mapping[str, Bundled]
+    project: Project, records: Records, hashes: list[str], models: Mapping[str, Model]
 ) -> dict[str, ByCategory] | None:
     """What each model scores on these images; None where they show nothing that is labelled."""
     rows = records.images[(records.images["split"] == "val") & records.images["hash"].isin(hashes)]
@@ -242,22 +246,13 @@ def measure(
     queries = names_of(records, rows["image_id"].tolist(), project.params.evaluate.small)
     if queries is None:
         return None
-    content, params, embedded = rows["hash"].tolist(), project.params, {}
-    found = {}
+    content, found = rows["hash"].tolist(), {}
     for name, model in models.items():
-        key = (model.tower.id, *model.settings.prompts)
-        if key not in embedded:  # champion and challenger mostly share their tower
-            embedded[key] = prompted(model.tower, queries.texts, model.settings.prompts)
-        features = _features(project, records, content, model)
-        found[name] = by_category(model.head, features, queries, embedded[key], params.evaluate, params.seed)
+        # A champion of another tower has no features of images that came later: encoded now, and kept.
+        model.encode(project, records, ("val",))
+        features = model.features(content, project.cache)
+        found[name] = by_category(model, features, queries, project.params)
     return found
-
-
-def _features(project: Project, records: Records, hashes: list[str], model: Bundled) -> Features:
-    """Of these images; a champion of another tower has none of images that came later: encoded now, and kept."""
-    workers, cache = project.settings.processes, project.cache
-    encode(records, model.tower, project.params, project.root, cache, workers, splits=("val",))
-    return store_for(model.tower, cache).load(hashes)
 
 
 def by_subset(scores: ByCategory) -> dict[str, Floats]:
@@ -293,7 +288,7 @@ class Decision:
         return asdict(self)
 
     def tags(self, time: str) -> dict[str, str]:
-        """What the version says of itself in MLflow."""
+        """The tags of the version in MLflow."""
         outcome = ("forced" if self.forced else "promoted") if self.promoted else "refused"
         return {
             "decision": outcome,
@@ -304,23 +299,57 @@ class Decision:
             "compared_with": str(self.champion) if self.champion is not None else "none",
         }
 
+    def rows(self) -> list[dict[str, Any]]:
+        """The comparison as a table, a row for each subset."""
+        champion = "champion" if self.champion is None else f"champion (version {self.champion})"
+        return [
+            {
+                "subset": name,
+                champion: figures.get("champion", "none"),
+                f"challenger (version {self.version})": figures["challenger"],
+                "difference": figures.get("difference", ""),
+                "at least": figures.get("low", ""),
+                "categories": figures.get("categories", ""),
+            }
+            for name, figures in self.comparison.items()
+        ]
 
-def judge(project: Project, version: int, model: str, generation: str, live: Served | None, force: bool) -> Decision:
+    def markdown(self, links: Iterable[tuple[str, str]]) -> str:
+        """The decision and its reasons, with links to what else was written about it."""
+        result = f"{'promoted' if self.promoted else 'refused'}{' by --force' if self.forced else ''}"
+        lines = [f"# Version {self.version}: {result}", "", *(f"- {reason}" for reason in self.reasons), ""]
+        lines += [f"Model `{self.model}`, index `{self.generation}`, {self.images} validation images.", ""]
+        return "\n".join([*lines, *(f"- [{name}]({address})" for name, address in links)])
+
+
+def judge(
+    project: Project,
+    records: Records,
+    version: int,
+    generation: Entry,
+    live: Entry | None,
+    *,
+    force: bool = False,
+    made: Model | None = None,
+) -> Decision:
     """Verify the generation of a version, ask the canaries, compare with what serves (`live`).
 
     A generation that does not verify is refused, also with `force`.
+
+    Args:
+        made: its model, if it is loaded already.
     """
-    blank = Decision(version, model, generation, None, False, False, [])
-    records = load_records(project.prepared)
+    blank = Decision(version, generation.model, generation.generation, None, False, False, [])
+    name = generation.generation
     try:
-        device = find_device(project.settings.device)
-        made = load_bundled(bundle_of(project.index, generation), device, project.root)
-        problems = _problems(project, records, generation, made)
-        canaries = [] if problems else _canaries(project, records, generation)
+        bundle = bundle_of(project.index, name)
+        made = made or Model.load(bundle, project.root, find_device(project.settings.device))
+        problems = _problems(project, records, name, made)
+        canaries = [] if problems else _canaries(project, records, name)
     except ForError as error:  # it cannot even be opened
-        problems, canaries = [str(error)], []
+        return dataclasses.replace(blank, reasons=[str(error), DAMAGED])
     if problems:
-        return dataclasses.replace(blank, reasons=[*problems, "refused: the index is not what it should be"])
+        return dataclasses.replace(blank, reasons=[*problems, DAMAGED])
     compared = _compare(project, records, blank, made, live)
     failed = [asked.query for asked in canaries if not asked.passed]
     reasons = ["the index verifies", *(asked.sentence() for asked in canaries), *compared.reasons]
@@ -338,7 +367,10 @@ def judge(project: Project, version: int, model: str, generation: str, live: Ser
     )
 
 
-def _problems(project: Project, records: Records, generation: str, model: Bundled) -> list[str]:
+DAMAGED = "refused: the index is not what it should be"
+
+
+def _problems(project: Project, records: Records, generation: str, model: Model) -> list[str]:
     texts, bound = sample_texts(records), project.params.promote.recall
     return verify_generation(project.index / generation, generation, model, project.cache, texts, bound).problems
 
@@ -349,16 +381,16 @@ def _canaries(project: Project, records: Records, generation: str) -> list[Asked
     return ask(records, gallery, project.index / generation, bundle, params.promote.canary, params.evaluate.small)
 
 
-def _compare(project: Project, records: Records, blank: Decision, made: Bundled, live: Served | None) -> Decision:
+def _compare(project: Project, records: Records, blank: Decision, made: Model, live: Entry | None) -> Decision:
     """The gate proper: `blank`, with whether it passes, the reasons and the figures."""
-    images, alone = freeze(project, records), _no_champion(live, records)
+    images, alone = freeze(project, records), _no_champion(project.index, live, blank.generation, records.info.name)
     blank = dataclasses.replace(blank, images=len(images))
     models = {"challenger": made}
     if live is not None and not alone:
         blank = dataclasses.replace(blank, champion=live.version)
         try:
             bundle = bundle_of(project.index, live.generation)
-            models["champion"] = load_bundled(bundle, find_device(project.settings.device), project.root, made)
+            models["champion"] = Model.load(bundle, project.root, find_device(project.settings.device), like=made)
         except ForError as error:
             return dataclasses.replace(blank, reasons=[f"refused: the champion cannot be measured: {error}"])
     scores = measure(project, records, images, models)
@@ -367,10 +399,10 @@ def _compare(project: Project, records: Records, blank: Decision, made: Bundled,
         return dataclasses.replace(blank, promoted=True, reasons=[reason])
     if alone:
         figures = {name: {"challenger": value} for name, value in means(scores["challenger"]).items()}
-        said = [f"{name}: {value['challenger']:.2f} points of mAP@50 r40" for name, value in figures.items()]
-        return dataclasses.replace(blank, promoted=True, reasons=[*said, alone], comparison=figures)
+        scored = [f"{name}: {value['challenger']:.2f} points of mAP@50 r40" for name, value in figures.items()]
+        return dataclasses.replace(blank, promoted=True, reasons=[*scored, alone], comparison=figures)
     rules = project.params.promote
-    verdict = decide(
+    result = decide(
         by_subset(scores["champion"]),
         by_subset(scores["challenger"]),
         tolerance=rules.tolerance,
@@ -378,14 +410,18 @@ def _compare(project: Project, records: Records, blank: Decision, made: Bundled,
         resamples=rules.resamples,
         seed=project.params.seed,
     )
-    figures = {name: found.to_json() for name, found in verdict.comparison.items()}
-    return dataclasses.replace(blank, promoted=verdict.passed, reasons=verdict.reasons, comparison=figures)
+    figures = {name: found.to_json() for name, found in result.comparison.items()}
+    return dataclasses.replace(blank, promoted=result.passed, reasons=result.reasons, comparison=figures)
 
 
-def _no_champion(live: Served | None, records: Records) -> str | None:
-    """Why there is nothing to compare with; None where there is a champion."""
+def _no_champion(folder: Path, live: Entry | None, generation: str, name: str) -> str | None:
+    """Why there is nothing to compare with; None where there is a champion of the same set."""
     if live is None or live.version is None:
         return "no comparison: it is the first champion"
-    if live.dataset != records.info.name:
+    if live.dataset != name:
         return f"no comparison: the champion belongs to another set, {live.dataset}"
+    if not same_set(folder / live.generation, folder / generation):
+        return (
+            f"no comparison: the champion belongs to another set of the same name, {set_of(folder / live.generation)}"
+        )
     return None

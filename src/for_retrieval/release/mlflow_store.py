@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import socket
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
-from for_retrieval.errors import ForError, UsageError
+from for_retrieval.errors import ForError, TransientError, UsageError
 from for_retrieval.files import write_text
 from for_retrieval.project import Project
 
@@ -73,7 +72,7 @@ def check(project: Project) -> None:
 
     Raises:
         UsageError: settings name something that MLflow cannot use.
-        ForError: the server does not answer, or the folder of the database cannot be written.
+        TransientError: the server does not answer. ForError: the folder of the database cannot be written.
     """
     where = place(project)
     if where.database:
@@ -100,13 +99,13 @@ def _check_http(where: Place) -> None:
     try:
         with urllib.request.urlopen(f"{where.uri.rstrip('/')}/health", timeout=PATIENCE):
             return
-    except urllib.error.HTTPError as error:  # it answers; whether it lets us in, MLflow finds out
+    except urllib.error.HTTPError as error:  # it answers; whether it grants access, MLflow finds out
         if error.code < 500:
             return
         reason = f"status {error.code}"
     except (OSError, ValueError) as error:
         reason = str(getattr(error, "reason", error)) or type(error).__name__
-    raise ForError(f"MLflow does not answer at {where.shown} ({reason}); {_REMEDY}")
+    raise TransientError(f"MLflow does not answer at {where.shown} ({reason}); {_REMEDY}")
 
 
 def _check_port(where: Place, parts: SplitResult, port: int) -> None:
@@ -114,7 +113,7 @@ def _check_port(where: Place, parts: SplitResult, port: int) -> None:
         with socket.create_connection((parts.hostname or "localhost", parts.port or port), PATIENCE):
             return
     except OSError as error:
-        raise ForError(f"MLflow's database does not answer at {where.shown} ({error}); {_REMEDY}") from None
+        raise TransientError(f"MLflow's database does not answer at {where.shown} ({error}); {_REMEDY}") from None
 
 
 # MLflow reads these when it is imported or called; what the user has set stays.
@@ -134,7 +133,7 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Connection:
-    """client: MLflow's own. experiment: the id of this dataset's. folder: for locks, on this machine."""
+    """client: MLflow's own. experiment: the id of this dataset's. folder: for `one_process`."""
 
     client: MlflowClient
     experiment: str
@@ -157,16 +156,29 @@ def connected(project: Project, dataset: str) -> Iterator[Connection]:
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    where, folder = place(project), project.root / "var" / "mlflow"
+    where = place(project)
+    folder = where.database.parent if where.database else project.root / "var" / "mlflow"
     try:
-        _upgrade(where)
         client = mlflow.MlflowClient(where.uri)
-        with only_one(folder):
+        with one_process(folder):
+            _upgrade(where)
             experiment = _experiment(client, dataset, where)
         yield Connection(client, experiment, folder, where.uri)
     except MlflowException as error:
         reason = " ".join(str(error).split())[:300]
-        raise ForError(f"MLflow at {where.shown} failed: {reason}") from error
+        kind = TransientError if error.error_code in TRANSIENT else ForError
+        raise kind(f"MLflow at {where.shown} failed: {reason}") from error
+
+
+# MLflow's error codes for what another attempt may repair: a server that fails or is busy, a connection that breaks.
+TRANSIENT = (
+    "INTERNAL_ERROR",
+    "TEMPORARILY_UNAVAILABLE",
+    "SERVICE_UNDER_MAINTENANCE",
+    "REQUEST_LIMIT_EXCEEDED",
+    "RESOURCE_EXHAUSTED",
+    "DEADLINE_EXCEEDED",
+)
 
 
 @contextmanager
@@ -189,32 +201,26 @@ def default(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def only_one(folder: Path, name: str = "write") -> Iterator[None]:
-    """Keep others on this machine from doing `name` at the same time; the kernel lets go when we die."""
+def one_process(folder: Path) -> Iterator[None]:
+    """One process at a time makes what may be missing: two would both make the tables, the experiment, the run."""
+    from filelock import FileLock
+
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / f".{name}.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with FileLock(folder / ".making.lock"):
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _upgrade(where: Place) -> None:
-    """Make or upgrade an SQLite database, once for each version of MLflow; a server's is not ours to change.
-
-    Two processes that open a fresh one at once would both create its tables, and one would fail.
-    """
+    """Make or upgrade an SQLite database, once for each version of MLflow; a server's is not ours to change."""
     if where.database is None:
         return
     marker = where.database.with_name(f".{where.database.name}.version")
-    with only_one(where.database.parent):
-        if where.database.exists() and marker.exists() and marker.read_text(encoding="utf-8") == installed("mlflow"):
-            return
-        from mlflow.db import upgrade
+    if where.database.exists() and marker.exists() and marker.read_text(encoding="utf-8") == installed("mlflow"):
+        return
+    from mlflow.db import upgrade
 
-        upgrade.callback(where.uri)  # type: ignore[misc]  # a click command, whose callback may be None in theory
-        write_text(marker, installed("mlflow"))
+    upgrade.callback(where.uri)  # type: ignore[misc]  # a click command, whose callback may be None in theory
+    write_text(marker, installed("mlflow"))
 
 
 def _experiment(client: MlflowClient, name: str, where: Place) -> str:
@@ -232,9 +238,10 @@ CHALLENGER = "challenger"
 
 @dataclass(frozen=True)
 class Version:
-    """One version. model: id of its bundle. lock: of the dvc.lock that made it. run: MLflow's, with all records.
+    """One version. model: the id in its bundle, which it belongs to. digest: of the set that it was trained on.
 
-    tags: what register and promote wrote.
+    lock: the hash of dvc.lock when it was registered, for information. run: MLflow's, with all records.
+    tags: as register and promote wrote them.
     """
 
     number: int
@@ -281,9 +288,9 @@ class Registry:
         known += [str(version.number) for version in reversed(versions)]
         raise ForError(f"{self.name} has no version {which!r}; there are: {', '.join(known)}")
 
-    def with_lock(self, lock: str) -> Version | None:
-        """The version that was registered for a dvc.lock."""
-        return next((version for version in self.versions() if version.lock == lock), None)
+    def with_model(self, model: str | None) -> Version | None:
+        """The version of a model's id."""
+        return next((version for version in self.versions() if version.model == model), None)
 
     def alias(self, name: str, number: int) -> None:
         """Point an alias at a version."""

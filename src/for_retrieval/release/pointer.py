@@ -1,34 +1,39 @@
-"""What queries are answered from: one pointer, moved in one step.
+"""Who may change what serves, and what serves: one lock and one pointer.
 
-data/index/CURRENT          the live generation and the ones before it
-data/index/CANDIDATE        what the stage `index` built last
-data/index/gen-<12 hex>/    manifest.json, images.jsonl, engine/ and bundle/: complete, and never changed again
-data/index/.building-*/     a build under way, or the rest of a killed one
+var/release.lock      held while something is registered, built, refreshed or promoted
+data/index/CURRENT    the live generation, the ones before it, the candidate, and the last decision
 
-A generation brings its own copy of the bundle, so one pointer is one pair of model and index. Readers take no
-lock. Nothing here loads numpy: a rollback takes milliseconds.
+A generation brings its own copy of the bundle, so one pointer is one pair of model and index. The pointer moves by
+compare-and-swap; a rollback does not wait for the lock, and a query takes none. Nothing here loads numpy.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
-import shutil
 import sys
 import time
 import uuid
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from for_retrieval.errors import ForError
-from for_retrieval.files import file_hash, read_json, sync_folder, write_json
+from for_retrieval.files import read_json, write_json
 from for_retrieval.project import Project
-from for_retrieval.release.manifest import MANIFEST, Manifest, check_files, read_manifest
+from for_retrieval.release.generation import (
+    BUNDLE,
+    MANIFEST,
+    check_files,
+    find_manifest,
+    prune,
+    read_manifest,
+    same_set,
+    set_of,
+)
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -60,10 +65,10 @@ def release_lock(root: Path, what: str, *, wait: bool = False, say: Say | None =
 
     folder = root / "var"
     folder.mkdir(parents=True, exist_ok=True)
-    lock, notes = FileLock(folder / "release.lock"), folder / "release-holder.json"
+    lock, note = FileLock(folder / "release.lock"), folder / "release-holder.json"
     reported = ""
-    while not _acquired(lock):
-        holder = _read_holder(notes)
+    while not _acquired(lock, 0):
+        holder = _read_holder(note)
         if holder.get("token") and holder["token"] == os.environ.get(HOLDER):
             yield
             return
@@ -74,20 +79,19 @@ def release_lock(root: Path, what: str, *, wait: bool = False, say: Say | None =
         time.sleep(PAUSE)
     try:
         token = uuid.uuid4().hex
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-        write_json(notes, {"what": what, "pid": os.getpid(), "since": since, "token": token})
+        write_json(note, {"what": what, "pid": os.getpid(), "since": _now("seconds"), "token": token})
         with _environment(HOLDER, token):
             yield
     finally:
-        notes.unlink(missing_ok=True)
+        note.unlink(missing_ok=True)
         lock.release()
 
 
-def _acquired(lock: FileLock) -> bool:
+def _acquired(lock: FileLock, seconds: float) -> bool:
     from filelock import Timeout
 
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=seconds)
     except Timeout:
         return False
     return True
@@ -125,130 +129,18 @@ def _environment(name: str, value: str) -> Iterator[None]:
             os.environ[name] = before
 
 
-BUILD = ".build.lock"
-PATIENCE = 15.0  # seconds; moving the pointer takes milliseconds, on a server a few requests
-
-
-@contextmanager
-def only_builder(folder: Path) -> Iterator[None]:
-    """Hold the right to build generations at `folder`, which is made if need be.
-
-    Raises:
-        ForError: another process is building here.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / BUILD, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        if not _locked(descriptor):
-            raise ForError(f"another process is building {folder}; wait until it has finished")
-        yield
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def pointer_lock(folder: Path) -> Iterator[None]:
-    """Hold the right to move the pointer, to rename generations and to prune them.
-
-    Raises:
-        ForError: another process has held it for PATIENCE seconds, or the folder cannot be opened.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        end = time.monotonic() + PATIENCE
-        while not _locked(descriptor):
-            if time.monotonic() > end:
-                raise ForError(f"another process is changing {folder}; wait until it has finished")
-            time.sleep(0.01)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-TEMPORARY = ".building-"
-COLLECTION = "collection"  # a build on a server notes its collection's name in a file of this name
-OF_POINTERS = (".CURRENT.*", ".CANDIDATE.*")  # what a kill leaves of a pointer that was about to be replaced
-
-
-def prune(folder: Path, kept: Container[str | None]) -> None:
-    """Remove the generations that are not in `kept`; a killed prune leaves nothing that looks like one."""
-    for path in folder.glob("gen-*"):
-        if path.name not in kept and _gone_from_server(folder, path):
-            put_aside(path)
-
-
-def put_aside(generation: Path) -> None:
-    """Rename a generation's folder, so that it is none any more, then remove it. Open ones stay readable."""
-    aside = generation.with_name(f"{TEMPORARY}old-{generation.name}")
-    shutil.rmtree(aside, ignore_errors=True)
-    generation.rename(aside)
-    sync_folder(generation.parent)
-    shutil.rmtree(aside)
-
-
-def clear_leftovers(folder: Path) -> None:
-    """Remove what killed builds and moves left; for those who hold both locks."""
-    for leftover in folder.glob(f"{TEMPORARY}*"):
-        if _note_settled(folder, leftover / COLLECTION):
-            shutil.rmtree(leftover)
-    clear_pointers(folder)
-
-
-def clear_pointers(folder: Path) -> None:
-    """Remove pointers that were written, but not put in place; for those who hold the pointer lock."""
-    for pattern in OF_POINTERS:
-        for leftover in folder.glob(pattern):
-            leftover.unlink()
-
-
-def _note_settled(folder: Path, note: Path) -> bool:
-    """Whether what a killed build has on a server is gone; if not, its note stays for the next time."""
-    if not note.exists() or _in_use(folder, name := note.read_text(encoding="utf-8")):
-        return True
-    from for_retrieval.release.server import remove_collection
-
-    return remove_collection(folder, name)
-
-
-def _in_use(folder: Path, collection: str) -> bool:
-    return any(_collection(path) == collection for path in folder.glob("gen-*"))
-
-
-def _collection(generation: Path) -> str:
-    try:
-        return read_manifest(generation).collection
-    except ForError:
-        return ""
-
-
-def _gone_from_server(folder: Path, generation: Path) -> bool:
-    """Remove what a generation has on a server; False where that cannot be done now: it stays on record."""
-    collection = _collection(generation)
-    if not collection:
-        return True
-    from for_retrieval.release.server import remove_collection
-
-    return remove_collection(folder, collection)
+def _now(precision: str) -> str:
+    return datetime.now(UTC).isoformat(timespec=precision)
 
 
 CURRENT = "CURRENT"
-CANDIDATE = "CANDIDATE"
-BUNDLE = "bundle"
 REMEDY = "run `for-cli index`"
+PATIENCE = 15.0  # seconds; moving the pointer takes milliseconds, on a server a few requests
 
 
 @dataclass(frozen=True)
-class Served:
-    """A generation that serves or served.
+class Entry:
+    """A generation in the pointer.
 
     manifest: sha256 of its manifest.json. version: of the model in MLflow; None: never promoted.
     since: when it went live, or (as candidate) was built; UTC, ISO 8601.
@@ -261,16 +153,49 @@ class Served:
     version: int | None
     since: str
 
+    def same(self, other: Entry) -> bool:
+        """Whether two entries differ in nothing but their time."""
+        return replace(self, since="") == replace(other, since="")
+
 
 @dataclass(frozen=True)
-class Live:
-    """The content of CURRENT; `previous` has the newest first."""
+class Decided:
+    """The last decision of the gate on the model in models/bundle. generation: the one that was verified."""
 
-    live: Served
-    previous: list[Served]
+    model: str
+    version: int
+    promoted: bool
+    forced: bool
+    reasons: list[str]
+    generation: str
 
 
-def read_live(folder: Path) -> Live:
+@dataclass(frozen=True)
+class Pointer:
+    """The content of CURRENT. previous: newest first. candidate: what the stage `index` built last."""
+
+    live: Entry
+    previous: list[Entry] = field(default_factory=list)
+    candidate: Entry | None = None
+    decided: Decided | None = None
+
+    @property
+    def entries(self) -> list[Entry]:
+        """What serves and what served, newest first."""
+        return [self.live, *self.previous]
+
+    @property
+    def generations(self) -> set[str]:
+        """The names of all that must stay."""
+        return {entry.generation for entry in (*self.entries, self.candidate) if entry}
+
+    @property
+    def unpromoted(self) -> bool:
+        """Whether the candidate's model has never served."""
+        return self.candidate is not None and all(self.candidate.model != entry.model for entry in self.entries)
+
+
+def read_pointer(folder: Path) -> Pointer:
     """What the index at `folder` serves.
 
     Raises:
@@ -281,17 +206,23 @@ def read_live(folder: Path) -> Live:
         raise ForError(f"there is no index yet in {folder}; run `dvc repro`, or `for-cli index` if it was deleted")
     value = read_json(path, REMEDY)
     try:
-        return Live(Served(**value["live"]), [Served(**entry) for entry in value["previous"]])
-    except (TypeError, KeyError):
+        candidate, decided = value.get("candidate"), value.get("decided")
+        return Pointer(
+            Entry(**value["live"]),
+            [Entry(**entry) for entry in value["previous"]],
+            Entry(**candidate) if candidate else None,
+            Decided(**decided) if decided else None,
+        )
+    except (TypeError, KeyError, AttributeError):
         old = isinstance(value, dict) and "generation" in value
         what = "was written by an earlier version of for-cli" if old else "is damaged"
         raise ForError(f"{path} {what}; {REMEDY}") from None
 
 
-def is_live(folder: Path) -> Live | None:
-    """The same, but None where nothing is live or the pointer is unusable: for those who replace it."""
+def find_pointer(folder: Path) -> Pointer | None:
+    """The same, but None where nothing is live or the pointer is unusable."""
     try:
-        return read_live(folder)
+        return read_pointer(folder)
     except ForError:
         return None
 
@@ -301,87 +232,8 @@ def bundle_of(folder: Path, generation: str) -> Path:
     return folder / generation / BUNDLE
 
 
-def read_candidate(folder: Path) -> Served | None:
-    """What the stage `index` built last; None where it has not run here, or its generation is gone."""
-    try:
-        found = Served(**read_json(folder / CANDIDATE))
-    except (ForError, TypeError):
-        return None
-    return found if (folder / found.generation / MANIFEST).exists() else None
-
-
-def candidate(folder: Path) -> str | None:
-    """The generation that the stage `index` built last."""
-    found = read_candidate(folder)
-    return found.generation if found else None
-
-
-def unpromoted(folder: Path, live: Live) -> bool:
-    """Whether the stage built a model that has never served since."""
-    found = read_candidate(folder)
-    return found is not None and all(found.model != entry.model for entry in (live.live, *live.previous))
-
-
-def go_live(folder: Path, generation: str, version: int | None, keep: int) -> Served:
-    """Serve `generation` from now on, as model `version`, and prune all but `keep` generations.
-
-    Also kept: the newest one of an earlier champion, and the candidate.
-
-    Raises:
-        ForError: the generation is missing or damaged, or its Qdrant server does not answer. The old one stays.
-    """
-    with pointer_lock(folder):
-        return switch(folder, generation, version, keep)
-
-
-def switch(folder: Path, generation: str, version: int | None, keep: int) -> Served:
-    """`go_live` for those who hold the pointer lock."""
-    if keep < 1:
-        raise ValueError(f"keep must be at least 1, not {keep}")
-    old = is_live(folder)
-    new = served(folder, generation, version)
-    if old and same_place(old.live, new):
-        prune(folder, _kept(folder, old))
-        return old.live
-    history = [old.live, *old.previous] if old else []
-    previous = [entry for entry in history if not _replaced(entry, new)]
-    live = Live(new, _worth_keeping(new, previous, keep))
-    _point_at(folder, live)
-    prune(folder, _kept(folder, live))
-    return new
-
-
-def roll_back(folder: Path, *, champion: bool) -> Served:
-    """Serve again what served before; what is live now becomes the newest previous one.
-
-    champion: go back to the newest generation of another promoted version, not just one generation.
-
-    Raises:
-        ForError: there is nothing to go back to, it is damaged, or its Qdrant server does not answer.
-    """
-    with pointer_lock(folder):
-        old = read_live(folder)
-        fitting = [e for e in old.previous if not champion or e.version not in (None, old.live.version)]
-        if not fitting:
-            what = "champion" if champion else "generation"
-            raise ForError(f"there is no earlier {what} in {folder} to go back to; it serves {old.live.generation}")
-        target = fitting[0]
-        new = served(folder, target.generation, target.version)
-        if new.manifest != target.manifest:
-            raise ForError(f"{folder / target.generation} is not what served before; {REMEDY}")
-        _point_at(folder, Live(new, [old.live, *(entry for entry in old.previous if entry != target)]))
-        return new
-
-
-def record_candidate(folder: Path, generation: str) -> None:
-    """Note what the stage built, for those who hold the pointer lock; unchanged where it says so already."""
-    new, old = served(folder, generation, None), read_candidate(folder)
-    if old is None or not same_place(old, new):
-        write_json(folder / CANDIDATE, asdict(new))
-
-
-def served(folder: Path, generation: str, version: int | None) -> Served:
-    """The entry of a generation that is there and whose files have the right sizes.
+def entry_of(folder: Path, generation: str, version: int | None) -> Entry:
+    """The entry of a generation whose files are all there with the right sizes.
 
     Raises:
         ForError: it is missing or damaged.
@@ -389,100 +241,186 @@ def served(folder: Path, generation: str, version: int | None) -> Served:
     manifest = read_manifest(folder / generation)
     check_files(folder / generation, manifest, hash_below=0)
     digest = hashlib.sha256((folder / generation / MANIFEST).read_bytes()).hexdigest()
-    since = datetime.now(UTC).isoformat(timespec="milliseconds")
-    return Served(generation, digest, manifest.model, manifest.dataset, version, since)
+    return Entry(generation, digest, manifest.model, manifest.dataset, version, _now("milliseconds"))
 
 
-def same_place(a: Served, b: Served) -> bool:
-    """Whether two entries differ in nothing but their time."""
-    return (a.generation, a.manifest, a.version) == (b.generation, b.manifest, b.version)
+def move(folder: Path, change: Callable[[Pointer | None], Pointer]) -> Pointer:
+    """Replace the pointer by what `change` makes of it, in one step; returns the new one.
 
-
-def _kept(folder: Path, live: Live) -> set[str | None]:
-    return {live.live.generation, candidate(folder), *(entry.generation for entry in live.previous)}
-
-
-def _replaced(entry: Served, new: Served) -> bool:
-    """Whether an old entry says nothing that `new` does not: the same generation, under no other version."""
-    return entry.generation == new.generation and entry.version in (None, new.version)
-
-
-def _worth_keeping(live: Served, previous: list[Served], keep: int) -> list[Served]:
-    kept = previous[: keep - 1]
-    other = next((entry for entry in previous if entry.version not in (None, live.version)), None)
-    return kept if other is None or other in kept else [*kept, other]
-
-
-def _point_at(folder: Path, live: Live) -> None:
-    """Move the aliases of a server, then the pointer: if the server does not answer, nothing has changed."""
-    manifest = read_manifest(folder / live.live.generation)
-    if manifest.collection:
-        from for_retrieval.release.server import move_aliases
-
-        move_aliases(folder, manifest.collection, [_manifest(folder, entry) for entry in live.previous])
-    clear_pointers(folder)
-    write_json(folder / CURRENT, {"live": asdict(live.live), "previous": [asdict(e) for e in live.previous]})
-
-
-def _manifest(folder: Path, entry: Served) -> Manifest | None:
-    try:
-        return read_manifest(folder / entry.generation)
-    except ForError:
-        return None
-
-
-@dataclass(frozen=True)
-class Release:
-    """The content of data/release.json, written last by each promotion, also by a refused one.
-
-    lock: sha256 of the dvc.lock that was decided on. version: in MLflow. generation: the one that was verified.
-    """
-
-    lock: str
-    version: int
-    promoted: bool
-    forced: bool
-    reasons: list[str]
-    generation: str
-
-
-def release_path(project: Project) -> Path:
-    """data/release.json."""
-    return project.data / "release.json"
-
-
-def frozen_path(project: Project, dataset: str) -> Path:
-    """The list of validation images that champions of a dataset are measured on."""
-    return project.index / "validation" / f"{dataset}.json"
-
-
-def lock_of(project: Project) -> str:
-    """The sha256 of dvc.lock.
+    Nobody can move it between the reading and the writing. A `change` that raises leaves it as it is. Where the
+    live generation is on a server, its aliases move first: if the server does not answer, nothing has changed.
 
     Raises:
-        ForError: there is none.
+        ForError: another process has been moving it for PATIENCE seconds, or a server does not answer.
     """
-    path = project.root / "dvc.lock"
-    if not path.exists():
-        raise ForError(f"{path} does not exist, so nothing says what the model was made from; run `dvc repro`")
-    return file_hash(path)
+    from filelock import FileLock
 
-
-def read_release(project: Project) -> Release | None:
-    """What was decided last; None where nothing was, or the file is damaged."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".pointer.lock")
+    if not _acquired(lock, PATIENCE):
+        raise ForError(f"another process is changing {folder}; wait until it has finished")
     try:
-        return Release(**read_json(release_path(project)))
-    except (ForError, TypeError):
+        old = find_pointer(folder)
+        new = change(old)
+        if new != old:
+            _write(folder, old, new)
+        return new
+    finally:
+        lock.release()
+
+
+def _write(folder: Path, old: Pointer | None, new: Pointer) -> None:
+    manifest = read_manifest(folder / new.live.generation)
+    if manifest.collection and (old is None or old.live.generation != new.live.generation):
+        from for_retrieval.release.engines import remote_engine
+
+        earlier = [find_manifest(folder / entry.generation) for entry in new.previous]
+        names = [found.collection for found in earlier if found and found.collection != manifest.collection]
+        remote_engine(manifest.engine).publish(folder, manifest.collection, next(filter(None, names), None))
+    for leftover in folder.glob(f".{CURRENT}.*"):  # of a process that was killed before it put it in place
+        leftover.unlink()
+    write_json(folder / CURRENT, asdict(new))
+
+
+class Moved(ForError):
+    """What served when the work began does not serve any more; nothing was changed."""
+
+
+def go_live(folder: Path, generation: str, version: int | None, keep: int, *, over: Entry | None = None) -> Entry:
+    """Serve `generation` from now on, as model `version`, and prune all but `keep` generations.
+
+    Also kept: the newest one of an earlier champion, and the candidate. For those who hold the release lock.
+
+    Args:
+        over: what must serve now, since the generation was made from it or judged against it.
+
+    Raises:
+        ForError: the generation is missing or damaged, or its server does not answer. Moved: something else than
+            `over` serves. In both cases the pointer stays as it is.
+    """
+    if keep < 1:
+        raise ValueError(f"keep must be at least 1, not {keep}")
+    new = entry_of(folder, generation, version)
+
+    def change(old: Pointer | None) -> Pointer:
+        if over and (old is None or old.live != over):
+            serves = f"{_named(old.live)} serves" if old else "nothing serves"
+            raise Moved(f"{serves} now instead of {_named(over)}, so nothing was changed; run the same again")
+        return with_live(old, new, keep)
+
+    pointer = move(folder, change)
+    prune(folder, pointer.generations)
+    return pointer.live
+
+
+def _named(entry: Entry) -> str:
+    version = "" if entry.version is None else f", version {entry.version} of {entry.dataset}"
+    return f"{entry.generation}{version}"
+
+
+def with_live(old: Pointer | None, new: Entry, keep: int) -> Pointer:
+    """The pointer with another live entry, and with the previous ones that are worth keeping."""
+    if old is None:
+        return Pointer(new)
+    if old.live.same(new):
+        return old
+    # An old entry says nothing that `new` does not if it is the same generation, under no other version.
+    previous = [e for e in old.entries if e.generation != new.generation or e.version not in (None, new.version)]
+    kept, champion = previous[: keep - 1], earlier_champion(previous, new)
+    return replace(old, live=new, previous=kept if champion is None or champion in kept else [*kept, champion])
+
+
+def earlier_champion(entries: list[Entry], live: Entry) -> Entry | None:
+    """The newest entry of another promoted version of the same set."""
+    return next((e for e in entries if e.dataset == live.dataset and e.version not in (None, live.version)), None)
+
+
+def roll_back(folder: Path, *, champion: bool) -> Entry:
+    """Serve again what served before, of the set that serves; what is live now becomes the newest previous one.
+
+    It does not wait for the release lock.
+
+    champion: go back to the newest generation of another promoted version, not just one generation.
+
+    Raises:
+        ForError: there is nothing to go back to, it is damaged, or its server does not answer.
+    """
+
+    def change(old: Pointer | None) -> Pointer:
+        old = old or read_pointer(folder)  # raises, and says why
+        here = [e for e in old.previous if same_set(folder / e.generation, folder / old.live.generation)]
+        target = earlier_champion(here, old.live) if champion else next(iter(here), None)
+        if target is None:
+            raise ForError(_nothing_earlier(folder, old, "champion" if champion else "generation"))
+        new = entry_of(folder, target.generation, target.version)
+        if new.manifest != target.manifest:
+            raise ForError(f"{folder / target.generation} is not what served before; {REMEDY}")
+        return replace(old, live=new, previous=[old.live, *(entry for entry in old.previous if entry != target)])
+
+    return move(folder, change).live
+
+
+def _nothing_earlier(folder: Path, old: Pointer, what: str) -> str:
+    sentence = f"there is no earlier {what} of {old.live.dataset} in {folder}; it serves {old.live.generation}"
+    here = folder / old.live.generation
+    if other := next((entry for entry in old.previous if not same_set(folder / entry.generation, here)), None):
+        sentence += (
+            f"; what served before, {_named(other)}, is of another set, {set_of(folder / other.generation)}: "
+            "to serve it again, name that set in params.yaml (data) and run `dvc repro`"
+        )
+    return sentence
+
+
+def add_candidate(folder: Path, generation: str, keep: int) -> str:
+    """Record what the stage `index` built, and let it serve if no champion of its set does; returns what was done.
+
+    For those who hold the release lock.
+    """
+    new, note = entry_of(folder, generation, None), ""
+
+    def change(old: Pointer | None) -> Pointer:
+        nonlocal note
+        if old is None:
+            note = "it serves now: nothing else did"
+            return Pointer(new, candidate=new)
+        candidate = old.candidate if old.candidate and old.candidate.same(new) else new
+        old = replace(old, candidate=candidate)
+        if old.live.generation == generation:  # rebuilt, perhaps: the pointer knows its manifest
+            return with_live(old, replace(new, version=old.live.version), keep)
+        if not same_set(folder / old.live.generation, folder / generation):
+            here = [e for e in old.previous if same_set(folder / e.generation, folder / generation)]
+            champion = next((entry for entry in here if entry.version is not None), None)
+            serves = f"version {champion.version} serves again" if champion else "it serves now"
+            note = f"{serves}: the old one is of another set, {set_of(folder / old.live.generation)}"
+            return with_live(old, replace(champion or new, since=new.since), keep)
+        if old.live.version is None:
+            note = f"it serves now: {old.live.generation} was never promoted"
+            return with_live(old, new, keep)
+        note = f"version {old.live.version} goes on serving until `for-cli models promote`"
+        return old
+
+    prune(folder, move(folder, change).generations)
+    return note
+
+
+def record_decision(folder: Path, decided: Decided) -> None:
+    """Write down what the gate said of the model in models/bundle: the last step of a promotion, and of a refusal."""
+
+    def change(old: Pointer | None) -> Pointer:
+        return replace(old or read_pointer(folder), decided=decided)
+
+    move(folder, change)
+
+
+def bundled_model(project: Project) -> str | None:
+    """The id of the model in models/bundle; None where there is none."""
+    try:
+        return str(read_json(project.bundle / "bundle.json")["model"])
+    except (ForError, KeyError, TypeError):
         return None
-
-
-def write_release(project: Project, release: Release) -> None:
-    """Replace data/release.json."""
-    write_json(release_path(project), asdict(release))
 
 
 def needs_release(project: Project) -> bool:
-    """Whether dvc.lock has changed since the last decision, or there was none."""
-    last = read_release(project)
-    path = project.root / "dvc.lock"
-    return last is None or not path.exists() or file_hash(path) != last.lock
+    """Whether the model in models/bundle has not been decided on."""
+    pointer, model = find_pointer(project.index), bundled_model(project)
+    return model is None or pointer is None or pointer.decided is None or pointer.decided.model != model

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -13,20 +14,23 @@ from typing import TYPE_CHECKING, Any
 from for_retrieval.errors import ForError
 from for_retrieval.files import read_json
 from for_retrieval.project import Project
-from for_retrieval.release.gate import Decision
-from for_retrieval.release.mlflow_store import CHALLENGER, CHAMPION, Registry, Version, default, only_one, opened
+from for_retrieval.release.mlflow_store import CHALLENGER, CHAMPION, Registry, Version, default, opened
 from for_retrieval.release.pointer import (
-    Release,
-    Served,
+    Decided,
+    Entry,
+    Moved,
+    Pointer,
+    Say,
     bundle_of,
-    candidate,
-    frozen_path,
+    bundled_model,
+    entry_of,
+    find_pointer,
     go_live,
-    is_live,
-    lock_of,
-    read_release,
+    move,
+    needs_release,
+    record_decision,
+    release_lock,
     roll_back,
-    write_release,
 )
 from for_retrieval.release.training_runs import (
     common_tags,
@@ -40,8 +44,9 @@ from for_retrieval.release.training_runs import (
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-    from for_retrieval.release.mlflow_store import Registry
-
+    from for_retrieval.model.model import Model
+    from for_retrieval.records.records import Records
+    from for_retrieval.release.gate import Decision
 
 CODE = Path(__file__).with_name("query_tower.py")
 NEEDS = ("for-retrieval", "numpy", "onnxruntime", "tokenizers")  # to load a version outside this project
@@ -49,7 +54,7 @@ NEEDS = ("for-retrieval", "numpy", "onnxruntime", "tokenizers")  # to load a ver
 
 @dataclass(frozen=True)
 class Registered:
-    """created: False where this dvc.lock had its version already."""
+    """created: False where this model had its version already."""
 
     name: str
     version: int
@@ -57,45 +62,44 @@ class Registered:
     created: bool
 
 
-def register(project: Project) -> Registered:
-    """Register the bundle as the next version, with the alias ``challenger``.
+def register(project: Project, *, wait: bool = False, say: Say | None = None) -> Registered:
+    """Register the bundle as the next version, with the alias ``challenger``; a model has one version.
+
+    Args:
+        wait: for whoever holds the release lock, instead of failing; `say` is told of it.
 
     Raises:
-        ForError: there is no dvc.lock or bundle, they do not belong together, or MLflow fails.
+        Busy: another process holds the lock. ForError: there is no bundle, it is of another set than params.yaml
+            names, or MLflow fails.
     """
-    lock = lock_of(project)
-    bundle = read_json(project.bundle / "bundle.json", "run `dvc repro export`")
-    if "dataset" not in bundle:
-        raise ForError(f"{project.bundle} was written by an earlier version of for-cli; run `dvc repro export`")
-    name = bundle["dataset"]["name"]
-    if name != project.params.data.name:
-        raise ForError(
-            f"{project.bundle} was trained on {name}, but params.yaml names {project.params.data.name}; run `dvc repro`"
-        )
-    with opened(project, name) as registry, only_one(registry.mlflow.folder, "register"), default(registry.mlflow):
-        found = registry.with_lock(lock)
-        if found is not None and found.model != bundle["model"]:
+    with release_lock(project.root, "models register", wait=wait, say=say):
+        bundle = read_json(project.bundle / "bundle.json", "run `dvc repro export`")
+        if "dataset" not in bundle:
+            raise ForError(f"{project.bundle} was written by an earlier version of for-cli; run `dvc repro export`")
+        name = bundle["dataset"]["name"]
+        if name != project.params.data.name:
             raise ForError(
-                f"{project.bundle} holds model {bundle['model']}, but dvc.lock belongs to {found.model} "
-                f"(version {found.number}); run `dvc repro export`"
+                f"{project.bundle} was trained on {name}, but params.yaml names {project.params.data.name}; "
+                "run `dvc repro`"
             )
-        created = found is None
-        number = found.number if found else _create(project, registry, lock, bundle)
-        if found is None or CHAMPION not in found.aliases:
-            registry.alias(CHALLENGER, number)
-        return Registered(name, number, bundle["model"], created)
+        with opened(project, name) as registry, default(registry.mlflow):
+            found = registry.with_model(bundle["model"])
+            number = found.number if found else _create(project, registry, bundle)
+            if found is None or CHAMPION not in found.aliases:
+                registry.alias(CHALLENGER, number)
+            return Registered(name, number, bundle["model"], created=found is None)
 
 
-def _create(project: Project, registry: Registry, lock: str, bundle: dict[str, Any]) -> int:
+def _create(project: Project, registry: Registry, bundle: dict[str, Any]) -> int:
     """Log the bundle in a run of its own and make a version of it; what a killed attempt left is marked."""
     from mlflow.exceptions import MlflowException
 
     client = registry.mlflow.client
-    wanted = f"tags.kind = 'release' and tags.dvc_lock = '{lock}' and attributes.status = 'RUNNING'"
+    wanted = f"tags.kind = 'release' and tags.model = '{bundle['model']}' and attributes.status = 'RUNNING'"
     for cut_short in client.search_runs([registry.mlflow.experiment], wanted):
         client.set_terminated(cut_short.info.run_id, "KILLED")
     tags = {**common_tags(project, bundle["dataset"]), "group": group_of(project, bundle["dataset"]["digest"])}
-    tags |= {"kind": "release", "dvc_lock": lock, "model": bundle["model"], "run": bundle["run"]}
+    tags |= {"kind": "release", "model": bundle["model"], "run": bundle["run"]}
     parent = find_parent(registry.mlflow, project, tags)
     run = client.create_run(
         registry.mlflow.experiment, tags={**tags, "mlflow.parentRunId": parent}, run_name=f"release {bundle['model']}"
@@ -134,28 +138,22 @@ def _log(project: Project, registry: Registry, run: Run, bundle: dict[str, Any])
         )
 
 
-def rollback(project: Project) -> Served:
-    """Serve the previous champion with its own index again; neither imports nor needs MLflow.
+def rollback(project: Project) -> Entry:
+    """Serve the previous champion with its own index again; it neither waits for a lock nor needs MLflow.
 
     The alias follows in a process of its own, or else at the next command of `for-cli models`.
 
     Raises:
-        ForError: there is no earlier champion, or its generation is damaged.
+        ForError: there is no earlier champion of this set, or its generation is damaged.
     """
-    served = roll_back(project.index, champion=True)
-    _follow_later(project)
-    return served
-
-
-def _follow_later(project: Project) -> None:
+    entry = roll_back(project.index, champion=True)
     log = project.root / "var" / "mlflow" / "alias.log"
     command = [sys.executable, "-m", "for_retrieval", "--project", str(project.root), "models", "reconcile"]
-    try:
+    with suppress(OSError):  # a full disk, say; the next command of `models` does it
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
-    except OSError:  # a full disk, say; the next command of `models` does it
-        return
+    return entry
 
 
 def reconcile(project: Project) -> None:
@@ -164,107 +162,146 @@ def reconcile(project: Project) -> None:
     Raises:
         ForError: MLflow cannot be reached.
     """
-    from for_retrieval.release.mlflow_store import opened
-
-    live = is_live(project.index)
-    if live and live.live.version is not None:
-        with opened(project, live.live.dataset) as registry:
-            follow(project, registry)
+    pointer = find_pointer(project.index)
+    if pointer and pointer.live.version is not None:
+        with opened(project, pointer.live.dataset) as registry:
+            point_alias(project, registry)
 
 
-def follow(project: Project, registry: Registry) -> None:
+def point_alias(project: Project, registry: Registry) -> None:
     """The same with an open registry; one of another dataset than the one that serves stays as it is."""
-    from for_retrieval.release.mlflow_store import CHAMPION
+    pointed = None
+    while (pointer := find_pointer(project.index)) and pointer.live.version != pointed:  # a rollback does not wait
+        pointed = pointer.live.version
+        if pointer.live.dataset != registry.name:
+            return
+        for version in registry.versions():
+            if version.number == pointed and CHAMPION not in version.aliases:
+                registry.alias(CHAMPION, version.number)
 
-    live = is_live(project.index)
-    if live is None or live.live.version is None or live.live.dataset != registry.name:
-        return
-    number = live.live.version
-    for version in registry.versions():
-        if version.number == number and CHAMPION not in version.aliases:
-            registry.alias(CHAMPION, number)
 
+def promote(
+    project: Project,
+    version: str | int | None = None,
+    force: bool = False,
+    *,
+    wait: bool = False,
+    say: Say | None = None,
+) -> Decision:
+    """Let a version (number or alias; by default that of models/bundle) serve, if it passes the gate.
 
-def promote(project: Project, version: str | int | None = None, force: bool = False) -> Decision:
-    """Let a version (number or alias; by default the challenger) serve, if it passes the gate.
-
-    The decision is written to the version's tags and, as decision.json, to its run; data/release.json comes last.
+    Its index is first brought up to date with the files, as `refresh` does. The decision is written to the version's
+    tags and, as decision.json, to its run; the pointer has the last one.
 
     Args:
         force: promote although it is not better. A damaged index is refused all the same.
+        wait: for whoever holds the release lock, instead of failing; `say` is told of it.
 
     Raises:
-        ForError: there is no such version, no generation of it, or MLflow fails.
+        Busy: another process holds the lock. Moved: what it was judged against does not serve any more; nothing was
+            changed. ForError: there is no such version, no generation of it, or MLflow fails.
     """
     from for_retrieval.release.gate import judge
+    from for_retrieval.release.refresh import take_up
 
-    with opened(project) as registry:
-        follow(project, registry)
+    with release_lock(project.root, "models promote", wait=wait, say=say), opened(project) as registry:
+        point_alias(project, registry)
         chosen = registry.find(str(version) if version is not None else _due(project, registry))
-        generation = generation_of(project, chosen)
-        live = is_live(project.index)
-        serving = live.live if live else None
-        if serving and serving.version == chosen.number and not (force and serving.generation != generation):
-            generation = serving.generation  # refreshed since, perhaps: newer than what the stage built
-            decision = _serving(chosen, generation)
+        pointer, generation = generation_of(project, chosen)
+        live = pointer.live
+        if (live.dataset, live.version) == (chosen.dataset, chosen.number):
+            decision = _serving(chosen, live.generation)
         else:
-            decision = judge(project, chosen.number, chosen.model, generation, serving, force)
+            records = take_up(project)
+            generation, model = _up_to_date(project, records, pointer, generation)
+            entry = entry_of(project.index, generation, chosen.number)
+            decision = judge(project, records, chosen.number, entry, live, force=force, made=model)
             _record(project, registry, chosen, decision)
+            if decision.promoted:
+                _go_live(project, registry, chosen, decision, live)
         if decision.promoted:
-            go_live(project.index, generation, chosen.number, project.settings.keep_generations)
-            registry.alias(CHAMPION, chosen.number)
+            point_alias(project, registry)
             if CHALLENGER in chosen.aliases:
                 registry.drop_alias(CHALLENGER)
-    _release(project, chosen, decision)
+        if chosen.model == bundled_model(project) or pointer.decided is None:
+            said = Decided(
+                chosen.model, chosen.number, decision.promoted, decision.forced, decision.reasons, decision.generation
+            )
+            record_decision(project.index, said)
     return decision
 
 
 def _due(project: Project, registry: Registry) -> str:
-    """The version of the present dvc.lock, else the challenger.
+    """The version of models/bundle, also where it serves already, so that a promotion that was cut short can end.
 
-    The former also where it serves already, so that a promotion that was cut short can end.
+    Else the challenger.
     """
-    lock = project.root / "dvc.lock"
-    found = registry.with_lock(lock_of(project)) if lock.exists() else None
+    found = registry.with_model(bundled_model(project))
     return str(found.number) if found else CHALLENGER
 
 
-def generation_of(project: Project, version: Version) -> str:
-    """The generation of a version's model: what the stage `index` built last, or an earlier one that is still there.
+def generation_of(project: Project, version: Version) -> tuple[Pointer, str]:
+    """The pointer, and the generation of a version's model: the candidate, or an earlier one that is still there.
 
     Raises:
         ForError: there is none.
     """
-    folder, live = project.index, is_live(project.index)
-    served = [live.live.generation, *(entry.generation for entry in live.previous)] if live else []
-    for name in (candidate(folder), *served):
-        if name and _model(folder, name) == version.model:
-            return name
+    pointer = find_pointer(project.index)
+    candidate = pointer.candidate if pointer else None
+    for entry in (candidate, *pointer.entries) if pointer else ():
+        if pointer and entry and entry.model == version.model:
+            return pointer, entry.generation
     raise ForError(
-        f"no index of version {version.number} (model {version.model}) is in {folder}; "
-        "check its dvc.lock out and run `dvc checkout`, then `for-cli index`"
-        if candidate(folder)
-        else f"no index of version {version.number} has been built in {folder}; run `for-cli index`"
+        f"no index of version {version.number} (model {version.model}) is in {project.index}; "
+        "check out the commit that made it, run `dvc checkout`, then `for-cli index`"
+        if candidate
+        else f"no index of version {version.number} has been built in {project.index}; run `for-cli index`"
     )
 
 
-def _model(folder: Path, generation: str) -> str | None:
+def _up_to_date(project: Project, records: Records, pointer: Pointer, generation: str) -> tuple[str, Model | None]:
+    """A generation with today's gallery, and its model where it had to be loaded; nothing of it serves yet."""
+    from for_retrieval.release.refresh import apply_update, plan_update, validate
+
+    update = plan_update(project, records, generation)
+    if not update.needed:
+        return generation, None
+    from for_retrieval.model.model import Model
+    from for_retrieval.model.tower import find_device
+
+    validate(project, records)
+    model = Model.load(bundle_of(project.index, generation), project.root, find_device(project.settings.device))
+    name = apply_update(project, records, update, model, verified=False, progress=False).generation
+    if pointer.candidate and pointer.candidate.generation == generation:  # also kept if it is refused
+        candidate = entry_of(project.index, name, None)
+        move(project.index, lambda old: replace(old or pointer, candidate=candidate))
+    return name, model
+
+
+def _go_live(project: Project, registry: Registry, chosen: Version, decision: Decision, live: Entry) -> None:
+    keep = project.settings.keep_generations
     try:
-        return str(read_json(bundle_of(folder, generation) / "bundle.json")["model"])
-    except (ForError, KeyError, TypeError):
-        return None
+        go_live(project.index, decision.generation, chosen.number, keep, over=live)
+    except Moved as moved:
+        reasons = [*decision.reasons, f"not promoted: {moved}"]
+        _record(project, registry, chosen, replace(decision, promoted=False, forced=False, reasons=reasons))
+        raise
 
 
 def _serving(version: Version, generation: str) -> Decision:
     """The decision on what serves already, as the record has it: a promotion that was cut short ends here."""
+    from for_retrieval.release.gate import Decision
+
     tags = version.tags if version.tags.get("decision") in ("promoted", "forced") else {}  # not a later refusal
-    said = tags.get("decision_reasons", "it serves already").split("\n")
+    reasons = tags.get("decision_reasons", "it serves already").split("\n")
     compared = tags.get("compared_with", "none")
     champion = int(compared) if compared.isdigit() else None
-    return Decision(version.number, version.model, generation, champion, True, tags.get("forced") == "true", said)
+    return Decision(version.number, version.model, generation, champion, True, tags.get("forced") == "true", reasons)
 
 
 def _record(project: Project, registry: Registry, version: Version, decision: Decision) -> None:
+    from for_retrieval.release.gate import frozen_path
+
     now = datetime.now(UTC).isoformat(timespec="seconds")
     client = registry.mlflow.client
     client.log_dict(version.run, {**decision.to_json(), "time": now}, "decision.json")
@@ -273,12 +310,23 @@ def _record(project: Project, registry: Registry, version: Version, decision: De
     registry.tag(version.number, decision.tags(now))
 
 
-def _release(project: Project, version: Version, decision: Decision) -> None:
-    """Note that this dvc.lock is decided; a decision on an older version does not make the present one so."""
-    last = read_release(project)
-    present = lock_of(project) if (project.root / "dvc.lock").exists() else None
-    lock = version.lock if version.lock == present or last is None else last.lock
-    write_release(
-        project,
-        Release(lock, version.number, decision.promoted, decision.forced, decision.reasons, decision.generation),
-    )
+def due(project: Project, force: bool) -> bool:
+    """Whether models/bundle holds a model that was not decided on, or a refused one that is to be forced."""
+    pointer = find_pointer(project.index)
+    refused = pointer is not None and pointer.decided is not None and not pointer.decided.promoted
+    return needs_release(project) or (force and refused)
+
+
+def outcome(project: Project, decision: Decision | None) -> str:
+    """A decision in one line, with what serves now; None where nothing is due."""
+    pointer = find_pointer(project.index)
+    version = pointer.live.version if pointer else None
+    name = "a model that was never promoted" if version is None else f"version {version}"
+    serves = f"{name} ({pointer.live.generation})" if pointer else "nothing"
+    if decision is None:
+        return f"nothing to release: nothing was trained since the last decision; {serves} serves"
+    if decision.promoted:
+        how = ", by --force" if decision.forced else ""
+        return f"version {decision.version} is the champion{how} ({decision.generation})"
+    why = next((reason for reason in reversed(decision.reasons) if reason.startswith("refused")), "refused")
+    return f"version {decision.version} was {why}; {serves} keeps serving"

@@ -1,92 +1,44 @@
-"""Bring the live index up to date with the images: only what changed is encoded and written."""
+"""Generations of the gallery: built from nothing by the stage `index`, brought up to date where images have changed.
+
+What is new, changed or deleted is one question with one answer: the files in data.root as they are now against the
+table of a generation, by content hash. Only what differs is encoded and written.
+"""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from for_retrieval.errors import ForError
 from for_retrieval.files import read_json
-from for_retrieval.model.encode import store_for
-from for_retrieval.model.sum_clip import SumClip, attention_boxes, summarise
-from for_retrieval.model.tower import Tower
+from for_retrieval.model.identity import model_id
 from for_retrieval.project import Project
+from for_retrieval.records.prepare import is_current, prepare, records_now
 from for_retrieval.records.records import Records, load_records
 from for_retrieval.release.build import Earlier, Plan, build_index
-from for_retrieval.release.engines import kind_of
-from for_retrieval.release.manifest import (
+from for_retrieval.release.engines import ImageRegions, engine_name
+from for_retrieval.release.generation import (
     About,
     Changes,
     ImageRow,
     Manifest,
     changes,
+    find_manifest,
     generation_name,
+    one_set,
     read_manifest,
     read_table,
 )
-from for_retrieval.release.pointer import (
-    Served,
-    bundle_of,
-    is_live,
-    read_candidate,
-    read_live,
-    record_candidate,
-    switch,
-)
-from for_retrieval.release.regions import ImageRegions
+from for_retrieval.release.pointer import Entry, Say, add_candidate, bundle_of, go_live, read_pointer, release_lock
 
 if TYPE_CHECKING:
-    from for_retrieval.train.bundled import Bundled
+    from for_retrieval.model.model import Model
+    from for_retrieval.records.checks.profile import Profile
 
-
-MAKERS = ("for_retrieval.model.sum_clip", "for_retrieval.model.tower_pool")  # make regions of features
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """What the live index lacks. about: what all images of the refreshed generation will share."""
-
-    live: Served
-    manifest: Manifest
-    changes: Changes
-    about: About
-    rows: list[ImageRow]
-    engine: str
-
-    @property
-    def nothing_to_do(self) -> bool:
-        """Whether the live generation holds just these images, as this program would index them."""
-        now = (self.about.recipe, self.about.image_root, self.engine)
-        return not self.changes and now == (self.manifest.recipe, self.manifest.image_root, self.manifest.engine)
-
-
-def waiting(project: Project, records: Records) -> Waiting:
-    """Compare the live generation with the prepared images, by content hash.
-
-    Raises:
-        ForError: nothing is live, or it is an index of another dataset.
-    """
-    live = read_live(project.index).live
-    generation = project.index / live.generation
-    manifest = read_manifest(generation)
-    if manifest.dataset != records.info.name:
-        raise ForError(
-            f"the live index is of {manifest.dataset}, but data/prepared holds {records.info.name}; "
-            "run `dvc repro` to train and index it"
-        )
-    rows = gallery_rows(records, project.params.index.gallery)
-    made_by = recipe()
-    found = changes(read_table(generation), rows)
-    if made_by != manifest.recipe:  # another program made the old regions: none of them can stay
-        found = Changes(found.new, [*found.changed, *found.unchanged], found.deleted, [])
-    about = About(manifest.model, made_by, manifest.dataset, manifest.dim, records.info.root)
-    return Waiting(live, manifest, found, about, rows, kind_of(project.settings))
+BATCH = 256  # images
+PAGES = Path("validation")  # below data/
 
 
 def gallery_rows(records: Records, splits: Sequence[str]) -> list[ImageRow]:
@@ -105,34 +57,18 @@ def gallery_rows(records: Records, splits: Sequence[str]) -> list[ImageRow]:
     return [ImageRow(*values) for values in images[columns].itertuples(index=False, name=None)]
 
 
-def recipe() -> str:
-    """Twelve digits that change with the code that makes regions of features; the model's id does not tell that."""
-    digest = hashlib.sha256()
-    for name in MAKERS:
-        spec = find_spec(name)  # its source, without importing it: that would load torch
-        origin = spec.origin if spec else None
-        if origin is None:
-            raise RuntimeError(f"{name} has no source file")
-        digest.update(Path(origin).read_bytes())
-    return digest.hexdigest()[:12]
-
-
-BATCH = 256
-
-
-@torch.inference_mode()
-def gallery_regions(
-    rows: Sequence[ImageRow], tower: Tower, head: SumClip, cache: Path, device: torch.device
-) -> Iterator[ImageRegions]:
+def gallery_regions(rows: Sequence[ImageRow], model: Model, cache: Path) -> Iterator[ImageRegions]:
     """The regions of every image in `rows`, in their order.
 
     Raises:
         ForError: an image has no features yet.
     """
-    store = store_for(tower, cache)
+    from for_retrieval.model.sum_clip import attention_boxes
+
+    store = model.store(cache)
     for start in range(0, len(rows), BATCH):
         batch = rows[start : start + BATCH]
-        summary = summarise(head, store.load([row.hash for row in batch]).to(device))
+        summary = model.regions(store.load([row.hash for row in batch]))
         regions, attention = summary.regions.cpu().numpy(), summary.attention.cpu().numpy()
         for k, row in enumerate(batch):
             yield ImageRegions(
@@ -143,8 +79,101 @@ def gallery_regions(
                 width=row.width,
                 height=row.height,
                 embeddings=regions[k],
-                boxes=attention_boxes(attention[k], tower.grid, row.width, row.height),
+                boxes=attention_boxes(attention[k], model.tower.grid, row.width, row.height),
             )
+
+
+@dataclass(frozen=True)
+class Update:
+    """What brings a generation up to date. about, rows: of the result. engine: the one that it will be on."""
+
+    generation: str
+    manifest: Manifest
+    changes: Changes
+    about: About
+    rows: list[ImageRow]
+    engine: str
+
+    @property
+    def needed(self) -> bool:
+        """Whether the generation differs from the one that this program would build of the same model now."""
+        now = (self.about.encoder, self.about.image_root, self.engine)
+        return bool(self.changes) or now != (self.manifest.encoder, self.manifest.image_root, self.manifest.engine)
+
+    def counts(self) -> dict[str, int]:
+        """How many images are new, changed, deleted."""
+        found = self.changes
+        return {"new": len(found.new), "changed": len(found.changed), "deleted": len(found.deleted)}
+
+
+def plan_update(project: Project, records: Records, generation: str) -> Update:
+    """Compare a generation with `records`, by content hash. Loads no torch.
+
+    Raises:
+        ForError: the generation is damaged, or of another set.
+    """
+    manifest, table = read_manifest(project.index / generation), read_table(project.index / generation)
+    rows = gallery_rows(records, project.params.index.gallery)
+    if not one_set(manifest, table, records.info.name, records.info.root, rows):
+        raise ForError(
+            f"{generation} is of {manifest.dataset} (images in {manifest.image_root}), but params.yaml names "
+            f"{records.info.name} (images in {records.info.root}), which shares no image with it; "
+            "run `dvc repro`, or `for-cli index` if that has nothing to do"
+        )
+    path = bundle_of(project.index, generation) / "bundle.json"
+    try:
+        encoder = model_id(read_json(path, "run `for-cli index`"))
+    except (KeyError, TypeError):
+        raise ForError(f"{path} is damaged or was written by an earlier version; run `for-cli index`") from None
+    found = changes(table, rows)
+    if encoder != manifest.encoder:  # other code made the old regions: none of them can stay
+        found = Changes(found.new, [*found.changed, *found.unchanged], found.deleted, [])
+    about = About(manifest.model, encoder, manifest.dataset, manifest.dim, records.info.root)
+    return Update(generation, manifest, found, about, rows, engine_name(project.settings))
+
+
+@dataclass(frozen=True)
+class Updated:
+    """encoded: images that had no features yet. recall: of the verification; None where it was left to the caller,
+    or the generation was there already.
+    """
+
+    generation: str
+    encoded: int
+    recall: float | None
+
+
+def apply_update(
+    project: Project, records: Records, update: Update, model: Model, *, verified: bool, progress: bool
+) -> Updated:
+    """Build the generation that `update` describes, with the model of the old one; it does not serve yet.
+
+    For those who hold the release lock. verified: check it against the exact evaluator before it is put in place.
+
+    Raises:
+        ForError: an image cannot be read, or the new generation does not pass its verification.
+    """
+    encoded = model.encode(project, records, project.params.index.gallery)
+    recalls: list[float] = []
+
+    def check(drafted: Path, manifest: Manifest) -> None:
+        from for_retrieval.release.verify import sample_texts, verify_generation
+
+        name, bound = generation_name(manifest.digest), project.params.promote.recall
+        report = verify_generation(drafted, name, model, project.cache, sample_texts(records), bound)
+        if not report.ok:
+            raise ForError(f"the refreshed index is refused: {'; '.join(report.problems)}; the old one goes on serving")
+        recalls.append(report.recall)
+
+    earlier = Earlier(project.index / update.generation, update.manifest, update.changes)
+    manifest = build_index(
+        project.index,
+        Plan(update.rows, update.about, bundle_of(project.index, update.generation), project.settings, earlier),
+        gallery_regions(update.changes.to_write, model, project.cache),
+        progress=progress,
+        check=check if verified else None,
+    )
+    return Updated(generation_name(manifest.digest), encoded, recalls[0] if recalls else None)
 
 
 @dataclass(frozen=True)
@@ -174,79 +203,85 @@ class Refreshed:
         return {**asdict(self), "nothing_to_do": self.nothing_to_do}
 
 
-def refresh(project: Project, *, progress: bool = True) -> Refreshed:
-    """Index new and changed images with the live model, drop deleted ones, verify, and go live.
+def refresh(project: Project, *, wait: bool = False, progress: bool = True, say: Say | None = None) -> Refreshed:
+    """Take up new, changed and deleted files with the live model: prepare, check, encode, index, verify, go live.
 
     Queries are answered from the old generation until the new one is complete.
 
+    Args:
+        wait: for whoever holds the release lock, instead of failing; `say` is told of it.
+
     Raises:
-        ForError: nothing is live, the model cannot be rebuilt, an image cannot be read, the new generation does
-            not pass its verification, or something else went live meanwhile. The old one stays.
+        Busy: another process holds the lock. ForError: nothing is live, or it is of another set; the set fails its
+            checks; the model cannot be rebuilt; the new generation does not pass its verification; or something else
+            went live meanwhile. The old one stays.
     """
-    records = load_records(project.prepared)
-    todo = waiting(project, records)
-    found, live = todo.changes, todo.live
-    counts = (len(found.new), len(found.changed), len(found.deleted), len(found.unchanged))
-    if todo.nothing_to_do:
-        return Refreshed(live.generation, live.generation, live.version, *counts, encoded=0, recall=None)
-    # Only now: a refresh with nothing to do, as most are, loads no torch.
-    from for_retrieval.model.tower import find_device
-    from for_retrieval.release.verify import sample_texts
-    from for_retrieval.train.bundled import load_bundled
+    with release_lock(project.root, "index refresh", wait=wait, say=say):
+        live = read_pointer(project.index).live
+        if live.dataset != project.params.data.name:
+            raise ForError(
+                f"the live index is of {live.dataset}, but params.yaml names {project.params.data.name}; "
+                "run `dvc repro`, or `for-cli index` if that has nothing to do"
+            )
+        records = take_up(project)
+        update = plan_update(project, records, live.generation)
+        counts = {**update.counts(), "unchanged": len(update.changes.unchanged)}
+        if not update.needed:
+            return Refreshed(live.generation, live.generation, live.version, **counts, encoded=0, recall=None)
+        validate(project, records)
+        # Only now: a refresh with nothing to do, as most are, loads no torch.
+        from for_retrieval.model.model import Model
+        from for_retrieval.model.tower import find_device
 
-    device = find_device(project.settings.device)
-    bundle = bundle_of(project.index, live.generation)
-    model = load_bundled(bundle, device, project.root)
-    encoded = _encode(project, records, model)
-    recalls: list[float] = []
-
-    def check(drafted: Path, manifest: Manifest) -> None:
-        recalls.append(_verified(project, drafted, manifest, model, sample_texts(records)))
-
-    manifest = build_index(
-        project.index,
-        Plan(todo.rows, todo.about, bundle, project.settings, _earlier(project, todo)),
-        gallery_regions(found.to_write, model.tower, model.head, project.cache, device),
-        progress=progress,
-        check=check,
-        then=lambda name: _take_the_place(project, live, name),
-    )
-    name = generation_name(manifest.digest)
-    recall = recalls[0] if recalls else None
-    return Refreshed(live.generation, name, live.version, *counts, encoded=encoded, recall=recall)
+        bundle = bundle_of(project.index, live.generation)
+        model = Model.load(bundle, project.root, find_device(project.settings.device))
+        done = apply_update(project, records, update, model, verified=True, progress=progress)
+        go_live(project.index, done.generation, live.version, project.settings.keep_generations, over=live)
+        how = {"encoded": done.encoded, "recall": done.recall}
+        return Refreshed(live.generation, done.generation, live.version, **counts, **how)  # type: ignore[arg-type]
 
 
-def _earlier(project: Project, todo: Waiting) -> Earlier:
-    return Earlier(project.index / todo.live.generation, todo.manifest, todo.changes)
+def take_up(project: Project) -> Records:
+    """The records of the files as they are now, in data/prepared as the stage `prepare` leaves them.
+
+    For those who hold the release lock. Files that are known by size and time of change are not read again.
+    """
+    if is_current(project):
+        return load_records(project.prepared)
+    return prepare(project.params, project.root, project.prepared, project.settings.processes, project.cache)
 
 
-def _encode(project: Project, records: Records, model: Bundled) -> int:
-    """Encode what has no features of this model's tower; returns how many images that were."""
-    from for_retrieval.model.encode import encode
+def validate(project: Project, records: Records) -> None:
+    """Check the set before anything is made of it, as the stages `fractions` and `validate` do; once for each state.
 
-    params = project.params.model_copy(update={"model": model.settings})
-    splits = tuple(project.params.index.gallery)
-    return encode(records, model.tower, params, project.root, project.cache, project.settings.processes, splits)
+    Raises:
+        ForError: it fails a check.
+    """
+    report, params = project.reports / "validation.json", project.params
+    try:
+        last = read_json(report)
+        if last["digest"] == records.info.digest and last["success"]:
+            return
+    except (ForError, KeyError, TypeError):
+        pass
+    from for_retrieval.records.checks.run import check_data
+    from for_retrieval.records.fractions import make_fraction, save_fraction
+
+    for percent in params.fractions.percent:
+        chosen = make_fraction(records, percent, params.fractions.min_images, params.seed)
+        save_fraction(project.data / "fractions", percent, chosen)
+    verdict = check_data(project, accepted_profile(project.index), project.data / PAGES, report)
+    verdict.raise_if_failed((project.data / PAGES / "index.html").relative_to(project.root))
 
 
-def _verified(project: Project, drafted: Path, manifest: Manifest, model: Bundled, texts: list[str]) -> float:
-    from for_retrieval.release.verify import verify_generation
+def accepted_profile(folder: Path) -> Profile | None:
+    """The profile of the set that the live generation was built from, which drift is measured against."""
+    from for_retrieval.records.checks.run import PROFILE
+    from for_retrieval.release.pointer import find_pointer
 
-    bound = project.params.promote.recall
-    report = verify_generation(drafted, generation_name(manifest.digest), model, project.cache, texts, bound)
-    if not report.ok:
-        raise ForError(f"the refreshed index is refused: {'; '.join(report.problems)}; the old one goes on serving")
-    return report.recall
-
-
-def _take_the_place(project: Project, live: Served, name: str) -> None:
-    """Go live in the place of what the refresh started from, under the pointer lock."""
-    now = read_live(project.index).live
-    if now != live:
-        raise ForError(
-            f"{now.generation} went live while {live.generation} was refreshed; run `for-cli index refresh` again"
-        )
-    switch(project.index, name, live.version, project.settings.keep_generations)
+    pointer = find_pointer(folder)
+    path = bundle_of(folder, pointer.live.generation) / PROFILE if pointer else None
+    return read_json(path, "run `for-cli index`") if path and path.exists() else None
 
 
 @dataclass(frozen=True)
@@ -262,97 +297,55 @@ class Status:
 
     def to_json(self) -> dict[str, Any]:
         """All of it, for programs."""
-        return {"generations": self.generations, "waiting": self.waiting, "why": self.why}
+        return asdict(self)
 
 
 def status(project: Project) -> Status:
-    """Look at the index of a project.
+    """Look at the index of a project, and at the files of its set. Loads no torch.
 
     Raises:
         ForError: nothing is live, or the pointer is damaged.
     """
-    folder = project.index
-    live, built = read_live(folder), read_candidate(folder)
-    entries = [_entry(folder, "live", live.live), *(_entry(folder, "previous", entry) for entry in live.previous)]
-    if built and all(built.generation != entry["generation"] for entry in entries):
-        entries.append(_entry(folder, "candidate", built))
+    pointer = read_pointer(project.index)
+    entries = [_described(project.index, "live", pointer.live)]
+    entries += [_described(project.index, "previous", entry) for entry in pointer.previous]
+    if pointer.candidate and all(pointer.candidate.generation != entry["generation"] for entry in entries):
+        entries.append(_described(project.index, "candidate", pointer.candidate))
     try:
-        return Status(entries, _waiting(project), "")
+        return Status(entries, plan_update(project, records_now(project), pointer.live.generation).counts(), "")
     except ForError as error:
         return Status(entries, None, str(error))
 
 
-def _entry(folder: Path, role: str, served: Served) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "role": role,
-        "generation": served.generation,
-        "version": served.version,
-        "model": served.model,
-        "dataset": served.dataset,
-        "since": served.since,
-    }
-    try:
-        manifest = read_manifest(folder / served.generation)
-    except ForError as error:
-        return {**entry, "problem": str(error)}
-    return {**entry, "engine": manifest.engine, "images": manifest.n_images, "regions": manifest.n_points}
-
-
-def _waiting(project: Project) -> dict[str, int]:
-    from for_retrieval.records.records import load_records
-
-    found = waiting(project, load_records(project.prepared)).changes
-    return {"new": len(found.new), "changed": len(found.changed), "deleted": len(found.deleted)}
+def _described(folder: Path, role: str, entry: Entry) -> dict[str, Any]:
+    about: dict[str, Any] = {"role": role, **asdict(entry)}
+    del about["manifest"]
+    if manifest := find_manifest(folder / entry.generation):
+        return {**about, "engine": manifest.engine, "images": manifest.n_images, "regions": manifest.n_points}
+    return {**about, "problem": "its manifest is damaged; run `for-cli index` to rebuild it"}
 
 
 @dataclass(frozen=True)
 class Built:
-    """What the stage left. note: what it did about serving; empty where there was nothing to do."""
+    """What the stage `index` built. note: what it did about serving; empty where there was nothing to do."""
 
     generation: str
     manifest: Manifest
     note: str
 
 
-def build_candidate(project: Project, records: Records, tower: Tower, head: SumClip, device: torch.device) -> Built:
-    """Build the generation of models/bundle for the gallery and record it as the candidate.
+def build_candidate(project: Project, records: Records, model: Model) -> Built:
+    """Build the generation of `model`, which is that of models/bundle, for the gallery, and make it the candidate.
 
-    It goes live only where nothing else should go on serving: see `settle`.
+    For those who hold the release lock. It serves only where no champion of its set does: see `add_candidate`.
 
     Raises:
         ForError: a stage before it has not run, or the build fails.
     """
     rows = gallery_rows(records, project.params.index.gallery)
-    model = str(read_json(project.bundle / "bundle.json", "run `dvc repro export`")["model"])
-    about = About(model, recipe(), records.info.name, tower.dim, records.info.root)
-    notes: list[str] = []
-    manifest = build_index(
-        project.index,
-        Plan(rows, about, project.bundle, project.settings),
-        gallery_regions(rows, tower, head, project.cache, device),
-        progress=True,
-        then=lambda name: notes.append(settle(project.index, name, project.settings.keep_generations)),
-    )
-    return Built(generation_name(manifest.digest), manifest, notes[0])
-
-
-def settle(folder: Path, generation: str, keep: int) -> str:
-    """Record a new candidate, and let it serve if nothing promoted serves this dataset; returns what was done.
-
-    For those who hold the pointer lock.
-    """
-    record_candidate(folder, generation)
-    current = is_live(folder)
-    if current is None:
-        switch(folder, generation, None, keep)
-        return "it serves now: nothing else did"
-    live = current.live
-    if live.generation == generation:
-        switch(folder, generation, live.version, keep)  # rebuilt, perhaps: the pointer knows its manifest
-        return ""
-    dataset = read_manifest(folder / generation).dataset
-    if live.version is None or live.dataset != dataset:
-        switch(folder, generation, None, keep)
-        old = f"{live.generation} was never promoted" if live.version is None else f"the old one is of {live.dataset}"
-        return f"it serves now: {old}"
-    return f"version {live.version} goes on serving until `for-cli models promote`"
+    registered = str(read_json(project.bundle / "bundle.json", "run `dvc repro export`")["model"])
+    about = About(registered, model.id, records.info.name, model.tower.dim, records.info.root)
+    plan = Plan(rows, about, project.bundle, project.settings)
+    manifest = build_index(project.index, plan, gallery_regions(rows, model, project.cache), progress=True)
+    name = generation_name(manifest.digest)
+    return Built(name, manifest, add_candidate(project.index, name, project.settings.keep_generations))

@@ -9,10 +9,9 @@ from types import TracebackType
 from typing import TypeVar
 
 from for_retrieval.errors import ForError
-from for_retrieval.release.engines import Engine, open_engine
-from for_retrieval.release.manifest import MANIFEST, REMEDY, Manifest, check_files, read_manifest
-from for_retrieval.release.pointer import Served, read_live
-from for_retrieval.release.regions import Floats, Region
+from for_retrieval.release.engines import Engine, Floats, Region, open_engine
+from for_retrieval.release.generation import MANIFEST, REMEDY, Manifest, check_files, read_manifest
+from for_retrieval.release.pointer import Entry, read_pointer
 
 DECIMALS = 6  # scores that agree to here are ties: float32 sums differ beyond
 REGIONS_PER_IMAGE = 4  # first guess of how many top regions share an image
@@ -31,8 +30,8 @@ def search_images(engine: Engine, vector: Floats, top_k: int, n_points: int) -> 
         regions = [_rounded(region) for region in engine.search(vector, limit)]
         best = _best_of_each_image(regions)[:top_k]
         # Regions beyond the limit can still tie with the last image, unless the scan went below its score.
-        settled = len(best) == top_k and regions[-1].score < best[-1].score
-        if settled or limit >= n_points:
+        enough = len(best) == top_k and regions[-1].score < best[-1].score
+        if enough or limit >= n_points:
             return best
         limit = min(n_points, limit * 2)
 
@@ -65,7 +64,7 @@ class Index:
         return search_images(self.engine, vector, top_k, self.manifest.n_points)
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self.engine.close()
 
     def __enter__(self) -> Index:
@@ -88,7 +87,7 @@ def open_generation(generation: Path) -> Index:
     return Index(open_engine(generation, manifest), manifest)
 
 
-def open_live(folder: Path, opener: Callable[[Served], T]) -> tuple[Served, T]:
+def open_live(folder: Path, opener: Callable[[Entry], T]) -> tuple[Entry, T]:
     """What `opener` makes of the live generation.
 
     Readers take no lock, so the generation may be pruned between reading the pointer and opening it. Then the
@@ -97,12 +96,12 @@ def open_live(folder: Path, opener: Callable[[Served], T]) -> tuple[Served, T]:
     Raises:
         ForError: nothing is live, or `opener` fails although the pointer still says the same.
     """
-    live = read_live(folder).live
+    live = read_pointer(folder).live
     for _ in range(PATIENCE):
         try:
             return live, opener(live)
         except (ForError, OSError):
-            now = read_live(folder).live
+            now = read_pointer(folder).live
             if now == live:
                 raise
             live = now
@@ -115,10 +114,10 @@ def open_index(folder: Path) -> Index:
     Raises:
         ForError: nothing is live, or files are missing, truncated or changed.
     """
-    return open_live(folder, lambda live: open_served(folder, live))[1]
+    return open_live(folder, lambda live: open_entry(folder, live))[1]
 
 
-def open_served(folder: Path, live: Served) -> Index:
+def open_entry(folder: Path, live: Entry) -> Index:
     """Open the generation that an entry of the pointer names.
 
     Raises:

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import re
-import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+from tenacity import RetryCallState, Retrying, retry_if_exception
 
-from for_retrieval.errors import ForError
-from for_retrieval.release.engines import Versions
-from for_retrieval.release.manifest import Manifest
-from for_retrieval.release.regions import (
+from for_retrieval.errors import ForError, TransientError
+from for_retrieval.release.engines import (
     Floats,
     ImageRegions,
+    Place,
     Point,
     Region,
+    Versions,
     check_regions,
     check_vector,
     payload_of,
@@ -37,48 +36,65 @@ FIRST_PAUSE = 0.25  # seconds, doubled after each attempt
 LONGEST_PAUSE = 4.0
 GIVE_UP = 6.0  # seconds without any answer after which no further attempt is made
 
-Verdict = Literal["unreachable", "busy", "final"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Failure:
-    """Why a call failed. unreachable: no connection. busy: worth another attempt. final: it is not.
+class Failure(Exception):
+    """Why a call failed. unreachable: no connection. busy: another attempt may succeed. final: it would not.
 
     reason: a clause without secrets. pause: seconds that the server asks to wait, 0 where it asks for nothing.
     """
 
-    verdict: Verdict
-    reason: str
-    pause: float = 0.0
+    def __init__(self, kind: Literal["unreachable", "busy", "final"], reason: str, pause: float = 0.0) -> None:
+        super().__init__(reason)
+        self.kind, self.reason, self.pause = kind, reason, pause
 
 
-def attempt(call: Callable[[], T], judge: Callable[[Exception], Failure | None], retries: int, where: str) -> T:
+def attempt(call: Callable[[], T], explain: Callable[[Exception], Failure | None], retries: int, where: str) -> T:
     """What `call` returns, tried up to 1 + `retries` times; `where` names the server.
 
-    An error that `judge` knows nothing of is raised as it is.
+    An error that `explain` does not know is raised as it is.
 
     Raises:
-        ForError: it failed for good, or still after all attempts.
+        TransientError: the server does not answer, or still fails after all attempts. ForError: it refuses.
     """
-    start, pause = time.monotonic(), FIRST_PAUSE
-    for number in range(retries + 1):
+
+    def once() -> T:
         try:
             return call()
         except Exception as error:
-            found = judge(error)
-            if found is None:
-                raise
-            failure = found
-        late = failure.verdict == "unreachable" and time.monotonic() - start > GIVE_UP
-        if failure.verdict == "final" or late or number == retries:
-            break
-        time.sleep(min(LONGEST_PAUSE, max(pause, failure.pause)))
-        pause *= 2
-    if failure.verdict == "unreachable":
-        raise ForError(f"{where} does not answer ({failure.reason}); check QDRANT_URL and that the server runs")
-    times = "" if failure.verdict == "final" else f" after {number + 1} attempts"
-    raise ForError(f"{where} failed{times} ({failure.reason}); look at the server's log, then run the same again")
+            if found := explain(error):
+                raise found from error
+            raise
+
+    def no_more(state: RetryCallState) -> bool:
+        late = (state.seconds_since_start or 0) > GIVE_UP and _failure(state).kind == "unreachable"
+        return late or state.attempt_number > retries
+
+    def pause(state: RetryCallState) -> float:
+        doubled = FIRST_PAUSE * 2 ** (state.attempt_number - 1)
+        return float(min(LONGEST_PAUSE, max(doubled, _failure(state).pause)))
+
+    again = retry_if_exception(lambda error: isinstance(error, Failure) and error.kind != "final")
+    retrying = Retrying(retry=again, stop=no_more, wait=pause, reraise=True)
+    try:
+        return retrying(once)
+    except Failure as failure:
+        reason = failure.reason
+        if failure.kind == "final":
+            raise ForError(f"{where} failed ({reason}); look at the server's log, then run the same again") from None
+        if failure.kind == "unreachable":
+            sentence = f"{where} does not answer ({reason}); check QDRANT_URL and that the server runs"
+            raise TransientError(sentence) from failure
+        tries = f"{retrying.statistics['attempt_number']} attempts"
+        sentence = f"{where} failed after {tries} ({reason}); look at the server's log, then run the same again"
+        raise TransientError(sentence) from failure
+
+
+def _failure(state: RetryCallState) -> Failure:
+    error = state.outcome.exception() if state.outcome else None
+    assert isinstance(error, Failure)  # nothing else is tried again
+    return error
 
 
 CONNECT = 2.0  # seconds; also for the first answer, which is small: a server that hangs is told from a slow one
@@ -108,12 +124,12 @@ class Connection:
         """What `what` returns for the client.
 
         Raises:
-            ForError: the server cannot be reached, refuses, or fails after all attempts.
+            TransientError: the server cannot be reached, or fails after all attempts. ForError: it refuses.
         """
-        return attempt(lambda: what(self._client), self._judge, self.settings.qdrant_retries, self.where)
+        return attempt(lambda: what(self._client), self._explain, self.settings.qdrant_retries, self.where)
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._client.close()
 
     def _limit(self, request: Any, send: Callable[[Any], Any]) -> Any:
@@ -124,7 +140,7 @@ class Connection:
         self._answered = True
         return response
 
-    def _judge(self, error: Exception) -> Failure | None:
+    def _explain(self, error: Exception) -> Failure | None:
         if isinstance(error, ResourceExhaustedResponse):
             return Failure("busy", "429 Too Many Requests", float(error.retry_after_s))
         if isinstance(error, UnexpectedResponse):
@@ -161,6 +177,10 @@ def connect(folder: Path) -> Connection:
     return Connection(settings)
 
 
+def _connection_of(place: Place) -> Connection:
+    return Connection(place.settings) if place.settings else connect(place.folder)
+
+
 def _message(error: UnexpectedResponse) -> str:
     try:
         return str(error.structured()["status"]["error"])
@@ -173,7 +193,6 @@ def _shown(url: str) -> str:
     return re.sub(r"//[^/@]*@", "//", url)
 
 
-NAME = "qdrant-server"
 PAGE = 500  # points sent or read at once: about 2 MB at 256 numbers each
 LIVE, PREVIOUS = "live", "previous"  # aliases, for people and other programs; queries name the collection
 
@@ -181,18 +200,22 @@ LIVE, PREVIOUS = "live", "previous"  # aliases, for people and other programs; q
 class ServerEngine:
     """A collection on a server."""
 
-    def __init__(self, connection: Connection, collection: str, dim: int) -> None:
+    package: ClassVar[str] = "qdrant-client"
+    remote: ClassVar[bool] = True
+
+    def __init__(self, connection: Connection, place: Place) -> None:
         self._connection = connection
-        self._collection = collection
-        self._dim = dim
+        self._collection = place.collection
+        self._dim = place.dim
 
     @classmethod
-    def create(cls, connection: Connection, collection: str, dim: int) -> ServerEngine:
-        """Start an empty collection for vectors of `dim` numbers; what a killed build left of it goes.
+    def create(cls, place: Place) -> ServerEngine:
+        """Start an empty collection; one that a killed build left is replaced.
 
         Raises:
             ForError: the server cannot be reached or refuses.
         """
+        connection, collection = _connection_of(place), place.collection
         settings = connection.settings
         int8 = models.ScalarQuantization(
             scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, always_ram=True)
@@ -204,7 +227,7 @@ class ServerEngine:
             return client.create_collection(
                 collection,
                 # Dot of normalised vectors is their cosine. No graph (m = 0): a scan is exact, and building is fast.
-                models.VectorParams(size=dim, distance=models.Distance.DOT, on_disk=settings.qdrant_on_disk),
+                models.VectorParams(size=place.dim, distance=models.Distance.DOT, on_disk=settings.qdrant_on_disk),
                 shard_number=settings.qdrant_shards,
                 replication_factor=settings.qdrant_replicas,
                 on_disk_payload=settings.qdrant_on_disk,
@@ -215,18 +238,51 @@ class ServerEngine:
         connection.call(make)
         keyword = models.PayloadSchemaType.KEYWORD
         connection.call(lambda client: client.create_payload_index(collection, "image_id", keyword, wait=True))
-        return cls(connection, collection, dim)
+        return cls(connection, place)
 
     @classmethod
-    def open(cls, connection: Connection, collection: str, dim: int) -> ServerEngine:
-        """Open a collection that is there.
+    def open(cls, place: Place, *, writable: bool = False) -> ServerEngine:
+        """Open a collection that is there; it is always writable.
 
         Raises:
-            ForError: it is not, or the server cannot be reached.
+            ForError: it is not there, or the server cannot be reached.
         """
-        if not connection.call(lambda client: client.collection_exists(collection)):
-            raise ForError(f"{connection.where} has no collection {collection!r}; run `for-cli index` to rebuild it")
-        return cls(connection, collection, dim)
+        connection, name = _connection_of(place), place.collection
+        if not connection.call(lambda client: client.collection_exists(name)):
+            raise ForError(f"{connection.where} has no collection {name!r}; run `for-cli index` to rebuild it")
+        return cls(connection, place)
+
+    @classmethod
+    def publish(cls, folder: Path, collection: str, previous: str | None) -> None:
+        """Point the alias `live` at a collection and `previous` at the earlier one, in one call.
+
+        Raises:
+            ForError: the server cannot be reached or has no such collection.
+        """
+        connection = connect(folder)
+        operations: list[Any] = []
+        for alias, name in ((LIVE, collection), (PREVIOUS, previous)):
+            if name:
+                remove = models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
+                create = models.CreateAlias(collection_name=name, alias_name=alias)
+                operations += [remove, models.CreateAliasOperation(create_alias=create)]
+        try:
+            connection.call(lambda client: client.update_collection_aliases(operations))
+        finally:
+            connection.close()
+
+    @classmethod
+    def remove(cls, folder: Path, collection: str) -> bool:
+        """Delete a collection; False where the server cannot do it now."""
+        try:
+            connection = connect(folder)
+            try:
+                connection.call(lambda client: client.delete_collection(collection))
+            finally:
+                connection.close()
+        except ForError:
+            return False
+        return True
 
     def upsert(self, batch: Sequence[ImageRegions]) -> None:
         """Add images, or replace those with the same id.
@@ -292,7 +348,7 @@ class ServerEngine:
         return self._connection.call(lambda client: client.count(self._collection, exact=True)).count
 
     def close(self) -> None:
-        """Let go of the connection; every write was waited for."""
+        """Close the connection; every write was waited for."""
         self._connection.close()
 
     def _pages(self, chosen: models.Filter | None, payload: bool | list[str], vectors: bool) -> Iterator[list[Any]]:
@@ -313,36 +369,3 @@ class ServerEngine:
 
 def _of(image_ids: list[str]) -> models.Filter:
     return models.Filter(must=[models.FieldCondition(key="image_id", match=models.MatchAny(any=image_ids))])
-
-
-def move_aliases(folder: Path, collection: str, previous: Sequence[Manifest | None]) -> None:
-    """Point `live` at a collection and `previous` at the newest earlier one, in one call.
-
-    Raises:
-        ForError: the server cannot be reached or has no such collection.
-    """
-    connection = connect(folder)
-    earlier = next((m.collection for m in previous if m and m.collection and m.collection != collection), None)
-    pairs = [(LIVE, collection), *([(PREVIOUS, earlier)] if earlier else [])]
-    operations: list[Any] = []
-    for alias, name in pairs:
-        remove = models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
-        create = models.CreateAlias(collection_name=name, alias_name=alias)
-        operations += [remove, models.CreateAliasOperation(create_alias=create)]
-    try:
-        connection.call(lambda client: client.update_collection_aliases(operations))
-    finally:
-        connection.close()
-
-
-def remove_collection(folder: Path, collection: str) -> bool:
-    """Delete a collection; False where the server cannot do it now."""
-    try:
-        connection = connect(folder)
-        try:
-            connection.call(lambda client: client.delete_collection(collection))
-        finally:
-            connection.close()
-    except ForError:
-        return False
-    return True

@@ -92,7 +92,7 @@ def log_training(project: Project, run: str, started: float) -> None:
     Raises:
         ForError: MLflow fails, or a file of the training is missing.
     """
-    from for_retrieval.release.mlflow_store import connected, only_one
+    from for_retrieval.release.mlflow_store import connected
 
     folder = project.heads / run
     history = read_json(folder / "history.json")
@@ -100,8 +100,7 @@ def log_training(project: Project, run: str, started: float) -> None:
     dataset = read_json(project.data / "learning.json", "run `for-cli features`")
     with connected(project, dataset["name"]) as mlflow:
         tags = {**common_tags(project, dataset), "group": group_of(project, dataset["digest"])}
-        with only_one(mlflow.folder):
-            parent = find_parent(mlflow, project, tags)
+        parent = find_parent(mlflow, project, tags)
         for seed in project.params.train.runs[run].seeds:
             about = {**tags, "kind": "head", "run": run, "seed": str(seed)}
             about["head"] = file_hash(folder / f"seed{seed}.safetensors")
@@ -112,14 +111,17 @@ def log_training(project: Project, run: str, started: float) -> None:
 
 def find_parent(mlflow: Connection, project: Project, tags: dict[str, str]) -> str:
     """The id of the run above all heads with this set and params.yaml; made if need be."""
-    found = _search(mlflow, {"kind": "training", "group": tags["group"]})
-    if found:
-        return str(found[0].info.run_id)
-    model, steps = project.params.model, project.params.train.steps
-    name = f"{tags['dataset']}: {model.name} {model.input_size} px, {steps} steps"
-    run = mlflow.client.create_run(mlflow.experiment, tags={**tags, "kind": "training"}, run_name=name)
-    _log_params(mlflow, run.info.run_id, flattened(shared_params(project)))
-    return str(run.info.run_id)
+    from for_retrieval.release.mlflow_store import one_process
+
+    with one_process(mlflow.folder):
+        found = _search(mlflow, {"kind": "training", "group": tags["group"]})
+        if found:
+            return str(found[0].info.run_id)
+        model, steps = project.params.model, project.params.train.steps
+        name = f"{tags['dataset']}: {model.name} {model.input_size} px, {steps} steps"
+        run = mlflow.client.create_run(mlflow.experiment, tags={**tags, "kind": "training"}, run_name=name)
+        _log_params(mlflow, run.info.run_id, flattened(shared_params(project)))
+        return str(run.info.run_id)
 
 
 def _search(mlflow: Connection, tags: dict[str, str], more: str = "") -> list[Run]:

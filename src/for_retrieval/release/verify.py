@@ -11,19 +11,15 @@ import numpy as np
 
 from for_retrieval.errors import ForError
 from for_retrieval.evaluate.score import head_scores
-from for_retrieval.model.encode import store_for
-from for_retrieval.model.tower import prompted
+from for_retrieval.model.model import Model
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records, load_records
-from for_retrieval.release.manifest import ImageRow, check_files, read_table
-from for_retrieval.release.pointer import bundle_of, read_live
+from for_retrieval.release.generation import ImageRow, check_files, read_table
+from for_retrieval.release.pointer import bundle_of, read_pointer
 from for_retrieval.release.search import Index, open_generation
-from for_retrieval.train.bundled import Bundled, load_bundled
 
 if TYPE_CHECKING:
-    import torch
-
-    from for_retrieval.release.regions import Floats
+    from for_retrieval.release.engines import Floats
 
 TOP = 50  # images
 SAMPLE = 40  # queries
@@ -66,14 +62,14 @@ def verify(project: Project, generation: str | None = None) -> Report:
     from for_retrieval.model.tower import find_device
 
     device = find_device(project.settings.device)
-    name = generation or read_live(project.index).live.generation
-    model = load_bundled(bundle_of(project.index, name), device, project.root)
+    name = generation or read_pointer(project.index).live.generation
+    model = Model.load(bundle_of(project.index, name), project.root, device)
     texts = sample_texts(load_records(project.prepared))
     return verify_generation(project.index / name, name, model, project.cache, texts, project.params.promote.recall)
 
 
 def verify_generation(
-    generation: Path, name: str, model: Bundled, cache: Path, texts: Sequence[str], bound: float
+    generation: Path, name: str, model: Model, cache: Path, texts: Sequence[str], bound: float
 ) -> Report:
     """The same for a generation at any place, with its own model at hand."""
     rows = read_table(generation)
@@ -94,10 +90,9 @@ def sample_texts(records: Records) -> list[str]:
     return [names[int(k * step)] for k in range(min(SAMPLE, len(names)))]
 
 
-def exact_scores(rows: list[ImageRow], model: Bundled, cache: Path, texts: Sequence[str]) -> tuple[Floats, Floats]:
+def exact_scores(rows: list[ImageRow], model: Model, cache: Path, texts: Sequence[str]) -> tuple[Floats, Floats]:
     """Scores [n, T] without an index, and the texts' embeddings [T, D]."""
-    embeddings: torch.Tensor = prompted(model.tower, list(texts), model.settings.prompts)
-    store = store_for(model.tower, cache)
+    embeddings, store = model.text(texts), model.store(cache)
     parts = [
         head_scores(model.head, store.load([row.hash for row in rows[start : start + BATCH]]), embeddings)
         for start in range(0, len(rows), BATCH)

@@ -1,4 +1,4 @@
-"""The stages of dvc.yaml, one function each: they wire the packages together and hold no logic of their own."""
+"""The stages of dvc.yaml, a function each: they connect the packages and hold no logic of their own."""
 
 from __future__ import annotations
 
@@ -6,45 +6,20 @@ from typing import TYPE_CHECKING
 
 from for_retrieval.files import read_json, write_json
 from for_retrieval.project import Project
-from for_retrieval.stages.training import features, finetune, opened, train
-
-__all__ = [
-    "check",
-    "compare",
-    "evaluate",
-    "export",
-    "features",
-    "finetune",
-    "fractions",
-    "index",
-    "prepare",
-    "pseudo",
-    "train",
-    "validate",
-]
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import torch
-
-    from for_retrieval.model.sum_clip import SumClip
-    from for_retrieval.model.tower import Tower
+    from for_retrieval.model.model import Model
     from for_retrieval.records.checks.verdict import Verdict
-
-
-def _serving_head(project: Project, tower: Tower, device: torch.device) -> SumClip:
-    from for_retrieval.train.checkpoints import load_head
-    from for_retrieval.train.run import new_head
-
-    return load_head(project.bundle / "head.safetensors", new_head(project.params, tower, 0, device))
+    from for_retrieval.records.records import Records
 
 
 def prepare(project: Project) -> str:
     """Draw or import the images, check them, and write the records."""
     from for_retrieval.records.prepare import prepare as run
 
-    records = run(project.params, project.root, project.prepared, project.settings.processes)
+    records = run(project.params, project.root, project.prepared, project.settings.processes, project.cache)
     broken = f", {len(records.info.broken)} unreadable images left out" if records.info.broken else ""
     return f"{len(records.images)} images, {len(records.objects)} objects{broken}"
 
@@ -69,36 +44,104 @@ def validate(project: Project) -> str:
 
 
 def check(project: Project, pages_to: Path, report_to: Path) -> Verdict:
-    """What `validate` says, whatever it is; written elsewhere, it leaves the stage's own outputs as they are."""
-    from for_retrieval.records.checks.run import PROFILE, check_data
-    from for_retrieval.release.pointer import bundle_of, is_live
+    """The verdict of `validate`, passed or failed; written elsewhere, it leaves the stage's own outputs as they are."""
+    from for_retrieval.records.checks.run import check_data
+    from for_retrieval.release.refresh import accepted_profile
 
-    live = is_live(project.index)
-    path = bundle_of(project.index, live.live.generation) / PROFILE if live else None
-    accepted = read_json(path, "run `for-cli index`") if path and path.exists() else None
-    return check_data(project, accepted, pages_to, report_to)
+    return check_data(project, accepted_profile(project.index), pages_to, report_to)
+
+
+def features(project: Project) -> str:
+    """Encode every image that has no features yet."""
+    from for_retrieval.model.encode import write_summaries
+    from for_retrieval.model.parallel import Team
+
+    if done := _in_parallel(project, "features"):
+        return done
+    records, model = _opened(project)
+    teacher, backend, team = _teacher(project), project.settings.compile, Team(model.device)
+    count = model.encode(project, records, backend=backend)
+    closer = teacher.encode(project, records, ("train",), backend)
+    team.end()
+    if team.writes:
+        write_summaries(project.data, records, model.tower, teacher.tower)
+    return f"{count} images encoded, {closer} for the teacher, the rest were known"
 
 
 def pseudo(project: Project, vocabulary: str) -> str:
     """Score the training images against the open vocabulary with the teacher."""
-    from for_retrieval.model.tower import find_device, load_tower
     from for_retrieval.records.records import load_records
     from for_retrieval.train.teacher import teach
 
-    records = load_records(project.prepared)
-    device = find_device(project.settings.device)
-    tower = load_tower(project.params.model, device, project.root, "teacher_size")
-    out = project.data / "pseudo" / vocabulary
-    count = teach(records, tower, project.params, vocabulary, project.root, project.cache, out)
-    return f"{count} phrases scored by the {project.params.train.pseudo.teacher} teacher"
+    count = teach(project, load_records(project.prepared), _teacher(project), vocabulary)
+    return f"{count} phrases scored by the {project.params.train.objectives.pseudo.teacher} teacher"
+
+
+def train(project: Project, run: str) -> str:
+    """Train the heads of one run, measure them on the validation split, and log them to MLflow."""
+    import time
+
+    from for_retrieval.evaluate.validation import names_of
+    from for_retrieval.evaluate.validation import validate as measure
+    from for_retrieval.model.model import head_path
+    from for_retrieval.model.parallel import rank
+    from for_retrieval.release.mlflow_store import check
+    from for_retrieval.release.training_runs import log_training
+    from for_retrieval.train.run import train_run
+
+    params = project.params
+    seeds = params.train.run(run).seeds  # a typo is reported before anything is loaded
+    check(project)  # and so is a server that does not answer
+    if done := _in_parallel(project, "train", run):
+        return done
+    started = time.time()
+    records, model = _opened(project)
+    records = records.of("train", "val")
+    finished = train_run(project, records, model, run)
+    if rank():
+        return f"process {rank()} has done its part"
+    models = {str(seed): model.with_head(head_path(project.heads, run, seed)) for seed in seeds}
+    ids, found = model.split(records, "val", project.cache)
+    scores = measure(models, found, names_of(records, ids, params.evaluate.small), params)
+    write_json(project.heads / run / "val.json", scores)
+    log_training(project, run, started)
+    for checkpoint in finished:  # only now: if MLflow has failed, the next try trains nothing again
+        checkpoint.unlink(missing_ok=True)
+    return f"{len(seeds)} heads in {project.heads / run}"
+
+
+def finetune(project: Project, out: Path) -> str:
+    """Finetune the image tower itself, and write it as a checkpoint that `model.pretrained` can name."""
+    from for_retrieval.errors import UsageError
+    from for_retrieval.model.open_clip_tower import OpenClipTower
+    from for_retrieval.model.parallel import rank
+    from for_retrieval.train.finetune import finetune as run
+
+    name = project.params.model.name
+    if out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out} is not empty; name a new folder with --out")
+    if done := _in_parallel(project, "finetune", "--out", str(out)):
+        return done
+    records, model = _opened(project)
+    if not isinstance(model.tower, OpenClipTower):
+        raise UsageError(f"model.name {name!r} stays frozen; set model.name to an open_clip model to finetune it")
+    records = records.of("train", "val")
+    before = _scored(project, records, model)
+    name = run(project, records, model, out)
+    if rank():
+        return f"process {rank()} has done its part"
+    after = _scored(project, records, model)
+    gains = ", ".join(f"{subset} {before[subset]:.1f} -> {after[subset]:.1f}" for subset in after)
+    scores = f"mAP@50 r40 on the validation split, before and after: {gains}\n" if gains else ""
+    file = next(iter(sorted(out.glob("*.safetensors"))))
+    return f"{scores}set model.name to {name} and model.pretrained to {file}, then run dvc repro"
 
 
 def evaluate(project: Project, split: str) -> str:
     """Score every method and every head on a split."""
     from for_retrieval.evaluate.score import evaluate as run
 
-    records, tower, device = opened(project)
-    found = run(records, tower, project.params, project.heads, project.cache, device, split)
+    found = run(project, *_opened(project), split)
     path = project.data / "evaluation" / f"{split}.json"
     write_json(path.with_name(f"{split}_boxes.json"), found.boxes)
     write_json(path.with_name(f"{split}_categories.json"), found.categories)
@@ -119,42 +162,86 @@ def compare(project: Project) -> str:
 
 def export(project: Project) -> str:
     """Write the serving bundle of the run that params.yaml names."""
-    from for_retrieval.model.export import export as run
-    from for_retrieval.model.tower import find_device, load_tower
-    from for_retrieval.train.checkpoints import head_path
+    from for_retrieval.model.model import Model, head_path
+    from for_retrieval.model.tower import find_device
 
-    tower = load_tower(project.params.model, find_device(project.settings.device), project.root)
+    params, run = project.params, project.params.index.run
     learning = read_json(project.data / "learning.json", "run `dvc repro features`")
-    name = project.params.index.run
-    seed = project.params.train.runs[name].seeds[0]
-    scores = read_json(project.heads / name / "val.json", f"run `dvc repro train@{name}`")
-    model = run(
-        tower,
-        head_path(project.heads, name, seed),
-        project.params,
+    seed = params.train.runs[run].seeds[0]
+    scores = read_json(project.heads / run / "val.json", f"run `dvc repro train@{run}`")
+    untrained = Model.new(params, project.root, find_device(project.settings.device))
+    model = untrained.with_head(head_path(project.heads, run, seed))
+    model.save(
         project.bundle,
         dataset={"name": learning["name"], "digest": learning["digest"]},
+        run=run,
         metrics={**{key: value for key, value in scores.items() if key != "seeds"}, **scores["seeds"][str(seed)]},
         profile=project.data / "validation" / "profile.json",
     )
-    return f"{model} in {project.bundle}"
+    return f"{model.id} in {project.bundle}"
 
 
 def index(project: Project) -> str:
     """Build the index of the gallery beside the one that serves; it serves only where no champion does."""
+    from for_retrieval.model.model import Model
+    from for_retrieval.model.tower import find_device
+    from for_retrieval.records.records import load_records
+    from for_retrieval.release.pointer import release_lock
     from for_retrieval.release.refresh import build_candidate
 
-    records, tower, device = opened(project)
-    built = build_candidate(project, records, tower, _serving_head(project, tower, device), device)
-    manifest = built.manifest
-    write_json(
-        project.data / "index.json",
-        {
-            "model": manifest.model,
-            "images": manifest.n_images,
-            "points": manifest.n_points,
-            "digest": manifest.digest,
-        },
-    )
+    with release_lock(project.root, "index", wait=True):
+        model = Model.load(project.bundle, project.root, find_device(project.settings.device))
+        built = build_candidate(project, load_records(project.prepared), model)
+    found = built.manifest
+    about = {"model": found.model, "images": found.n_images, "points": found.n_points, "digest": found.digest}
+    write_json(project.data / "index.json", about)
     note = f"; {built.note}" if built.note else ""
-    return f"{manifest.n_images} images, {manifest.n_points} regions{note}"
+    return f"{found.n_images} images, {found.n_points} regions{note}"
+
+
+def _opened(project: Project) -> tuple[Records, Model]:
+    """The records of a project, and its model as it is before training."""
+    from for_retrieval.model.model import Model
+    from for_retrieval.model.tower import find_device
+    from for_retrieval.records.records import load_records
+
+    device = find_device(project.settings.device)
+    return load_records(project.prepared), Model.new(project.params, project.root, device)
+
+
+def _teacher(project: Project) -> Model:
+    """The same model on more pixels; its head is not used."""
+    from for_retrieval.model.model import Model
+    from for_retrieval.model.tower import find_device, load_tower
+
+    params, device = project.params, find_device(project.settings.device)
+    tower = load_tower(params.model, device, project.root, "teacher_size")
+    return Model.new(params, project.root, device, tower=tower)
+
+
+def _in_parallel(project: Project, *arguments: str) -> str | None:
+    """Run this stage in several processes, where settings ask for it and this is not one of them yet."""
+    devices = project.settings.devices
+    if devices == 1:
+        return None
+    from for_retrieval.model.parallel import count, launch
+
+    if count() > 1:
+        return None
+    launch(project.root, list(arguments), devices, project.settings.device)
+    return f"{' '.join(arguments)}: done in {devices} processes"
+
+
+def _scored(project: Project, records: Records, model: Model) -> dict[str, float]:
+    """mAP@50 r40 of base and novel names on the validation split, encoded with the tower as it is now."""
+    from for_retrieval.evaluate.validation import by_category, names_of
+    from for_retrieval.model.encode import Reading, encode_anew
+
+    params, val = project.params, records.of("val")
+    queries = names_of(records, val.images["image_id"].tolist(), params.evaluate.small)
+    if queries is None:
+        return {}
+    found = encode_anew(model.tower, val.paths(project.root), Reading.of(project, params.model.batch_size))
+    model.head.eval()
+    metrics = by_category(model, found, queries, params).to_json()["metrics"]
+    return {subset: values["map50_r40"] for subset, values in metrics.items()}

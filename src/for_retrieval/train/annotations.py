@@ -1,4 +1,4 @@
-"""What the annotations of the training images teach: labels, what was judged, and objects with boxes."""
+"""The annotations of the training images as tensors: labels, what was judged, and objects with boxes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import torch
 from torch import Tensor
 
 from for_retrieval.records.records import Records
-from for_retrieval.train.localise import Objects
-
-MOST = 32  # objects an image; of more, the largest
+from for_retrieval.train.lesson import Objects
 
 
 def label_matrix(table: pd.DataFrame, image_ids: list[str], categories: list[str]) -> Tensor:
@@ -32,15 +30,18 @@ def judged_matrix(records: Records, image_ids: list[str], labels: Tensor, catego
     return labels | label_matrix(records.negatives, image_ids, categories)
 
 
-def objects_of(records: Records, image_ids: list[str], categories: list[str]) -> Objects:
-    """The objects of `categories` that have a box of their own: no crowds, no labels of whole images."""
+def objects_of(records: Records, image_ids: list[str], categories: list[str], most: int) -> Objects:
+    """The objects of `categories` that have a box of their own: no crowds, no labels of whole images.
+
+    Of more than `most` objects in an image, the largest.
+    """
     table = records.objects
     whole = table["attributes"].str.contains('"whole_image": true', regex=False)
     table = table[table["category"].isin(categories) & ~table["crowd"] & ~whole & table["image_id"].isin(image_ids)]
     area = table["w"].astype("float64") * table["h"]
     table = table.assign(area=area).sort_values(["image_id", "area"], ascending=[True, False], kind="stable")
     place = table.groupby("image_id").cumcount().to_numpy()
-    table, place = table[place < MOST], place[place < MOST]
+    table, place = table[place < most], place[place < most]
     sizes = records.images.set_index("image_id").loc[table["image_id"], ["width", "height"]].to_numpy(np.float64)
     x, y, w, h = table[["x", "y", "w", "h"]].to_numpy(np.float64).T
     width, height = sizes.T

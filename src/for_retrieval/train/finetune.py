@@ -15,15 +15,18 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from for_retrieval.files import file_hash
-from for_retrieval.model.encode import Pictures
+from for_retrieval.model.encode import Pictures, Reading
 from for_retrieval.model.features import normalised
+from for_retrieval.model.model import Model
 from for_retrieval.model.open_clip_tower import OpenClipTower
 from for_retrieval.model.parallel import Team
-from for_retrieval.model.sum_clip import SumClip, Summary, summarise
+from for_retrieval.model.sum_clip import Summary, summarise
 from for_retrieval.params import Params, Train
+from for_retrieval.project import Project
 from for_retrieval.records.records import Records
-from for_retrieval.train.loop import Lesson, descend, draw_batch, losses
-from for_retrieval.train.run import make_lesson, new_head
+from for_retrieval.train.lesson import Lesson
+from for_retrieval.train.loop import Course, descend, draw_batch
+from for_retrieval.train.run import make_lesson
 
 # Name patterns from the first layer to the last, in the form of timm's group_matcher.
 _LAST = (99999,)
@@ -70,69 +73,73 @@ def layer_groups(visual: nn.Module, rate: float, decay: float, weight_decay: flo
 def checkpoint_gradients(visual: Any) -> None:
     """Keep no activations inside the blocks, but compute them again on the way back."""
     if isinstance(visual, ModifiedResNet):
-        visual.checkpointing = True  # open_clip has none here; model/dense/attention_pool.py does it
+        visual.checkpointing = True  # open_clip has none here; AttentionPool of model/dense.py does it
         return
     visual.set_grad_checkpointing(True)
 
 
-def finetune(
-    records: Records, tower: OpenClipTower, params: Params, root: Path, data: Path, cache: Path, workers: int, out: Path
-) -> tuple[str, SumClip]:
-    """Finetune the image tower of `tower` in place and write the model into the folder `out`.
+def finetune(project: Project, records: Records, model: Model, out: Path) -> str:
+    """Finetune the image tower of `model` in place, along with its head, and write the tower into the folder `out`.
 
-    The labels, the vocabulary, the objectives and the head's knobs are those of `train`; the teacher and the clusters
-    to keep are the frozen tower's. A killed run goes on from its last checkpoint.
+    The labels, the vocabulary, the objectives and the head's settings are those of `train`; the teacher and the
+    clusters to keep are the frozen tower's. A killed run goes on from its last checkpoint.
+
+    Args:
+        model: untrained, with an open_clip tower.
 
     Returns:
-        The name to load the model by, and the head that was trained along.
+        The name to load the tower by.
 
     Raises:
         ForError: an earlier stage is missing.
     """
-    settings, device = params.finetune, tower.device
-    lesson = make_lesson(records, tower, params, settings.run, data, cache)
+    params = project.params
+    settings, tower, head = params.finetune, model.tower, model.head
+    assert isinstance(tower, OpenClipTower)
+    lesson = make_lesson(project, records, model, settings.run)
     plan = _plan(params)
-    head = new_head(params, tower, params.seed, device)
     visual = tower.visual.requires_grad_(True)  # in evaluation mode: batch norms keep their statistics
     if settings.checkpointing:
         checkpoint_gradients(visual)
     groups = layer_groups(visual, settings.learning_rate, settings.layer_decay, params.train.weight_decay)
     groups.append({"params": list(head.parameters()), "lr": params.train.learning_rate})
     optimizer = torch.optim.AdamW(groups, weight_decay=params.train.weight_decay)
-    team = Team(device)
-    pictures = _Reader(records, lesson, params, plan, root, tower, workers, team)
+    team = Team(model.device)
+    pictures = _Reader(project, records, tower, lesson, plan, team)
 
     def summaries(rows: Tensor, step: int) -> Summary:
         return summarise(head, tower.differentiable(pictures.at(step)))
 
     head.train()
     module = nn.ModuleList([visual, head])
-    place = cache / "progress" / f"{_key(records, tower, params, data)}.pt"
-    temperature = params.head.temperature
-    descend(module, optimizer, summaries, lesson, plan, temperature, params.seed, place, "finetuning", losses, team)
+    place = project.cache / "progress" / f"{_key(project, records, model)}.pt"
+    course = Course(lesson, plan, params.head.temperature, params.seed, place, "finetuning", team)
+    descend(course, module, optimizer, summaries)
     head.eval()
     visual.requires_grad_(False)
     team.end()
     name = tower.save(out) if team.writes else ""
     if team.writes:
         place.unlink(missing_ok=True)
-    return name, head
+    return name
 
 
 def _plan(params: Params) -> Train:
-    """`train` with the knobs of `finetune` in place of its own."""
+    """`train` with the settings of `finetune` in place of its own."""
     own = params.finetune
     run = params.train.run(own.run)
     changed = {name: getattr(own, name) for name in ("steps", "warmup", "batch_size", "checkpoint_every")}
     return params.train.of(run).model_copy(update=changed)
 
 
-def _key(records: Records, tower: OpenClipTower, params: Params, data: Path) -> str:
+def _key(project: Project, records: Records, model: Model) -> str:
     """Sixteen digits that change with anything that changes the result."""
+    params = project.params
     run = params.train.run(params.finetune.run)
-    inputs = [file_hash(path) for path in sorted((data / "pseudo" / run.vocabulary).iterdir())]
-    fraction = file_hash(data / "fractions" / f"{run.fraction:g}.json")
-    parts = (tower.id, records.info.digest, params.seed, params.head, params.train, params.finetune, fraction, *inputs)
+    inputs = [file_hash(path) for path in sorted((project.data / "pseudo" / run.vocabulary).iterdir())]
+    fraction = file_hash(project.data / "fractions" / f"{run.fraction:g}.json")
+    chosen = (params.seed, params.head, params.train, params.finetune)
+    parts = (model.tower.id, records.info.digest, *chosen, fraction, *inputs)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
@@ -140,21 +147,13 @@ class _Reader:
     """The pictures of each step's batch, this process's part, read ahead by worker processes."""
 
     def __init__(
-        self,
-        records: Records,
-        lesson: Lesson,
-        params: Params,
-        plan: Train,
-        root: Path,
-        tower: OpenClipTower,
-        workers: int,
-        team: Team,
+        self, project: Project, records: Records, tower: OpenClipTower, lesson: Lesson, plan: Train, team: Team
     ) -> None:
-        images = records.images["split"] == "train"
-        paths = [path for path, own in zip(records.paths(root), images, strict=True) if own]
-        self._pictures = Pictures(paths, tower.input_size, params.data.max_pixels, params.data.min_side)
-        self._lesson, self._plan, self._seed = lesson, plan, params.seed
-        self._tower, self._workers, self._team = tower, workers, team
+        train = records.of("train")
+        reading = Reading.of(project, plan.batch_size)
+        self._pictures = Pictures(train.paths(project.root), tower.input_size, reading)
+        self._lesson, self._plan, self._seed = lesson, plan, project.params.seed
+        self._tower, self._workers, self._team = tower, reading.workers, team
         self._batches: Iterator[Tensor] | None = None
 
     def at(self, step: int) -> Tensor:

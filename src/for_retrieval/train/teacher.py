@@ -1,54 +1,55 @@
-"""The teacher's scores over the vocabulary: the stage `pseudo`."""
+"""The teacher: its scores over the vocabulary (the stage `pseudo`), and the labels that they become."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import atomic, read_json, write_json
-from for_retrieval.model.encode import load_split
 from for_retrieval.model.features import Features
-from for_retrieval.model.tower import Tower, prompted
-from for_retrieval.model.training_free import querybank_scores, training_free_scores
-from for_retrieval.params import Params
+from for_retrieval.model.model import Model
+from for_retrieval.model.training_free import querybank_scores
+from for_retrieval.params import Pseudo
+from for_retrieval.project import Project
 from for_retrieval.records.records import Records
+from for_retrieval.train.lesson import PseudoLabels
 from for_retrieval.train.vocabulary import Phrase, build_vocabulary
 
 
-def teach(records: Records, tower: Tower, params: Params, mode: str, root: Path, cache: Path, out: Path) -> int:
-    """Score the training images against the vocabulary; returns the number of phrases.
+def teach(project: Project, records: Records, teacher: Model, mode: str) -> int:
+    """Score the training images against the vocabulary `mode`; returns the number of phrases.
 
-    `tower` is the one at the teacher's input size. Writes ``out``/vocabulary.json and scores.safetensors:
-    texts [T, D], scores [n, T].
+    Writes vocabulary.json and scores.safetensors (texts [T, D], scores [n, T]) below ``data/pseudo/<mode>``.
+
+    Args:
+        teacher: the model at the teacher's input size; its head is not used.
 
     Raises:
         ForError: there are no training images.
     """
-    ids, features = load_split(records, tower, cache, "train")
+    params, out = project.params, project.data / "pseudo" / mode
+    ids, features = teacher.split(records, "train", project.cache)
     if not ids:
         raise ForError(f"{records.info.name} has no images in its train split; see data.splits in params.yaml")
-    phrases = build_vocabulary(records.info, params.train.vocabulary, mode, params.seed, root)
-    texts = prompted(tower, [p.text for p in phrases], params.model.prompts)
-    teacher = teacher_scores(features, texts, tower.grid, params)
+    phrases = build_vocabulary(records.info, params.train.vocabulary, mode, params.seed, project.root)
+    texts = teacher.text([phrase.text for phrase in phrases])
+    scores = teacher_scores(teacher, features, texts, params.train.objectives.pseudo)
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "vocabulary.json", [[p.text, p.kind] for p in phrases])
+    write_json(out / "vocabulary.json", [[phrase.text, phrase.kind] for phrase in phrases])
     with atomic(out / "scores.safetensors") as temporary:
-        save_file(
-            {"texts": texts.cpu(), "scores": teacher.half().cpu()},
-            str(temporary),
-        )
+        save_file({"texts": texts.cpu(), "scores": scores.half().cpu()}, str(temporary))
     return len(phrases)
 
 
-def teacher_scores(features: Features, texts: Tensor, grid: tuple[int, int], params: Params) -> Tensor:
-    """[n, T] scores of `train.pseudo.teacher` for the phrases `texts` [T, D], which are each other's bank."""
-    name, model = params.train.pseudo.teacher, params.model
-    score = partial(querybank_scores, temperature=params.train.pseudo.querybank)
-    return training_free_scores(features, texts, grid, model.clusters, model.pool, (name,), score)[name]
+def teacher_scores(teacher: Model, features: Features, texts: Tensor, pseudo: Pseudo) -> Tensor:
+    """[n, T] scores for the phrases `texts` [T, D], which are each other's bank, by the method `pseudo.teacher`."""
+    score = partial(querybank_scores, temperature=pseudo.querybank)
+    return teacher.training_free.scores(features, texts, (pseudo.teacher,), score)[pseudo.teacher]
 
 
 def load_teacher(folder: Path) -> tuple[list[Phrase], Tensor, Tensor]:
@@ -56,3 +57,19 @@ def load_teacher(folder: Path) -> tuple[list[Phrase], Tensor, Tensor]:
     phrases = [Phrase(text, kind) for text, kind in read_json(folder / "vocabulary.json", "run `dvc repro pseudo`")]
     tensors = load_file(folder / "scores.safetensors")
     return phrases, tensors["texts"], tensors["scores"].float()
+
+
+def pseudo_labels(teacher: Tensor, phrases: list[Phrase], novel: list[str], pseudo: Pseudo) -> PseudoLabels:
+    """Cut the teacher's ranking of all training images into positives, ignored and negatives.
+
+    Args:
+        teacher: [n, T] scores for `phrases`.
+        novel: names that will be asked for without labels; they and the user's own nouns weigh `pseudo.novel`.
+    """
+    n = len(teacher)
+    ranks = teacher.argsort(dim=0, descending=True, stable=True).argsort(dim=0, stable=True)
+    share = [pseudo.positive / pseudo.rarer if p.kind == "attribute" else pseudo.positive for p in phrases]
+    last = (torch.tensor(share) * n).round().clamp(min=1)
+    positive = ranks < last
+    weights = torch.tensor([pseudo.novel if p.kind == "own" or p.text in novel else 1.0 for p in phrases])
+    return PseudoLabels(positive, positive | (ranks >= (last * pseudo.ignore).clamp(max=n - 1)), weights)

@@ -1,4 +1,4 @@
-"""A COCO instances file (`data.kind: coco`), read as something that nobody vouches for."""
+"""A COCO instances file (`data.kind: coco`); every entry is checked."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def read_coco(path: Path) -> Source:
     """Read images, boxes and categories; image ids become text.
 
     Boxes that stick out by up to `boxes.SLACK` px are clipped, boxes without area are dropped and
-    counted, crowds are kept and marked. A supercategory becomes a hypernym unless all share it.
+    counted, crowds are kept and marked. A supercategory becomes a hypernym unless all share it. An image may have a
+    ``caption``.
 
     Raises:
         ForError: no such file, no JSON, or entries that contradict each other; the sentence gives the
@@ -57,7 +58,14 @@ def read_coco(path: Path) -> Source:
     flat = len(content["annotations"]) - len(objects)
     categories = list(dict.fromkeys(names.values()))
     dropped = {"zero_area_boxes": flat}
-    return Source(picture_table(pictures), objects, categories, synonyms, hypernyms, dropped=dropped)
+    captions = _captions(content["images"])
+    return Source(picture_table(pictures), objects, categories, synonyms, hypernyms, dropped=dropped, captions=captions)
+
+
+def _captions(entries: list[dict[str, Any]]) -> dict[str, str]:
+    """Image id -> what an image's ``caption`` says, where it has one."""
+    said = {str(entry["id"]): entry.get("caption") for entry in entries}
+    return {key: text for key, text in said.items() if isinstance(text, str) and text.strip() and is_unicode(text)}
 
 
 def read_sections(path: Path, what: str) -> dict[str, list[Any]]:

@@ -1,0 +1,279 @@
+"""Dense-CLIP for each kind of open_clip image tower: a class a kind, and the table that chooses among them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+import torch
+from open_clip.modified_resnet import ModifiedResNet
+from open_clip.timm_model import TimmModel
+from open_clip.transformer import VisionTransformer
+from timm.layers.attention_pool import AttentionPoolLatent
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, linear, normalize
+from torch.utils.checkpoint import checkpoint
+
+from for_retrieval.errors import UsageError
+from for_retrieval.model.features import Features
+
+
+class Kind(Protocol):
+    """How one kind of image tower, `visual`, sees cells.
+
+    name: as messages list it. convolutions: most of its work is convolutions, which are faster in channels-last memory.
+    """
+
+    name: str
+    convolutions: bool
+
+    def fits(self, visual: Any) -> bool:
+        """Whether `visual` is of this kind."""
+
+    def stride(self, visual: Any) -> int:
+        """Pixels a cell."""
+
+    def features(self, visual: Any, pictures: Tensor) -> Features:
+        """Pictures [B, 3, S, S] -> features."""
+
+    def pool(self, visual: Any) -> nn.Module | None:
+        """What heads start from where the tower pools by attention over cells; see `TowerPool`."""
+
+
+class AttentionPool:
+    """ResNets whose pool is attention: the pool without its query and key."""
+
+    name = "ResNets with an attention pool (RN50)"
+    convolutions = True
+
+    def fits(self, visual: Any) -> bool:
+        return isinstance(visual, ModifiedResNet)
+
+    def stride(self, visual: Any) -> int:
+        return _RESNET_STRIDE
+
+    def features(self, visual: Any, pictures: Tensor) -> Features:
+        """Cells keep their positions, because the pool's values have them.
+
+        With one head the pooled embedding is exactly the attention-weighted mean of the embeddings of the cells and of
+        the mean cell.
+        """
+        x = visual.stem(pictures)
+        again = torch.is_grad_enabled() and getattr(visual, "checkpointing", False)  # see train/finetune.py
+        for stage in (visual.layer1, visual.layer2, visual.layer3, visual.layer4):
+            x = checkpoint(stage, x, use_reentrant=False) if again else stage(x)
+        pool = visual.attnpool
+        patches = x.flatten(2).transpose(1, 2)
+        dense = pool.c_proj(pool.v_proj(patches + pool.positional_embedding[1:]))
+        return Features(patches, dense, normalize(pool(x), dim=-1))
+
+    def pool(self, visual: Any) -> nn.Module:
+        return TowerPool(visual.attnpool)
+
+
+class ClassToken:
+    """Vision transformers that pool by a class token: the value path of the last block, as MaskCLIP."""
+
+    name = "vision transformers with a class token (ViT-B-32)"
+    convolutions = False
+
+    def fits(self, visual: Any) -> bool:
+        """Variants with another attention than torch's do not fit."""
+        return (
+            isinstance(visual, VisionTransformer)
+            and visual.pool_type == "tok"
+            and visual.attn_pool is None
+            and isinstance(visual.transformer.resblocks[-1].attn, nn.MultiheadAttention)
+        )
+
+    def stride(self, visual: Any) -> int:
+        return int(visual.patch_size[0])
+
+    def features(self, visual: Any, pictures: Tensor) -> Features:
+        """Patches are the last block's output.
+
+        The block's residual and MLP are left out of the dense path. ClearCLIP (Lan et al., ECCV 2024) found that they
+        hold the noise of a value path; mAP@50 of the variants has not been measured here, for want of weights.
+        """
+        last = visual.transformer.resblocks[-1]
+        x, (before, _) = visual.transformer.forward_intermediates(visual._embeds(pictures), indices=2)
+        dense = visual.ln_post(self.value_path(last, before[:, 1:])) @ visual.proj
+        pooled = visual._pool(x)[0] @ visual.proj
+        return Features(x[:, 1:], dense, normalize(pooled, dim=-1))
+
+    def value_path(self, block: Any, x: Tensor) -> Tensor:
+        """What the block's attention returns for each token of x [B, N, C] that attends to itself alone."""
+        width = x.shape[-1]
+        attention = block.attn
+        bias = None if attention.in_proj_bias is None else attention.in_proj_bias[2 * width :]
+        values = linear(block.ln_1(x), attention.in_proj_weight[2 * width :], bias)
+        return block.ls_1(attention.out_proj(values))  # type: ignore[no-any-return]
+
+    def pool(self, visual: Any) -> None:
+        return None
+
+
+class LatentPool:
+    """timm transformers whose pool is attention by a learned query (SigLIP, PE): the pool's value path."""
+
+    name = "timm transformers with an attention pool (ViT-B-16-SigLIP)"
+    convolutions = False
+
+    def fits(self, visual: Any) -> bool:
+        """Pools with positions of their own do not fit: they cannot be resized."""
+        pool = getattr(visual.trunk, "attn_pool", None) if isinstance(visual, TimmModel) else None
+        return isinstance(pool, AttentionPoolLatent) and pool.pos_embed is None
+
+    def stride(self, visual: Any) -> int:
+        return int(visual.trunk.feature_info[-1]["reduction"])
+
+    def features(self, visual: Any, pictures: Tensor) -> Features:
+        """Patches are the trunk's normalised output."""
+        trunk = visual.trunk
+        tokens = trunk.forward_features(pictures)
+        patches = tokens[:, trunk.num_prefix_tokens :]
+        dense = visual.head(trunk.head(trunk.fc_norm(self.value_path(trunk.attn_pool, patches))))
+        pooled = visual.head(trunk.forward_head(tokens))
+        return Features(patches, dense, normalize(pooled, dim=-1))
+
+    def value_path(self, pool: Any, x: Tensor) -> Tensor:
+        """What the pool returns for each token of x [B, N, C] alone.
+
+        Its MLP and the residual around it are part of it: the projection into the joint space was trained on their
+        output only.
+        """
+        values: Tensor = pool.proj(pool.kv(x).chunk(2, dim=-1)[1])
+        return values if pool.mlp is None else values + pool.mlp(pool.norm(values))
+
+    def pool(self, visual: Any) -> None:
+        return None
+
+
+class AveragePool:
+    """timm trunks that pool by averaging (ConvNeXt, ViTamin, MobileCLIP-S, Swin): their head at every cell."""
+
+    name = "timm trunks with average pooling (convnext_base_w)"
+    convolutions = True
+
+    def fits(self, visual: Any) -> bool:
+        """Trunks with prefix tokens, or with a pool in open_clip's own head, do not fit."""
+        return (
+            isinstance(visual, TimmModel)
+            and not hasattr(visual.head, "pool")
+            and getattr(visual.trunk, "attn_pool", None) is None
+            and getattr(visual.trunk, "num_prefix_tokens", 0) == 0
+            and self._pooling(visual.trunk) == "avg"
+        )
+
+    def _pooling(self, trunk: Any) -> str | None:
+        """How the trunk pools: a layer of its head, a layer of its own, or a word."""
+        pool = getattr(getattr(trunk, "head", None), "global_pool", None) or getattr(trunk, "global_pool", None)
+        return getattr(pool, "pool_type", pool)
+
+    def stride(self, visual: Any) -> int:
+        return int(visual.trunk.feature_info[-1]["reduction"])
+
+    def features(self, visual: Any, pictures: Tensor) -> Features:
+        """The head takes each cell as a map of one cell."""
+        trunk = visual.trunk
+        maps = trunk.forward_features(pictures)
+        if maps.ndim == 3:  # [B, N, C]
+            patches, alone = maps, [1, maps.shape[2]]
+        elif getattr(trunk, "output_fmt", "NCHW") == "NHWC":
+            patches, alone = maps.flatten(1, 2), [1, 1, maps.shape[3]]
+        else:
+            patches, alone = maps.flatten(2).transpose(1, 2), [maps.shape[1], 1, 1]
+        batch, cells, _ = patches.shape
+        dense = self._head(visual, patches.reshape(batch * cells, *alone)).view(batch, cells, -1)
+        return Features(patches, dense, normalize(self._head(visual, maps), dim=-1))
+
+    def _head(self, visual: Any, maps: Tensor) -> Tensor:
+        pooled: Tensor = visual.head(visual.trunk.forward_head(maps))
+        return torch.flatten(pooled, 1)
+
+    def pool(self, visual: Any) -> None:
+        return None
+
+
+KINDS: tuple[Kind, ...] = (AttentionPool(), ClassToken(), LatentPool(), AveragePool())
+
+
+def kind_of(visual: Any, name: str) -> Kind:
+    """The kind of the image tower `visual` of the model `name`.
+
+    Raises:
+        UsageError: no kind fits.
+    """
+    for kind in KINDS:
+        if kind.fits(visual):
+            return kind
+    names = "; ".join(kind.name for kind in KINDS)
+    raise UsageError(f"model.name {name!r} has an image tower without a dense path; supported are: {names}")
+
+
+_RESNET_STRIDE = 32  # the stem and three stages halve or quarter the side
+
+
+def resize_pool(visual: ModifiedResNet, size: int) -> None:
+    """Interpolate the pool's positions to pictures of `size` pixels; open_clip does so for ViTs only."""
+    positions = visual.attnpool.positional_embedding.detach()
+    side = round((len(positions) - 1) ** 0.5)
+    if (new := size // _RESNET_STRIDE) == side:
+        return
+    mean, cells = positions[:1], positions[1:].T.reshape(1, -1, side, side)
+    # Bicubic with antialiasing, as open_clip's own resize_pos_embed.
+    cells = interpolate(cells, size=(new, new), mode="bicubic", antialias=True)
+    visual.attnpool.positional_embedding = nn.Parameter(torch.cat([mean, cells[0].flatten(1).T]))
+
+
+class TowerPool(nn.Module):
+    """A frozen copy of the pool. It is no part of a head's saved state, since the tower has it.
+
+    The pool (Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", 2021,
+    section 2.3.1): tokens are the cells and, before them, their mean; the mean is the query. One query that looks
+    at all tokens gives the tower's own embedding.
+    """
+
+    positions: Tensor
+
+    def __init__(self, pool: Any) -> None:
+        """pool: open_clip's AttentionPool2d, its positions already those of the input size."""
+        super().__init__()
+        self.heads = int(pool.num_heads)
+        self.dim = int(pool.c_proj.out_features)
+        self.register_buffer("positions", pool.positional_embedding.detach().clone(), persistent=False)
+        for name in ("q", "k", "v", "c"):
+            layer = getattr(pool, f"{name}_proj")
+            self.register_buffer(f"{name}_weight", layer.weight.detach().clone(), persistent=False)
+            self.register_buffer(f"{name}_bias", layer.bias.detach().clone(), persistent=False)
+
+    def forward(self, patches: Tensor, logits: Tensor, whole: bool) -> tuple[Tensor, Tensor]:
+        """Pool each image once for each of K queries.
+
+        Args:
+            patches: [B, N, C], the last feature map.
+            logits: [B, K, N] or [K, N], added to the pool's own logits of the cells.
+            whole: whether the queries also look at the mean token, as the pool does.
+
+        Returns:
+            Embeddings [B, K, D], not normalised, and attention over cells [B, K, N], the mean of the pool's heads;
+            rows sum to 1.
+        """
+        mean = patches.mean(1, keepdim=True)
+        tokens = torch.cat([mean, patches], 1) + self.positions
+        query = self._split("q", tokens[:, :1])  # [B, H, 1, C / H]
+        keys, values = self._split("k", tokens), self._split("v", tokens)
+        own = query @ keys.transpose(2, 3) / math.sqrt(query.shape[-1])  # [B, H, 1, 1 + N]
+        extra = nn.functional.pad(logits, (1, 0), value=0.0 if whole else float("-inf"))
+        attention = (own + extra.unsqueeze(-3)).softmax(-1)  # [B, H, K, 1 + N]
+        mixed = (attention @ values).transpose(1, 2).flatten(2)
+        seen = attention[..., 1:].mean(1)
+        return self._linear("c", mixed), seen / seen.sum(-1, keepdim=True)
+
+    def _linear(self, name: str, x: Tensor) -> Tensor:
+        return linear(x, self.get_buffer(f"{name}_weight"), self.get_buffer(f"{name}_bias"))
+
+    def _split(self, name: str, tokens: Tensor) -> Tensor:
+        """One of the pool's projections, by head: [B, T, C] -> [B, H, T, C / H]."""
+        out = self._linear(name, tokens)
+        return out.view(*out.shape[:2], self.heads, -1).transpose(1, 2)

@@ -1,0 +1,255 @@
+"""The model: a tower, a head and prompts. What every stage, command and test holds."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from for_retrieval.errors import ForError
+from for_retrieval.files import atomic, read_json, write_json
+from for_retrieval.model.encode import FeatureStore, Reading, encode
+from for_retrieval.model.features import Features, Tower
+from for_retrieval.model.identity import fill_prompts, model_id
+from for_retrieval.model.sum_clip import SumClip, Summary, summarise
+from for_retrieval.model.tower import load_tower
+from for_retrieval.model.training_free import TrainingFree
+from for_retrieval.params import Head as HeadParams
+from for_retrieval.params import Model as ModelParams
+from for_retrieval.params import Params
+
+if TYPE_CHECKING:
+    from for_retrieval.project import Project
+    from for_retrieval.records.records import Records
+
+HEAD = "head.safetensors"
+_REMEDY = "run `dvc repro export`"
+_BOXES = "to_box."  # heads of before there were boxes lack these weights; no embedding depends on them
+
+
+def head_path(folder: Path, run: str, seed: int) -> Path:
+    """Where the trained head of a run and seed is."""
+    return folder / run / f"seed{seed}.safetensors"
+
+
+@dataclass(eq=False)
+class Model:
+    """Encodes texts and images into one space, an image as K regions.
+
+    settings, sizes: the sections `model` and `head` of params.yaml that it was made with.
+    """
+
+    tower: Tower
+    head: SumClip
+    settings: ModelParams
+    sizes: HeadParams
+    _file: bytes | None = field(default=None, init=False, repr=False)  # what the head was read from
+
+    @classmethod
+    def new(
+        cls, params: Params, root: Path, device: torch.device, *, seed: int | None = None, tower: Tower | None = None
+    ) -> Model:
+        """The model that params.yaml describes, before training.
+
+        Args:
+            root: the folder that relative paths start from.
+            seed: of the head's first weights; `params.seed` where not given.
+            tower: used instead of loading the one that params.yaml names.
+
+        Raises:
+            ForError: the tower's weights cannot be found or loaded, or its kind is not supported.
+        """
+        tower = tower or load_tower(params.model, device, root)
+        torch.manual_seed(params.seed if seed is None else seed)
+        return cls(tower, _head(params.head, tower), params.model, params.head)
+
+    @classmethod
+    def load(cls, folder: Path, root: Path, device: torch.device, *, like: Model | None = None) -> Model:
+        """The model that was saved in `folder`.
+
+        Its id differs from the one in bundle.json where the code of the forward path has changed since.
+
+        Args:
+            root: the folder that relative paths start from.
+            like: a model whose tower is shared where it is the same one, since loading it takes seconds.
+
+        Raises:
+            ForError: the bundle is damaged or of an earlier version, or the tower's weights are gone or have changed.
+        """
+        path = folder / "bundle.json"
+        values = read_json(path, _REMEDY)
+        try:
+            about, sizes = dict(values["tower"]), dict(values["head"])
+            known, made_of, sha256 = about.pop("id"), about.pop("made_of", None), sizes.pop("sha256")
+            settings, head_params = ModelParams.model_validate(about), HeadParams.model_validate(sizes)
+        except (KeyError, TypeError, ValueError):  # pydantic's is a ValueError
+            raise ForError(f"{path} is damaged or was written by an earlier version of for-cli; {_REMEDY}") from None
+        shared = like is not None and like.tower.made_of == made_of
+        tower = like.tower if like and shared else load_tower(settings, device, root)
+        if made_of is not None and tower.made_of != made_of:
+            raise ForError(
+                f"the tower of {folder} cannot be rebuilt: {settings.name} ({settings.pretrained}) is now {tower.id} "
+                f"instead of {known}; put its checkpoint back"
+            )
+        model = cls(tower, _head(head_params, tower), settings, head_params).with_head(folder / HEAD)
+        if model._head_hash() != sha256:
+            raise ForError(f"{folder / HEAD} is not the head that bundle.json names; {_REMEDY}")
+        return model
+
+    def untrained(self, seed: int) -> Model:
+        """A model with the same tower and a new head."""
+        torch.manual_seed(seed)
+        return Model(self.tower, _head(self.sizes, self.tower), self.settings, self.sizes)
+
+    def with_head(self, path: Path) -> Model:
+        """The same tower with the head in the file `path`, ready for inference.
+
+        Raises:
+            ForError: the file is missing, damaged, or of a head with other sizes.
+        """
+        head = _head(self.sizes, self.tower)
+        try:
+            content = path.read_bytes()
+            boxes = {name: value for name, value in head.state_dict().items() if name.startswith(_BOXES)}
+            head.load_state_dict({**boxes, **load(content)})
+        except FileNotFoundError:
+            raise ForError(f"{path} does not exist; run `dvc repro train`") from None
+        except (SafetensorError, RuntimeError) as error:
+            raise ForError(
+                f"{path} is not a head of these sizes ({str(error).splitlines()[0]}); run `dvc repro train`"
+            ) from None
+        model = Model(self.tower, head.requires_grad_(False).eval(), self.settings, self.sizes)
+        model._file = content
+        return model
+
+    def save_head(self, path: Path) -> None:
+        """Write the head's weights in float32."""
+        with atomic(path) as temporary:
+            temporary.write_bytes(self._head_bytes())
+
+    def save(
+        self,
+        folder: Path,
+        *,
+        dataset: Mapping[str, str],
+        run: str,
+        metrics: Mapping[str, Any],
+        profile: Path | None = None,
+    ) -> None:
+        """Write the bundle: all that queries need, and with the tower's weights enough for `load`.
+
+        bundle.json is written last: a folder with it is complete.
+
+        Args:
+            dataset: name and digest of the set that the head was trained on. run: its run.
+            metrics: its scores on the validation split.
+            profile: the profile that `validate` made of that set, if it has run.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        text = self.tower.export_text(folder)
+        self.save_head(folder / HEAD)
+        write_json(folder / "metrics.json", metrics)
+        if profile is not None and profile.exists():
+            shutil.copyfile(profile, folder / "profile.json")
+        said = {"model": self.id, "dataset": dict(dataset), "run": run, **self._description()}
+        write_json(folder / "bundle.json", {**said, **text})
+
+    @property
+    def id(self) -> str:
+        """Changes with anything that changes an embedding; see model/identity.py."""
+        return model_id(self._description())
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """Templates with a {}; a text is embedded as the mean over them."""
+        return tuple(self.settings.prompts)
+
+    @property
+    def device(self) -> torch.device:
+        """Where tower and head compute."""
+        return self.tower.device
+
+    @property
+    def training_free(self) -> TrainingFree:
+        """The methods that need no training, on this tower's features."""
+        return TrainingFree(self.tower.grid, self.settings.clusters, self.settings.pool)
+
+    def text(self, phrases: Sequence[str]) -> Tensor:
+        """Embeddings [T, D] of `phrases`: the mean over the prompts, L2-normalised."""
+        if not phrases:
+            return torch.zeros(0, self.tower.dim, device=self.device)
+        texts = [text for phrase in phrases for text in fill_prompts(self.prompts, phrase)]
+        return normalize(self.tower.text(texts).view(len(phrases), len(self.prompts), -1).mean(1), dim=-1)
+
+    def store(self, cache: Path) -> FeatureStore:
+        """The features of this model's tower below the cache folder."""
+        return FeatureStore(cache / "features" / self.tower.id)
+
+    def features(self, hashes: Sequence[str], cache: Path) -> Features:
+        """The features of the images with these content hashes, in their order, in half precision on the CPU.
+
+        Raises:
+            ForError: an image has not been encoded.
+        """
+        return self.store(cache).load(hashes)
+
+    def split(self, records: Records, name: str, cache: Path) -> tuple[list[str], Features]:
+        """The image ids of a split, sorted, and their features.
+
+        Raises:
+            ForError: an image has not been encoded.
+        """
+        rows = records.images[records.images["split"] == name]
+        return rows["image_id"].tolist(), self.features(rows["hash"].tolist(), cache)
+
+    def encode(
+        self,
+        project: Project,
+        records: Records,
+        splits: Sequence[str] = ("train", "val", "test"),
+        backend: str = "none",
+    ) -> int:
+        """Encode the images of `splits` that have no features yet; returns how many that were.
+
+        backend: of torch.compile.
+
+        Raises:
+            ForError: an image that `prepare` accepted can no longer be read.
+        """
+        paths = zip(records.images["hash"], records.paths(project.root), records.images["split"], strict=True)
+        images = {content: path for content, path, split in paths if split in splits}
+        reading = Reading.of(project, self.settings.batch_size)
+        return encode(self.tower, self.store(project.cache), images, reading, backend)
+
+    @torch.inference_mode()
+    def regions(self, features: Features) -> Summary:
+        """The K regions of each image: embeddings [B, K, D], attention [B, K, N] and boxes [B, K, 4]."""
+        return summarise(self.head, features.to(self.device))
+
+    def _head_bytes(self) -> bytes:
+        return self._file or save({name: value.cpu().contiguous() for name, value in self.head.state_dict().items()})
+
+    def _head_hash(self) -> str:
+        return hashlib.sha256(self._head_bytes()).hexdigest()
+
+    def _description(self) -> dict[str, Any]:
+        return {
+            "tower": {**self.settings.model_dump(), "id": self.tower.id, "made_of": self.tower.made_of},
+            "head": {**self.sizes.model_dump(), "sha256": self._head_hash()},
+            "input_size": self.settings.input_size,
+            "dim": self.tower.dim,
+            "prompts": list(self.prompts),
+        }
+
+
+def _head(sizes: HeadParams, tower: Tower) -> SumClip:
+    return SumClip(sizes, tower.grid, tower.patch_dim, tower.dim, tower.pool).to(tower.device)

@@ -1,0 +1,107 @@
+"""The words of queries beside the category names: synonyms, wider words, and values of attributes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from for_retrieval.errors import ForError, nearest
+from for_retrieval.files import read_json
+from for_retrieval.records.images import shown
+from for_retrieval.records.readers.annotations import is_unicode
+
+COLOUR = "colour"
+MIN_OBJECTS = 5  # a rarer value counts only if objects of two categories have it; `colour` is always a word
+_KEYS = ("synonyms", "hypernyms", "attributes")
+_CHECK = "check data.queries in params.yaml"
+_WORDS = re.compile(r"[^\W\d_]+(?:[ /-][^\W\d_]+){0,2}")  # one to three words of letters
+_LONGEST = 40  # characters
+_NO_WORDS = frozenset(("true", "false", "yes", "no", "none", "null", "n/a", "unknown", "undefined", "other", "default"))
+
+Words = dict[str, list[str]]
+
+
+def read_queries(path: Path, categories: Collection[str]) -> dict[str, Words]:
+    """Read {synonyms: {category: [...]}, hypernyms: {category: [...]}, attributes: {attribute: [...]}}.
+
+    Every key may be missing. Values of attributes are returned as `spoken` writes them.
+
+    Raises:
+        ForError: no such file, an unknown key or category, or an entry that is no list of words.
+    """
+    if not path.is_file():
+        raise ForError(f"the query file {shown(path)} does not exist; {_CHECK}")
+    content = read_json(path, _CHECK)
+    if not isinstance(content, dict):
+        raise ForError(f"{shown(path)} must hold {{synonyms: ..., hypernyms: ..., attributes: ...}}; {_CHECK}")
+    for key, table in content.items():
+        if key not in _KEYS:
+            raise ForError(f"{shown(path)} has the key {key!r}; {nearest(key, _KEYS)}")
+        if not isinstance(table, dict):
+            raise ForError(f"{shown(path)}: {key!r} must be an object of lists of words; correct it")
+        for name, words in table.items():
+            if not isinstance(words, list) or not all(map(_is_word, words)):
+                raise ForError(f"{shown(path)}: {name!r} in {key} must be a list of words; correct it")
+            if key != "attributes" and name not in categories:
+                close = nearest(name, categories)
+                raise ForError(f"{shown(path)} names {name!r} in {key}, which is no category; {close}")
+    if "attributes" in content:
+        content["attributes"] = {
+            COLOUR if name == "color" else name: _spoken_all(path, name, words)
+            for name, words in content["attributes"].items()
+        }
+    return dict(content)
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and is_unicode(value)
+
+
+def _spoken_all(path: Path, name: str, values: list[str]) -> list[str]:
+    if wrong := [value for value in values if spoken(value) is None]:
+        raise ForError(f"{shown(path)}: {wrong[0]!r} of the attribute {name!r} is no word to ask by; remove it")
+    return list(dict.fromkeys(word for value in values if (word := spoken(value))))
+
+
+def spoken(value: Any) -> str | None:
+    """The value of an attribute as a query says it (``Dark_Red`` is "dark red"), or None if it is not a word.
+
+    A word here is one to three words of letters. Booleans, numbers, identifiers and fillers such as "unknown" are not.
+    """
+    if not isinstance(value, str):
+        return None
+    word = value.strip().replace("_", " ").lower()
+    return word if len(word) <= _LONGEST and _WORDS.fullmatch(word) and word not in _NO_WORDS else None
+
+
+def spoken_attributes(objects: pd.DataFrame) -> pd.DataFrame:
+    """The words of each object: object (its index in `objects`), attribute, word.
+
+    `objects` needs the column attributes. Of a list of values each is taken.
+    """
+    said = {text: _pairs(json.loads(text)) for text in objects["attributes"].unique()}
+    rows = [(index, *pair) for index, text in objects["attributes"].items() for pair in said[text]]
+    return pd.DataFrame(rows, columns=["object", "attribute", "word"])
+
+
+def _pairs(attributes: dict[str, Any]) -> list[tuple[str, str]]:
+    values = [(name, value if isinstance(value, list) else [value]) for name, value in attributes.items()]
+    return [(name, word) for name, listed in values for value in listed if (word := spoken(value))]
+
+
+def attribute_words(objects: pd.DataFrame) -> Words:
+    """Attribute -> the words that are worth a query, both sorted.
+
+    A value is if `MIN_OBJECTS` objects, or objects of two categories, have it: free text and the names of annotators
+    or tracks seldom do. The values of ``colour`` always are. `objects` needs the columns category and attributes.
+    """
+    said = spoken_attributes(objects)
+    said["category"] = objects["category"].loc[said["object"]].to_numpy()
+    found = said.groupby(["attribute", "word"])["category"].agg(["size", "nunique"]).reset_index()
+    kept = found[(found["attribute"] == COLOUR) | (found["size"] >= MIN_OBJECTS) | (found["nunique"] > 1)]
+    return {str(name): sorted(words) for name, words in kept.groupby("attribute")["word"]}

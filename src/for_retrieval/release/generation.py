@@ -1,0 +1,345 @@
+"""A generation, model and index in one folder: its manifest, its table of images, its files.
+
+data/index/gen-<12 hex>/    manifest.json, images.jsonl, engine/ and bundle/: complete, and never changed again
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from for_retrieval.errors import ForError
+from for_retrieval.files import file_hash, sync_folder
+
+if TYPE_CHECKING:
+    from for_retrieval.release.engines import ImageRegions
+
+MANIFEST = "manifest.json"
+TABLE = "images.jsonl"
+BUNDLE = "bundle"
+UNPACKED = "data/prepared"  # images of any set in shards come to lie there, so the place says nothing
+FORMAT = 3
+REMEDY = "run `for-cli index` to rebuild it"
+
+# The engine writes these anew, with the same meaning, when it opens a folder; a newer engine may add keys.
+ENGINE_OWNED = ("edge_config.json", "segment.json")
+
+BULK = 32 << 20  # bytes; vectors and payloads come in files of this size, too large to checksum on every open
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of the generation: its path below the folder, size in bytes and sha256."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """model: the id in bundle.json, which a version belongs to. bundle: digest of the bundle's files.
+
+    encoder: the id that the model had with the code that made the regions; another one after an upgrade of the code.
+    engine: where the regions are; collection: their name on a server, empty for an engine in a folder.
+    digest: of all inputs; names the generation.
+    """
+
+    format: int
+    model: str
+    bundle: str
+    encoder: str
+    dataset: str
+    dim: int
+    image_root: str
+    splits: list[str]
+    engine: str
+    collection: str
+    n_images: int
+    n_points: int
+    digest: str
+    created_by: str
+    files: list[File]
+
+    def to_text(self) -> str:
+        """The manifest as stored: no times and no host names, so equal builds are equal bytes."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
+
+
+def generation_name(digest: str) -> str:
+    """The folder name of the generation made of inputs with this digest."""
+    return f"gen-{digest[:12]}"
+
+
+def parse_manifest(text: str, path: Path) -> Manifest:
+    """Read what Manifest.to_text wrote.
+
+    Raises:
+        ForError: it is damaged or of another format.
+    """
+    try:
+        values: dict[str, Any] = json.loads(text)
+        if values["format"] != FORMAT:
+            raise ForError(f"{path} has format {values['format']}, this program reads {FORMAT}; {REMEDY}")
+        return Manifest(**{**values, "files": [File(**file) for file in values["files"]]})
+    except (ValueError, KeyError, TypeError) as error:
+        raise ForError(f"{path} is damaged ({error}); {REMEDY}") from None
+
+
+def read_manifest(generation: Path) -> Manifest:
+    """The manifest in a generation's folder.
+
+    Raises:
+        ForError: it is missing, damaged or of another format.
+    """
+    path = generation / MANIFEST
+    try:
+        return parse_manifest(path.read_text(encoding="utf-8"), path)
+    except (OSError, UnicodeDecodeError):
+        raise ForError(f"the index is damaged: {path} is missing or unreadable; {REMEDY}") from None
+
+
+def find_manifest(generation: Path) -> Manifest | None:
+    """The same, but None where it cannot be read."""
+    try:
+        return read_manifest(generation)
+    except ForError:
+        return None
+
+
+def list_files(folder: Path) -> list[File]:
+    """Every file below `folder` that must never change again, with its checksum, sorted by path."""
+    unchecked = (*ENGINE_OWNED, MANIFEST)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in unchecked)
+    return [File(path.relative_to(folder).as_posix(), path.stat().st_size, file_hash(path)) for path in paths]
+
+
+def check_files(folder: Path, manifest: Manifest, *, hash_below: int | None = BULK) -> None:
+    """Compare all sizes with the manifest, and the checksums of files smaller than `hash_below` (None: all).
+
+    The small ones take milliseconds and matter on every open: one wrong byte in the table of ids makes the
+    engine allocate without end, or write damage into its other files.
+
+    Raises:
+        ForError: a file is missing, truncated, grown or changed.
+    """
+    for file in manifest.files:
+        path = folder / file.path
+        try:
+            size = path.stat().st_size
+        except OSError:
+            raise ForError(f"the index is damaged: {path} is missing; {REMEDY}") from None
+        if size != file.size:
+            raise ForError(f"the index is damaged: {path} has {size} bytes instead of {file.size}; {REMEDY}")
+        if (hash_below is None or size < hash_below) and file_hash(path) != file.sha256:
+            raise ForError(f"the index is damaged: the content of {path} has changed; {REMEDY}")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """One image: its id, path below the image root, sha256 of the file, split, and size in pixels."""
+
+    image_id: str
+    path: str
+    hash: str
+    split: str
+    width: int
+    height: int
+
+    @property
+    def digest(self) -> str:
+        """Changes with anything that changes what is stored of the image.
+
+        Content hash, size and model determine the regions. Their numbers are left out: the same image gives
+        others in the last bits in another batch or on another machine, and still is the same image.
+        """
+        values = [self.image_id, self.path, self.hash, self.split, self.width, self.height]
+        return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+
+
+def row_of(image: ImageRegions) -> ImageRow:
+    """The row that an image's regions belong to."""
+    return ImageRow(image.image_id, image.path, image.hash, image.split, image.width, image.height)
+
+
+@dataclass(frozen=True)
+class About:
+    """What all images of a generation share.
+
+    model, encoder: see `Manifest`. dataset: its name. dim: of the embeddings.
+    image_root: what image paths are relative to.
+    """
+
+    model: str
+    encoder: str
+    dataset: str
+    dim: int
+    image_root: str
+
+
+def digest_of(rows: Iterable[ImageRow], **settings: str | int) -> str:
+    """A sha256 over settings and images, in whatever order they come and however they were gathered."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for line in sorted(row.digest for row in rows):
+        digest.update(line.encode())
+    return digest.hexdigest()
+
+
+def check_rows(rows: Sequence[ImageRow]) -> None:
+    """Refuse a table without images, or with an id that comes twice.
+
+    Raises:
+        ForError: so it is.
+    """
+    if not rows:
+        raise ForError("there are no images to index; check data.root and index.gallery in params.yaml")
+    seen: set[str] = set()
+    for row in rows:
+        if row.image_id in seen:
+            raise ForError(f"image id {row.image_id!r} comes twice, again as {row.path!r}; make ids unique")
+        seen.add(row.image_id)
+
+
+def write_table(path: Path, rows: Iterable[ImageRow], regions: Mapping[str, int]) -> None:
+    """One JSON object a line, by image id; `regions` says how many each image has."""
+    with path.open("w", encoding="utf-8") as file:
+        for row in sorted(rows, key=lambda row: row.image_id):
+            values = {name: getattr(row, name) for name in ImageRow.__dataclass_fields__}
+            values |= {"regions": regions[row.image_id], "digest": row.digest}
+            file.write(json.dumps(values, ensure_ascii=False) + "\n")
+
+
+def read_table(generation: Path) -> dict[ImageRow, int]:
+    """The images of a generation, by image id, each with its number of regions.
+
+    Raises:
+        ForError: the table is missing or damaged.
+    """
+    path = generation / TABLE
+    rows: dict[ImageRow, int] = {}
+    try:
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                values = json.loads(line)
+                row = ImageRow(*(values[name] for name in ImageRow.__dataclass_fields__))
+                rows[row] = int(values["regions"])
+    except OSError:
+        raise ForError(f"the index is damaged: {path} is missing; {REMEDY}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ForError(f"the index is damaged: {path} cannot be read ({error}); {REMEDY}") from None
+    return rows
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Images that are new, those whose content, path, split or size changed, and ids of those that are gone."""
+
+    new: list[ImageRow]
+    changed: list[ImageRow]
+    deleted: list[str]
+    unchanged: list[ImageRow]
+
+    @property
+    def to_write(self) -> list[ImageRow]:
+        """What must be written, by image id."""
+        return sorted([*self.new, *self.changed], key=lambda row: row.image_id)
+
+    def __bool__(self) -> bool:
+        return bool(self.new or self.changed or self.deleted)
+
+
+def changes(old: Iterable[ImageRow], now: Iterable[ImageRow]) -> Changes:
+    """Compare by image id."""
+    before = {row.image_id: row for row in old}
+    rows = list(now)
+    here = {row.image_id for row in rows}
+    return Changes(
+        new=[row for row in rows if row.image_id not in before],
+        changed=[row for row in rows if before.get(row.image_id, row) != row],
+        deleted=[image_id for image_id in before if image_id not in here],
+        unchanged=[row for row in rows if before.get(row.image_id) == row],
+    )
+
+
+def same_set(a: Path, b: Path) -> bool:
+    """Whether two generations are of one data set; damaged ones are taken to be."""
+    try:
+        first, second = read_manifest(a), read_manifest(b)
+        known = first.dataset != second.dataset or _one_place(first.image_root, second.image_root)
+        rows: Collection[ImageRow] = () if known else read_table(b)
+        return one_set(first, () if known else read_table(a), second.dataset, second.image_root, rows)
+    except ForError:
+        return True
+
+
+def one_set(
+    manifest: Manifest, table: Collection[ImageRow], name: str, image_root: str, rows: Collection[ImageRow]
+) -> bool:
+    """Whether a generation and other images are of one set: one name, and one place or a common image.
+
+    Images may all be replaced in their folder, and a folder may move; where both happened, it is another set.
+    """
+    if manifest.dataset != name or _one_place(manifest.image_root, image_root):
+        return manifest.dataset == name
+    return not {row.hash for row in table}.isdisjoint(row.hash for row in rows)
+
+
+def _one_place(a: str, b: str) -> bool:
+    return a == b and not a.startswith(UNPACKED)
+
+
+def set_of(generation: Path) -> str:
+    """The set of a generation, for people: ``streets (images in data/streets)``."""
+    manifest = find_manifest(generation)
+    return f"{manifest.dataset} (images in {manifest.image_root})" if manifest else "one that cannot be read"
+
+
+TEMPORARY = ".building-"
+COLLECTION = "collection"  # a build on a server records its engine and collection in a file of this name
+
+
+def prune(folder: Path, kept: Container[str]) -> None:
+    """Remove the generations that are not in `kept`. For those who hold the release lock.
+
+    A killed prune leaves nothing that looks like a generation, and one whose server does not answer stays for the next
+    time. A rollback meanwhile does no harm: it changes the order of the pointer's entries, and none comes or goes.
+    """
+    for path in folder.glob("gen-*"):
+        manifest = None if path.name in kept else find_manifest(path)
+        if path.name not in kept and (
+            manifest is None or not manifest.collection or _off_server(folder, manifest.engine, manifest.collection)
+        ):
+            put_aside(path)
+
+
+def put_aside(generation: Path) -> None:
+    """Rename a generation's folder, so that it is none any more, then remove it. Open ones stay readable."""
+    aside = generation.with_name(f"{TEMPORARY}old-{generation.name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    generation.rename(aside)
+    sync_folder(generation.parent)
+    shutil.rmtree(aside)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove what killed builds left, on a server too. For those who hold the release lock."""
+    used = {found.collection for path in folder.glob("gen-*") if (found := find_manifest(path))}
+    for leftover in folder.glob(f"{TEMPORARY}*"):
+        note = leftover / COLLECTION
+        engine, _, collection = note.read_text(encoding="utf-8").partition(" ") if note.exists() else ("", "", "")
+        if not collection or collection in used or _off_server(folder, engine, collection):
+            shutil.rmtree(leftover)
+
+
+def _off_server(folder: Path, engine: str, collection: str) -> bool:
+    from for_retrieval.release.engines import remote_engine
+
+    try:
+        return remote_engine(engine).remove(folder, collection)
+    except ForError:  # an engine that this version does not have
+        return True

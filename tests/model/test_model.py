@@ -1,0 +1,78 @@
+"""A bundle alone is enough to rebuild the model that it was exported from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from for_retrieval.errors import ForError
+from for_retrieval.model.identity import model_id
+from for_retrieval.model.model import Model
+from for_retrieval.params import load_params
+from toy import CPU
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory, write_params: Callable[..., Path]) -> Path:
+    """The bundle of a head with sizes and a tower with an input size that params.yaml does not have."""
+    root = tmp_path_factory.mktemp("bundle")
+    params = load_params(write_params(root, {"head.queries": 4, "model.input_size": 128, "model.prompts": ["one {}"]}))
+    (root / "profile.json").write_text('{"images": 3}')
+    Model.new(params, root, CPU, seed=7).save(
+        root / "bundle",
+        dataset={"name": "a-set", "digest": "0" * 64},
+        run="in-100",
+        metrics={"metrics": {}, "categories": {}},
+        profile=root / "profile.json",
+    )
+    return root / "bundle"
+
+
+def test_the_model_is_rebuilt_as_it_was(bundle: Path) -> None:
+    model = Model.load(bundle, bundle, CPU)
+    described = json.loads((bundle / "bundle.json").read_text())
+    assert model.id == described["model"] == model_id(described)
+    assert (model.tower.input_size, model.tower.grid) == (128, (4, 4))
+    assert model.prompts == ("one {}",)
+    assert model.head.queries.shape[0] == 4
+    saved = Model.new(load_params(bundle.parent / "params.yaml"), bundle, CPU, seed=7, tower=model.tower)
+    assert saved.id == model.id
+    assert all(torch.equal(a, b) for a, b in zip(model.head.parameters(), saved.head.parameters(), strict=True))
+    assert Model.load(bundle, bundle, CPU, like=model).tower is model.tower
+
+
+def test_a_bundle_says_what_it_was_made_of(bundle: Path) -> None:
+    said = json.loads((bundle / "bundle.json").read_text())
+    assert said["dataset"] == {"name": "a-set", "digest": "0" * 64}
+    assert said["run"] == "in-100"
+    names = {path.name for path in bundle.iterdir()}
+    assert names >= {"metrics.json", "profile.json", "head.safetensors", "text.onnx", "tokenizer.json"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("head", None, "was written by an earlier version of for-cli"),
+        ("tower", {"id": "x", "name": "mini-clip", "pretrained": "embedded"}, "was written by an earlier version"),
+        ("tower.made_of", {"name": "mini-clip"}, "cannot be rebuilt: mini-clip (embedded) is now"),
+        ("head.width", 512, "is not a head of these sizes"),
+    ],
+)
+def test_what_does_not_fit_is_told(bundle: Path, tmp_path: Path, key: str, value: object, said: str) -> None:
+    values = json.loads((bundle / "bundle.json").read_text())
+    section, _, name = key.partition(".")
+    if name:
+        values[section][name] = value
+    elif value is None:
+        del values[section]
+    else:
+        values[section] = value
+    (tmp_path / "bundle.json").write_text(json.dumps(values))
+    (tmp_path / "head.safetensors").symlink_to(bundle / "head.safetensors")
+    with pytest.raises(ForError) as caught:
+        Model.load(tmp_path, tmp_path, CPU)
+    assert said in str(caught.value)

@@ -1,0 +1,96 @@
+"""Verification beside the exact evaluator: a whole index passes, and each kind of damage is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from for_retrieval.model.model import Model
+from for_retrieval.model.sum_clip import SumClip
+from for_retrieval.params import Head
+from for_retrieval.params import Model as Settings
+from for_retrieval.release.generation import generation_name, row_of
+from for_retrieval.release.refresh import gallery_regions, gallery_rows
+from for_retrieval.release.verify import sample_texts, verify_generation
+from toy import ToyTower, store_features, toy_records
+
+HEAD = Head(queries=4, width=32, layers=1, heads=2, feed_forward=32, temperature=0.03)
+SETTINGS = Settings(
+    name="mini-clip", pretrained="embedded", input_size=32, teacher_size=32, prompts=["{}"], batch_size=8, clusters=2,
+    pool=2,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """A model, the regions of the test images, and the cache with their features."""
+    records, tower, cache = toy_records(test=120), ToyTower(), tmp_path_factory.mktemp("cache")
+    model = Model(tower, SumClip(HEAD, tower.grid, tower.patch_dim, tower.dim).eval(), SETTINGS, HEAD)
+    store_features(records, model, cache)
+    rows = gallery_rows(records, ["test"])
+    regions = list(gallery_regions(rows, model, cache))
+    return model, records, rows, regions, cache
+
+
+@pytest.fixture
+def report(toy, build, tmp_path):
+    """Builds an index of these regions and verifies it against the toy model."""
+    model, records, _, _, cache = toy
+
+    def run(regions, bound=0.99):
+        manifest = build(tmp_path, regions, dim=model.tower.dim)
+        name = generation_name(manifest.digest)
+        return verify_generation(tmp_path / name, name, model, cache, sample_texts(records), bound)
+
+    return run
+
+
+def test_rows_and_regions_belong_together(toy):
+    _, _, rows, regions, _ = toy
+    assert [row_of(image) for image in regions] == rows
+    assert [row.image_id for row in rows] == [f"test-{n:03}" for n in range(36, 156)]
+    assert {image.embeddings.shape for image in regions} == {(4, 64)}
+
+
+def test_a_whole_index_passes(toy, report):
+    found = report(toy[3])
+    assert found.ok
+    assert (found.images, found.regions, found.queries, found.recall) == (120, 480, 4, 1.0)
+    assert found.to_json()["ok"] is True
+
+
+def test_vectors_of_another_model_are_told(toy, report):
+    rng = np.random.default_rng(0)
+
+    def other(image):
+        rows = rng.standard_normal(image.embeddings.shape).astype(np.float32)
+        return replace(image, embeddings=rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+    found = report([other(image) for image in toy[3]])
+    assert not found.ok
+    assert found.recall < 0.5
+    assert found.problems[-1].startswith(f"recall of the first 50 images is {found.recall:.4f} against the exact")
+
+
+def test_a_few_wrong_images_are_enough(toy, report):
+    """Their regions changed places: every vector is there, but not where it belongs."""
+    regions = list(toy[3])
+    shifted = [replace(image, embeddings=regions[k - 3].embeddings) for k, image in enumerate(regions[:20])]
+    found = report([*shifted, *regions[20:]])
+    assert not found.ok
+    assert found.recall < 0.99
+
+
+def test_the_bound_is_the_callers(toy, report):
+    shifted = [replace(toy[3][0], embeddings=toy[3][1].embeddings), *toy[3][1:]]
+    assert report(shifted, bound=0.5).ok
+
+
+def test_sample_texts_are_spread_evenly(toy):
+    assert sample_texts(toy[1]) == ["car", "tree", "bus", "dog"]
+    many = replace(toy[1].info, base=[f"b{n}" for n in range(100)], novel=[])
+    texts = sample_texts(replace(toy[1], info=many))
+    assert (len(texts), texts[0], texts[-1]) == (40, "b0", "b97")
+    assert len(sample_texts(replace(toy[1], info=replace(many, base=[])))) == 10
