@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.command import HOUR, RETRIED, main
-from flows.retrain import pull_data, repro
+from flows.retrain import pull_data
 from for_retrieval.project import Project
 from for_retrieval.release.pointer import release_lock
 from for_retrieval.settings import find_root
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @task(name="refresh", cache_policy=NO_CACHE, timeout_seconds=12 * HOUR, **RETRIED)
 def refresh(root: Path) -> Refreshed:
-    """Index what differs by content hash with the model that serves, verify, and go live."""
+    """Prepare and check the set, encode and index what differs with the model that serves, verify, and go live."""
     from for_retrieval.release.refresh import refresh as run
 
     return run(Project(root), progress=False)
@@ -39,7 +39,6 @@ def refresh_index(wait: bool = False) -> State[Any]:
     root = find_root()
     with release_lock(root, "refresh-index", wait=wait, say=get_run_logger().info):
         pull_data(root)
-        repro.with_options(name="encode", timeout_seconds=24 * HOUR)(root, "features")
         done = refresh(root)
     if done.nothing_to_do:
         sentence = f"nothing to refresh: {done.generation} has all {done.unchanged} images"

@@ -84,7 +84,7 @@ def gate_and_promote(root: Path, version: int, force: bool) -> Decision:
 @task(name="report", cache_policy=NO_CACHE, timeout_seconds=HOUR)
 def publish(root: Path, decision: Decision, before: Entry | None) -> None:
     """Write what a person reads in Prefect's UI. before: what was live before, whose answers are compared."""
-    from for_retrieval.query.differences import draw_differences
+    from for_retrieval.release.differences import draw_differences
 
     project, version = Project(root), decision.version
     create_table_artifact(decision.rows(), key="champion-challenger", description=f"version {version}")

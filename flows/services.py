@@ -112,7 +112,7 @@ def down(root: Path) -> list[str]:
 def status(root: Path) -> list[str]:
     """A line for each service."""
     running, store = _running(root), place(Project(root))
-    lines = {name: "does not run" for name in ORDER}
+    lines = dict.fromkeys(ORDER, "does not run")
     lines |= {} if store.database else {"mlflow": f"{store.shown} (not started here)"}
     for name, pid in running.items():
         lines[name] = f"{url_of(root, name) or 'runs'} (pid {pid}, log {_folder(root) / name}.log)"
@@ -150,7 +150,10 @@ def mark_crashed() -> None:
     from prefect.client.schemas.filters import FlowRunFilter
     from prefect.states import Crashed
 
-    under_way = {"state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}, "deployment_id": {"is_null_": False}}
+    under_way = {
+        "state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}},
+        "deployment_id": {"is_null_": False},
+    }
     with get_client(sync_client=True) as client:
         for run in client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(under_way)):
             ended = Crashed(message="its worker had ended when a new one started")
