@@ -10,7 +10,6 @@ import contextlib
 import logging
 import os
 import socket
-import sys
 from pathlib import Path
 
 from for_retrieval.errors import ForError, UsageError
@@ -18,8 +17,8 @@ from for_retrieval.files import read_json
 from for_retrieval.settings import find_root
 
 HOST = "127.0.0.1"
-SOCKET = "supervisor.sock"  # of supervisord, in var/services
-PORTS = "ports.json"  # beside it: the port of each service that `make up` started
+SERVICES = Path("var/services")  # where supervisord runs
+SOCKET, PORTS = "supervisor.sock", "ports.json"  # there: how to reach it, and the ports of what `make up` started
 QUIET = {
     "DO_NOT_TRACK": "1",
     "DVC_NO_ANALYTICS": "1",
@@ -32,10 +31,9 @@ QUIET = {
 
 def url_of(root: Path, service: str) -> str | None:
     """Where a service of `make up` answers; None if supervisord does not run in this project."""
-    folder = root / "var" / "services"
     try:
-        port = read_json(folder / PORTS)[service]
-        with contextlib.chdir(folder), socket.socket(socket.AF_UNIX) as probe:
+        port = read_json(root / SERVICES / PORTS)[service]
+        with contextlib.chdir(root / SERVICES), socket.socket(socket.AF_UNIX) as probe:
             probe.connect(SOCKET)  # by its short name: the path of a socket may have 107 bytes at most
     except (ForError, KeyError, TypeError, OSError):
         return None
@@ -64,7 +62,5 @@ for _name, _value in variables().items():
     os.environ.setdefault(_name, _value)
 with contextlib.suppress(OSError):  # command.check_server reports it
     Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
-if (_programs := str(Path(sys.executable).parent)) not in os.environ.get("PATH", "").split(os.pathsep):
-    os.environ["PATH"] = f"{_programs}{os.pathsep}{os.environ.get('PATH', '')}"  # stages find for-cli there
 for _name in ("prefect.flow_runs", "prefect.task_runs"):
     logging.getLogger(_name).addFilter(_without_traceback)

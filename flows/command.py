@@ -17,8 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows import HOST, guard
+from flows import HOST
 from for_retrieval.errors import ForError, TransientError
+from for_retrieval.stages import guard
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -28,7 +29,7 @@ STARTING = 90.0  # seconds for a server to start; a new database on a busy machi
 SPARE = 1_000_000  # bytes that a run needs at least for its states and logs
 HOUR = 3600
 
-_own_server: list[subprocess.Popen[str]] = []  # it ends when Python does
+own_server: list[subprocess.Popen[str]] = []  # Prefect's server, if this process started one; it ends when Python does
 
 
 def main(flow: Flow[..., Any]) -> int:
@@ -117,11 +118,6 @@ def healthy(address: str, patience: float = PATIENCE) -> bool:
         return False
 
 
-def has_own_server() -> bool:
-    """Whether Prefect's server lives as long as this process, so that nobody would run what is scheduled there."""
-    return bool(_own_server)
-
-
 def _start_server() -> None:
     """Start Prefect's server for the time of this process; its log is own-server.log in PREFECT_HOME.
 
@@ -137,7 +133,7 @@ def _start_server() -> None:
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", port, "--no-ui"]
     with log.open("w", encoding="utf-8") as output:  # no schedules, no late runs: those are for `make up`
         server = guard.start(*command, "--no-scheduler", "--no-late-runs", stdout=output, stderr=output)
-    _own_server.append(server)
+    own_server.append(server)
     latest = time.monotonic() + STARTING
     while not healthy(f"{address}/health", 1.0):
         if server.poll() is not None or time.monotonic() > latest:

@@ -13,8 +13,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
 from prefect.states import Completed
 
-from flows import dvc
-from flows.command import HOUR, has_own_server, main
+from flows.command import HOUR, main, own_server
 from for_retrieval.files import read_json
 from for_retrieval.params import Params
 from for_retrieval.project import Project
@@ -22,8 +21,7 @@ from for_retrieval.query.log import Asked, read_queries
 from for_retrieval.records.checks.profile import drift
 from for_retrieval.release.pointer import bundle_of, read_pointer
 from for_retrieval.settings import find_root
-
-DEPLOYMENT = "retrain/weekly"
+from for_retrieval.stages import dvc
 
 
 @task(name="look at the data", cache_policy=NO_CACHE, timeout_seconds=HOUR)
@@ -40,24 +38,18 @@ def look_at_data() -> dict[str, float] | None:
     return drift(now, read_json(accepted)) if accepted.exists() else None
 
 
-@task(name="look at the queries", cache_policy=NO_CACHE, timeout_seconds=HOUR)
-def look_at_queries() -> Asked:
-    """What the last seven days of var/queries.jsonl say."""
-    project = Project(find_root())
-    return read_queries(project.root / "var" / "queries.jsonl", project.params.monitor.weak_score)
-
-
 @flow(name="monitor")
 def monitor() -> State[Any]:
     """Warn when the data has drifted from what the model was trained on, or when queries find little."""
     project = Project(find_root())
-    distances, asked = look_at_data(), look_at_queries()
+    distances = look_at_data()
+    asked = read_queries(project.root / "var" / "queries.jsonl", project.params.monitor.weak_score)
     drifted = drift_warnings(distances, project.params)
     warnings = [*drifted, *query_warnings(asked, project.params)]
     create_markdown_artifact(page(distances, asked, warnings, project.params), key="monitor", description="the monitor")
     for warning in warnings:
         get_run_logger().warning(warning)
-    sentence = "; ".join(warnings) or f"nothing to act on: no drift, {_count(asked.count)} in seven days"
+    sentence = "; ".join(warnings) or f"nothing to act on: no drift, {asked.counted} in seven days"
     if drifted and project.params.monitor.retrain:
         sentence += f"; {start_retrain(project)}"
     return Completed(name="Warned" if warnings else "Quiet", message=sentence, data=sentence)
@@ -86,10 +78,10 @@ def query_warnings(asked: Asked, params: Params) -> list[str]:
 
 def start_retrain(project: Project) -> str:
     """Ask the server for a retrain, once for each state of the data; or say what to run where there is none."""
-    if has_own_server():  # nobody would ever run it
+    if own_server:  # nobody would ever run it
         return "run `python -m flows.retrain`"
     digest = read_json(project.data / "validation" / "profile.json")["digest"]
-    begun = run_deployment(DEPLOYMENT, timeout=0, idempotency_key=f"drift-{digest}", as_subflow=False)
+    begun = run_deployment("retrain/weekly", timeout=0, idempotency_key=f"drift-{digest}", as_subflow=False)
     assert isinstance(begun, FlowRun)  # a coroutine only where a loop runs
     return f"retrain was started ({begun.name})"
 
@@ -99,7 +91,7 @@ def page(distances: dict[str, float] | None, asked: Asked, warnings: list[str], 
     bounds = params.checks.drift.model_dump()
     rows = [(name.replace("_", " "), f"{far:g}", f"{bounds[name]:g}") for name, far in (distances or {}).items()]
     drifted = _table("", "distance", "warns above", rows=rows) or ["", "No accepted set to compare with."]
-    counts = f"{_count(asked.count)}, {asked.weak} of them weak."
+    counts = f"{asked.counted}, {asked.weak} of them weak."
     lists = {"asked most": asked.most_asked, "weakest": asked.weakest, "slowest": asked.slowest}
     lines = ["# Monitor", "", *(f"- **{warning}**" for warning in warnings or ["nothing to act on"])]
     lines += ["", "## Data", *drifted, "", "## Queries of seven days", ""]
@@ -112,10 +104,6 @@ def _table(*columns: str, rows: Sequence[tuple[str, ...]]) -> list[str]:
     """A table in Markdown; nothing where there are no rows."""
     lines = [columns, ["---"] * len(columns), *([_cell(text) for text in row] for row in rows)]
     return ["", *(f"| {' | '.join(cells)} |" for cells in lines)] if rows else []
-
-
-def _count(queries: int) -> str:
-    return "1 query" if queries == 1 else f"{queries} queries"
 
 
 def _cell(text: str) -> str:

@@ -2,7 +2,7 @@
 
 var/runs/NAME has its own params.yaml, and the outputs of all stages; everything else in it is a link into the project.
 DVC's cache is shared, so what was made before from the same inputs is restored. The index and MLflow are those of
-the project. A run that was killed is repeated there; after a successful one only reports and parameters stay.
+the project. A killed run is repeated from the cache; of a successful one the reports and params.yaml stay.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any
 
 import yaml
 
-from flows import dvc
 from for_retrieval.files import write_text
 from for_retrieval.params.editing import overridden
 from for_retrieval.project import Project
 from for_retrieval.release.mlflow_store import place
 from for_retrieval.settings import variable
+from for_retrieval.stages import dvc
 
-KEPT = ("params.yaml", "reports", "validation")  # of a run that is over; the last one is data/validation
+KEPT = ("params.yaml", "reports", "validation")  # the last one is data/validation
 
 
 @contextmanager
@@ -36,16 +36,19 @@ def project_for(root: Path, profile: str | None, fraction: float | None, say: dv
     if profile is None and fraction is None:
         yield root
         return
-    values = overridden(root, profile, fraction)
+    values, project = overridden(root, profile, fraction), Project(root)
     parts = [*([profile] if profile is not None else []), *([f"fraction-{fraction:g}"] if fraction is not None else [])]
     folder = root / "var" / "runs" / "-".join(parts)
-    dvc.repro(root, "prepare", say)  # what the run links to: data that another pipeline makes, images out of shards
+    dvc.repro(root, "prepare", say)  # what the run links to: data of another pipeline, images unpacked from shards
     _lay(root, folder, values)
     say(f"this run works in {folder}")
     dvc.dvc(folder, "checkout", "--allow-missing", say=lambda line: None)
-    with _environment(root):
-        yield folder
-    _tidy(folder)
+    # For the rest of this process, and for its children: a path in the settings may be relative to the project.
+    os.environ |= {variable("cache"): str(project.cache), variable("tracking_uri"): place(project).uri}
+    yield folder
+    for path in [*folder.iterdir(), *(folder / "data").iterdir()]:
+        if path.name not in (*KEPT, "data"):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _lay(root: Path, folder: Path, values: dict[str, Any]) -> None:
@@ -82,31 +85,3 @@ def _own(root: Path) -> set[Path]:
             name = next(iter(out)) if isinstance(out, dict) else out
             found.add(Path(*PurePosixPath(name).parts[:2]))
     return found
-
-
-@contextmanager
-def _environment(root: Path) -> Iterator[None]:
-    """Where the project keeps features and MLflow's runs, for this process and its children."""
-    project = Project(root)
-    values = {variable("cache"): str(project.cache), variable("tracking_uri"): place(project).uri}
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _tidy(folder: Path) -> None:
-    """Remove all but what is KEPT; of links only the links."""
-    for path in [*folder.iterdir(), *(folder / "data").iterdir()]:
-        if path.name in (*KEPT, "data"):
-            continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()

@@ -16,7 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows import dvc, url_of
+from flows import url_of
 from flows.command import HOUR, RETRIED, main
 from flows.overrides import project_for
 from for_retrieval.errors import ForError, TransientError
@@ -26,6 +26,7 @@ from for_retrieval.release.pointer import Entry, find_pointer, release_lock
 from for_retrieval.release.promote import due, outcome, promote
 from for_retrieval.release.promote import register as register_model
 from for_retrieval.settings import find_root
+from for_retrieval.stages import dvc
 
 if TYPE_CHECKING:
     from for_retrieval.release.gate import Decision  # loads torch
@@ -100,12 +101,12 @@ def publish(root: Path, decision: Decision, before: Entry | None) -> None:
 
 def _links(project: Project, version: int) -> list[tuple[str, str]]:
     """Where MLflow and the Data Docs show more; for what is not served, a file of this machine."""
-    uri, found = project.settings.tracking_uri, []
+    pages = {"Data Docs": project.data / "validation" / "index.html", "comparison": project.reports / "compare.md"}
+    found = [(name, page.resolve().as_uri()) for name, page in pages.items() if page.exists()]
+    uri = project.settings.tracking_uri
     if address := uri if uri.startswith("http") else url_of(project.root, "mlflow"):
-        found.append(("MLflow", f"{address.rstrip('/')}/#/models/{project.params.data.name}/versions/{version}"))
-    pages = project.data / "validation" / "index.html", project.reports / "compare.md"
-    names = ("Data Docs", "comparison")
-    return [*found, *((n, page.resolve().as_uri()) for n, page in zip(names, pages, strict=True) if page.exists())]
+        found.insert(0, ("MLflow", f"{address.rstrip('/')}/#/models/{project.params.data.name}/versions/{version}"))
+    return found
 
 
 def _picture(key: str, path: Path, description: str) -> None:

@@ -1,7 +1,7 @@
 """All of it on one machine, on loopback: ``python -m flows.services up`` (or ``make up``), ``down``, ``status``.
 
 supervisord keeps Prefect's server, a worker for the deployments of prefect.yaml, and MLflow's UI running, and starts
-again what crashes. Its configuration, its socket and all logs are in var/services.
+again what crashes (supervisord.conf). Its socket and all logs are in var/services.
 
 ``exports`` prints Prefect's settings for a shell: ``eval "$(python -m flows.services exports)"``.
 """
@@ -10,24 +10,24 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import getpass
 import os
 import shlex
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from xmlrpc.client import ServerProxy
+from typing import Any, NoReturn
+from xmlrpc.client import Fault, ServerProxy
 
 import psutil  # type: ignore[import-untyped]
 from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]
 
-from flows import HOST, PORTS, SOCKET, url_of, variables
+from flows import HOST, PORTS, SERVICES, SOCKET, url_of, variables
 from flows.command import STARTING, healthy
 from for_retrieval.errors import ForError
-from for_retrieval.files import read_json, write_json, write_text
+from for_retrieval.files import read_json, write_json
 from for_retrieval.project import Project
 from for_retrieval.release.mlflow_store import connected, place
 from for_retrieval.settings import find_root
@@ -37,35 +37,6 @@ ORDER = ("server", "worker", "mlflow")
 TIDYING = 10.0  # seconds that flows have to record how they ended before `down` ends all else
 MARK = "FOR_SERVICE"  # in the environment of a service and of all that it starts: its name and the project
 
-# Names of files are relative to var/services, where supervisord runs. A Prefect worker ignores a lone SIGTERM.
-CONFIG = """[supervisord]
-logfile = supervisord.log
-logfile_maxbytes = 1MB
-pidfile = supervisord.pid
-user = {user}
-[unix_http_server]
-file = {socket}
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-"""
-PROGRAM = """
-[program:{name}]
-command = {python} -m flows.services run {name}
-directory = {root}
-autostart = false
-autorestart = true
-startsecs = 3
-startretries = 30
-stopsignal = {signal}
-stopwaitsecs = 15
-stopasgroup = true
-killasgroup = true
-redirect_stderr = true
-stdout_logfile = {name}.log
-stdout_logfile_maxbytes = 5MB
-stdout_logfile_backups = 2
-"""
-
 
 def up(root: Path, port: int, mlflow_port: int) -> list[str]:
     """Start what does not run yet; returns a line for each service.
@@ -73,22 +44,25 @@ def up(root: Path, port: int, mlflow_port: int) -> list[str]:
     Raises:
         ForError: a port is taken by another program, or a service ended as it started.
     """
-    if url_of(root, "server") is None:  # a tracking server that settings name is not ours to start
+    fresh = url_of(root, "server") is None
+    if fresh:  # a tracking server that settings name is not ours to start
         own_store = place(Project(root)).database is not None
         _start_supervisor(root, {"server": port, **({"mlflow": mlflow_port} if own_store else {})})
     try:
-        running, ports = _running(root), read_json(_folder(root) / PORTS)
+        running, ports = _running(root), read_json(root / SERVICES / PORTS)
         for name in ports.keys() - running:
             _ask(root, "startProcess", name, False)
         _wait(root, "server", "/api/health")
         if "worker" not in running:
-            _prefect(root, "work-pool", "create", POOL, "--type", "process", tolerated="already exists")
-            _prefect(root, "--no-prompt", "deploy", "--all")
+            os.environ["PREFECT_API_URL"] = f"{url_of(root, 'server')}/api"
+            _run(root, "prefect", "work-pool", "create", POOL, "--type", "process", tolerated="already exists")
+            _run(root, "prefect", "--no-prompt", "deploy", "--all")
             _ask(root, "startProcess", "worker")
         if "mlflow" in ports:
             _wait(root, "mlflow", "/health")
     except BaseException:
-        down(root)
+        if fresh:
+            down(root)
         raise
     return status(root)
 
@@ -97,14 +71,15 @@ def down(root: Path) -> list[str]:
     """End all services, and flows that run; returns a line for each. The server goes last, to record how they ended."""
     running = _running(root)
     if url_of(root, "server"):
-        flows = psutil.Process(running["worker"]).children() if running.get("worker") else []
-        for flow in flows:
-            flow.terminate()
-        psutil.wait_procs(flows, TIDYING)
+        with contextlib.suppress(psutil.NoSuchProcess, KeyError):
+            flows = psutil.Process(running["worker"]).children()
+            for flow in flows:
+                flow.terminate()
+            psutil.wait_procs(flows, TIDYING)
         supervisor = psutil.Process(_ask(root, "getPID"))
         _ask(root, "shutdown")
         supervisor.wait(60)
-    (_folder(root) / PORTS).unlink(missing_ok=True)
+    (root / SERVICES / PORTS).unlink(missing_ok=True)
     ended = {name for name in ORDER if _end_leftovers(root, name) or name in running}
     return [f"{name:8} {'stopped' if name in ended else 'was not running'}" for name in ("worker", "mlflow", "server")]
 
@@ -115,14 +90,20 @@ def status(root: Path) -> list[str]:
     lines = dict.fromkeys(ORDER, "does not run")
     lines |= {} if store.database else {"mlflow": f"{store.shown} (not started here)"}
     for name, pid in running.items():
-        lines[name] = f"{url_of(root, name) or 'runs'} (pid {pid}, log {_folder(root) / name}.log)"
+        lines[name] = f"{url_of(root, name) or 'runs'} (pid {pid}, log {root / SERVICES / name}.log)"
     return [f"{name:8} {lines[name]}" for name in ORDER]
 
 
-def become(root: Path, name: str) -> None:
+def exports() -> list[str]:
+    """Prefect's settings as a shell takes them; the server is at its usual port where none runs."""
+    values = {"PREFECT_API_URL": f"http://{HOST}:4200/api", **variables()}
+    return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+
+
+def become(root: Path, name: str) -> NoReturn:
     """Turn this process, a child of supervisord, into a service."""
     _end_leftovers(root, name)  # one that was killed spares its children, and they may keep its port
-    port = str(read_json(_folder(root) / PORTS).get(name))
+    port = str(read_json(root / SERVICES / PORTS).get(name))
     env = {**os.environ, MARK: f"{name} {root}", "PYTHONUNBUFFERED": "1"}
     if name == "server":
         command = ["prefect", "server", "start", "--host", HOST, "--port", port]
@@ -160,10 +141,6 @@ def mark_crashed() -> None:
             client.set_flow_run_state(run.id, ended, force=True)
 
 
-def _folder(root: Path) -> Path:
-    return root / "var" / "services"
-
-
 def _start_supervisor(root: Path, ports: dict[str, int]) -> None:
     for name in ORDER:
         _end_leftovers(root, name)  # of a supervisord that was killed
@@ -173,19 +150,19 @@ def _start_supervisor(root: Path, ports: dict[str, int]) -> None:
         except OSError:
             remedy = "name a free one (--help), or end it"
             raise ForError(f"port {port} on {HOST} is taken by another program; {remedy}") from None
-    values = {"user": getpass.getuser(), "socket": SOCKET, "python": shlex.quote(sys.executable), "root": str(root)}
-    values = {name: value.replace("%", "%%") for name, value in values.items()}
-    programs = [PROGRAM.format(name=n, signal="INT" if n == "worker" else "TERM", **values) for n in ORDER]
-    write_text(_folder(root) / "supervisord.conf", CONFIG.format(**values) + "".join(programs))
-    write_json(_folder(root) / PORTS, ports)
-    _run(_folder(root), "supervisor.supervisord", "-c", "supervisord.conf")
+    write_json(root / SERVICES / PORTS, ports)
+    os.environ["FOR_PYTHON"] = sys.executable
+    _run(root / SERVICES, "supervisor.supervisord", "-c", str(root / "supervisord.conf"))
 
 
 def _ask(root: Path, method: str, *arguments: Any) -> Any:
     """Call supervisord: https://supervisord.org/api.html."""
     transport = SupervisorTransport(serverurl=f"unix://{SOCKET}")
-    with contextlib.chdir(_folder(root)), contextlib.closing(transport):
-        return getattr(ServerProxy(f"http://{HOST}", transport).supervisor, method)(*arguments)
+    with contextlib.chdir(root / SERVICES), contextlib.closing(transport):
+        try:
+            return getattr(ServerProxy(f"http://{HOST}", transport).supervisor, method)(*arguments)
+        except Fault as error:
+            raise ForError(f"supervisord reports {error.faultString}; the logs in {root / SERVICES} say why") from None
 
 
 def _running(root: Path) -> dict[str, int]:
@@ -197,7 +174,7 @@ def _running(root: Path) -> dict[str, int]:
 
 def _wait(root: Path, name: str, health: str) -> None:
     """Wait until a service answers at `health`."""
-    latest, log = time.monotonic() + STARTING, _folder(root) / f"{name}.log"
+    latest, log = time.monotonic() + STARTING, root / SERVICES / f"{name}.log"
     while not healthy(f"{url_of(root, name)}{health}", 1.0):
         if _ask(root, "getProcessInfo", name)["statename"] not in ("STARTING", "RUNNING"):
             raise ForError(f"{name} ended as it started; {log} says why")
@@ -208,7 +185,7 @@ def _wait(root: Path, name: str, health: str) -> None:
 
 def _end_leftovers(root: Path, name: str) -> bool:
     """Kill what a service has started and not ended; whether there was anything."""
-    found = []
+    found: list[psutil.Process] = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if process.environ().get(MARK) == f"{name} {root}":
@@ -216,11 +193,6 @@ def _end_leftovers(root: Path, name: str) -> bool:
                 found.append(process)
     psutil.wait_procs(found, 5)
     return bool(found)
-
-
-def _prefect(root: Path, *arguments: str, tolerated: str = "") -> None:
-    os.environ["PREFECT_API_URL"] = f"{url_of(root, 'server')}/api"
-    _run(root, "prefect", *arguments, tolerated=tolerated)
 
 
 def _run(folder: Path, *command: str, tolerated: str = "") -> None:
@@ -242,16 +214,15 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=4200, help="of Prefect's server (4200)")
     parser.add_argument("--mlflow-port", type=int, default=5000, help="of MLflow's UI (5000)")
     options = parser.parse_args()
+    actions: dict[str, Callable[[], list[str]]] = {
+        "up": lambda: up(find_root(), options.port, options.mlflow_port),
+        "down": lambda: down(find_root()),
+        "status": lambda: status(find_root()),
+        "exports": exports,
+        "run": lambda: become(find_root(), options.service),
+    }
     try:
-        if options.what == "exports":  # the server is at its usual port where none runs
-            values = {"PREFECT_API_URL": f"http://{HOST}:4200/api", **variables()}
-            lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
-        elif options.what == "run":
-            become(find_root(), options.service)
-        elif options.what == "up":
-            lines = up(find_root(), options.port, options.mlflow_port)
-        else:
-            lines = {"down": down, "status": status}[options.what](find_root())
+        lines = actions[options.what]()
     except ForError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from for_retrieval.train.localise import Objects
+from for_retrieval.train.pseudo import pseudo_labels, shares
 from torch import Tensor, nn
 from torch.nn.functional import kl_div, normalize
 
@@ -15,9 +17,7 @@ from for_retrieval.evaluate.score import head_scores
 from for_retrieval.model.sum_clip import SumClip, Summary
 from for_retrieval.model.training_free import cluster_clip, pooled_dense, scores, standardised
 from for_retrieval.params import Train
-from for_retrieval.train.localise import Objects
 from for_retrieval.train.loop import Lesson, losses, smooth_scores
-from for_retrieval.train.pseudo import pseudo_labels, shares
 from for_retrieval.train.teacher import teacher_scores
 from for_retrieval.train.vocabulary import build_vocabulary, mentions
 

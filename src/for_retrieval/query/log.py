@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -57,9 +56,16 @@ class Asked:
     weakest: list[tuple[str, str]] = field(default_factory=list)
     slowest: list[tuple[str, str]] = field(default_factory=list)
 
+    @property
+    def counted(self) -> str:
+        """The count in words."""
+        return "1 query" if self.count == 1 else f"{self.count} queries"
+
 
 def read_queries(path: Path, weak_score: float, now: datetime | None = None) -> Asked:
     """Sum up the lines of the last WINDOW before `now`; a line that is no query, or half of one, does not count."""
+    from statistics import median  # a query that is logged does not pay for it
+
     lines = list(_lines(path, (now or datetime.now(UTC)) - WINDOW))
     if not lines:
         return Asked()
@@ -71,7 +77,7 @@ def read_queries(path: Path, weak_score: float, now: datetime | None = None) -> 
     return Asked(
         count=len(lines),
         weak=sum((line["best"] or 0.0) < weak_score for line in lines),
-        median_ms=statistics.median(line["ms"] for line in lines),
+        median_ms=median(line["ms"] for line in lines),
         most_asked=[(text, "once" if n == 1 else f"{n} times") for text, n in counts.most_common(SHOWN)],
         weakest=[(text, f"{score:.3f}") for text, score in by_score[:SHOWN] if score < weak_score],
         slowest=[(text, f"{ms:.0f} ms") for text, ms in by_time[:SHOWN]],

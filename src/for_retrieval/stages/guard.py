@@ -26,7 +26,7 @@ def start(*command: str, **options: Any) -> subprocess.Popen[str]:
 
 
 def end(process: subprocess.Popen[str]) -> None:
-    """End what `start` has started, and wait for it: one to two seconds at most."""
+    """End what `start` has started, and wait for it: GRACE seconds and a little more at most."""
     assert process.stdin is not None
     process.stdin.close()
     process.wait()
@@ -34,29 +34,33 @@ def end(process: subprocess.Popen[str]) -> None:
 
 def _guard(command: list[str]) -> int:
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)
+    closed = threading.Event()
 
     def watch() -> None:
         while os.read(0, 4096):
             pass
+        closed.set()
         _end_group(child.pid)
 
-    threading.Thread(target=watch, daemon=True).start()
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
     code = child.wait()
-    _end_group(child.pid)  # the command has ended; what it started may not have
+    if closed.is_set():
+        watcher.join()
+    else:
+        _end_group(child.pid)  # the command has ended by itself; what it started may not have
     return code if code >= 0 else 128 - code
 
 
 def _end_group(leader: int) -> None:
-    """Send SIGTERM to a process group, then SIGKILL; returns when it is empty."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        latest = time.monotonic() + GRACE
-        with contextlib.suppress(ProcessLookupError):
+    """Send SIGTERM to a process group, then SIGKILL; returns early when it is empty."""
+    with contextlib.suppress(ProcessLookupError):
+        for number, seconds in ((signal.SIGTERM, GRACE), (signal.SIGKILL, 0.2)):
             os.killpg(leader, number)
+            latest = time.monotonic() + seconds
             while time.monotonic() < latest:
-                os.killpg(leader, 0)
+                os.killpg(leader, 0)  # a process that has ended counts until its parent takes note
                 time.sleep(0.01)
-            continue
-        return
 
 
 if __name__ == "__main__":

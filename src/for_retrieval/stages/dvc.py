@@ -1,4 +1,4 @@
-"""DVC, driven as a program: its output line by line, and no stage of it outlives the flow, however that ends."""
+"""DVC, driven as a program: its output line by line, and no stage of it outlives the caller, however that ends."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flows import guard
 from for_retrieval.errors import ForError
+from for_retrieval.stages import guard
 
 STAGE = re.compile(r"^Running stage '([^']+)'")
 ERROR = re.compile(r"^(?:error|ERROR): (.+)$")
@@ -52,6 +52,7 @@ def dvc(root: Path, *arguments: str, say: Say) -> None:
     Raises:
         ForError: DVC failed; the sentence names the stage, if one ran.
     """
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # where stages find for-cli
     process = guard.start(
         *(sys.executable, "-m", "dvc", "--wait-for-lock", *arguments),
         cwd=root,
@@ -59,10 +60,11 @@ def dvc(root: Path, *arguments: str, say: Say) -> None:
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1", "PATH": path},
     )
     assert process.stdout is not None
-    stage, errors, last = "", [], ""
+    stage, last = "", ""
+    errors: list[str] = []
     try:
         for line in process.stdout:
             if not (text := line.rstrip()):
