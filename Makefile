@@ -11,13 +11,13 @@ export DO_NOT_TRACK := 1
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-.venv/run: pyproject.toml
+.venv/run: pyproject.toml setup.py
 	python3 -m venv .venv
-	$(PY) -m pip install --disable-pip-version-check -q -e .
+	$(PY) -m pip install --disable-pip-version-check -q -e '.[all]'
 	@touch $@
 
 .venv/test: .venv/run
-	$(PY) -m pip install --disable-pip-version-check -q -e '.[test]'
+	$(PY) -m pip install --disable-pip-version-check -q -e '.[all,test]'
 	@touch $@
 
 repro: .venv/run  ## install, run every stage that has something to do, promote the model, answer "red car"
@@ -46,8 +46,8 @@ benchmark: .venv/run  ## methods x three drawn sets x label fractions x seeds: h
 	$(PY) -m benchmarks.benchmark
 
 tower: .venv/run  ## train the embedded tower anew (an hour; pretrain/README.md)
-	$(PY) -m pip install --disable-pip-version-check -q -e '.[pretrain]'
-	cd pretrain && dvc repro dvc.yaml
+	$(PY) -m pip install --disable-pip-version-check -q -e '.[all,pretrain]'
+	dvc repro pretrain/dvc.yaml
 	cp pretrain/work/mini_clip.safetensors src/for_retrieval/model/weights/
 
 clean:  ## remove what the stages made, and the caches

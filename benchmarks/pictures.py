@@ -6,31 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.targets import Rows
-from for_retrieval.evaluate.plots import COLOURS
-from for_retrieval.files import atomic
-
-DPI = 100
-
-
-def _panels(count: int, width: float, height: float) -> tuple[Any, Any]:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, count, figsize=(width * count, height), squeeze=False, sharey=True)
-    for axis in axes[0]:
-        axis.spines[["top", "right"]].set_visible(False)
-    return figure, axes[0]
-
-
-def _save(figure: Any, path: Path) -> None:
-    import matplotlib.pyplot as plt
-
-    figure.tight_layout()
-    with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=DPI, metadata={"Software": None})
-    plt.close(figure)
+from for_retrieval.evaluate.plots import COLOURS, panels, save
 
 
 def _names(table: Rows, subset: str, **same: Any) -> Rows:
@@ -46,8 +22,8 @@ def _sets(table: Rows) -> list[str]:
 def plot_fraction_curves(table: Rows, path: Path) -> None:
     """mAP@50 r40 against the percentage of labels, a panel a set; Cluster-CLIP as a line across."""
     sets = _sets(table)
-    figure, axes = _panels(len(sets), 4, 3.6)
-    for axis, benchmark in zip(axes, sets, strict=True):
+    figure, axes = panels(1, len(sets), 4 * len(sets), 3.6)
+    for axis, benchmark in zip(axes[0], sets, strict=True):
         for subset, colour in (("base", COLOURS["for"]), ("novel", COLOURS["cluster-clip"])):
             rows = _names(table, subset, benchmark=benchmark, method="for", vocabulary="in")
             rows.sort(key=lambda row: row["label_fraction"])
@@ -60,17 +36,17 @@ def plot_fraction_curves(table: Rows, path: Path) -> None:
         axis.minorticks_off()
         axis.set_title(benchmark, fontsize=10)
         axis.set_xlabel("percent of the labels")
-    axes[0].set_ylabel("mAP@50 r40, names")
-    axes[0].legend(frameon=False, fontsize=7)
-    _save(figure, path)
+    axes[0, 0].set_ylabel("mAP@50 r40, names")
+    axes[0, 0].legend(frameon=False, fontsize=7)
+    save(figure, path)
 
 
 def plot_gains(table: Rows, path: Path) -> None:
     """Points of mAP@50 r40 over Cluster-CLIP for each subset and set of queries, with all labels."""
     sets = _sets(table)
-    figure, axes = _panels(len(sets), 4, 3.6)
+    figure, axes = panels(1, len(sets), 4 * len(sets), 3.6)
     kinds = [(q, s) for q in ("names", "attributes", "synonyms") for s in ("base", "novel", "small")]
-    for axis, benchmark in zip(axes, sets, strict=True):
+    for axis, benchmark in zip(axes[0], sets, strict=True):
         for place, (queries, subset) in enumerate(reversed(kinds)):
             same = {"query_set": queries, "subset": subset, "benchmark": benchmark}
             mine = [row for row in table if all(row[key] == value for key, value in same.items())]
@@ -82,15 +58,15 @@ def plot_gains(table: Rows, path: Path) -> None:
         axis.set_yticks(range(len(kinds)), [f"{q}, {s}" for q, s in reversed(kinds)], fontsize=8)
         axis.set_title(benchmark, fontsize=10)
         axis.set_xlabel("points over Cluster-CLIP\n(pale: novel names held out)", fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
 def plot_ablation(table: Rows, path: Path) -> None:
     """Base and novel with all labels, and with one objective left out, of the sets that were measured so."""
     without = {row["benchmark"] for row in table if row["method"].startswith("for-without-")}
     sets = [name for name in _sets(table) if name in without] or _sets(table)
-    figure, axes = _panels(len(sets), 4, 3)
-    for axis, benchmark in zip(axes, sets, strict=True):
+    figure, axes = panels(1, len(sets), 4 * len(sets), 3)
+    for axis, benchmark in zip(axes[0], sets, strict=True):
         rows = {
             subset: {
                 row["method"]: row["mean"]["map50_r40"]
@@ -108,7 +84,7 @@ def plot_ablation(table: Rows, path: Path) -> None:
         axis.set_yticks(range(len(methods)), ["FOR" if label == "for" else label for label in labels])
         axis.set_title(benchmark, fontsize=10)
         axis.set_xlabel("mAP@50 r40 (full: base, pale: novel)", fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _column(rows: Rows, what: str) -> list[float]:

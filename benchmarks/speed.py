@@ -28,11 +28,13 @@ from torch.nn.functional import normalize
 from benchmarks.ideas.setting import open_setting
 from for_retrieval.errors import ForError
 from for_retrieval.files import write_json
+from for_retrieval.model.features import Tower
+from for_retrieval.model.identity import EMBEDDED
+from for_retrieval.model.model import Model
 from for_retrieval.model.sum_clip import SumClip, summarise
-from for_retrieval.model.tower import EMBEDDED, Tower, find_device, load_tower
+from for_retrieval.model.tower import find_device, load_tower
 from for_retrieval.model.training_free import cluster_clip
 from for_retrieval.params import Params, load_params
-from for_retrieval.train.run import new_head
 
 ROOT = Path(__file__).resolve().parents[1]
 TOWERS = {EMBEDDED: 256, "ViT-B-32": 224, "RN50": 224}  # input size, px
@@ -92,7 +94,7 @@ def rows(params: Params, device: torch.device, images: int, laps: int, console: 
     with tempfile.TemporaryDirectory() as folder:
         for name in TOWERS:
             tower, plain = load(name, params, device, Path(folder))
-            head = new_head(params, tower, 0, device).eval()
+            head = Model.new(params, ROOT, device, seed=0, tower=tower).head.eval()
             ways = rivals(tower, plain, head, params.model.clusters)
             pictures = torch.randn(images, 3, tower.input_size, tower.input_size, device=device)
             pictures = pictures.contiguous(memory_format=torch.channels_last)

@@ -10,11 +10,16 @@ import contextlib
 import logging
 import os
 import socket
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
-from for_retrieval.errors import ForError, UsageError
+from for_retrieval.errors import ForError, UsageError, missing_library
 from for_retrieval.files import read_json
 from for_retrieval.settings import find_root
+
+if find_spec("prefect") is None and (_missing := missing_library("prefect")):
+    sys.exit(f"error: {_missing}")
 
 HOST = "127.0.0.1"
 SERVICES = Path("var/services")  # where supervisord runs

@@ -1,4 +1,4 @@
-"""The stages of pretrain/dvc.yaml: ``python -m pretrain start|stems|train|card``, run in pretrain/."""
+"""The stages of pretrain/dvc.yaml: ``python -m pretrain start|stems|train|card``, run in the project folder."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ from pretrain.start import starting_model
 from pretrain.stems import ALL_KINDS, FLAT_KINDS, crops, load_stems, make_stems, stem_maps, whole
 from pretrain.train import Recipe, train
 
-START = Path("work/start.safetensors")
-STEMS = Path("work/stems")
-TRAINED = Path("work/mini_clip.safetensors")
-TIMES = Path("work/times.json")
+HERE = Path(__file__).parent
+WORK = HERE / "work"
+START = WORK / "start.safetensors"
+STEMS = WORK / "stems"
+TRAINED = WORK / "mini_clip.safetensors"
+TIMES = WORK / "times.json"
 
 
 def _params() -> dict[str, Any]:
-    values: dict[str, Any] = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    values: dict[str, Any] = yaml.safe_load((HERE / "params.yaml").read_text(encoding="utf-8"))
     return values
 
 
@@ -77,7 +79,7 @@ def train_tower() -> None:
     scenes, pieces = load_stems(STEMS / "whole"), load_stems(STEMS / "crops")
     photos = torch.from_numpy(np.load(STEMS / "photos.npy"))
     recipe = Recipe(**_params()["train"])
-    unfinished = Path("work/unfinished.safetensors")
+    unfinished = WORK / "unfinished.safetensors"
     model = train(
         copy.deepcopy(reference), reference, bank, scenes, pieces, photos, recipe,
         lambda state: _save(state, unfinished, torch.float32),
@@ -94,7 +96,7 @@ def card() -> None:
     photos = Path(params["photos"]) if params["photos"] else None
     times = read_json(TIMES) if TIMES.exists() else {}
     figures = measure(load_mini_clip(START), load_mini_clip(TRAINED), STEMS, photos)
-    write_card({**figures, **described(TRAINED)}, params, times)
+    write_card({**figures, **described(TRAINED)}, params, times, HERE)
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from for_retrieval.evaluate.metric import average_precisions, rare_average_preci
 from for_retrieval.files import file_hash, write_json, write_text
 from for_retrieval.model.features import CPU, Features, arithmetic, autocast
 from for_retrieval.model.mini_clip import WEIGHTS_SHA256, MiniClip, MiniLM, embed
-from for_retrieval.model.training_free import training_free_scores
+from for_retrieval.model.training_free import TrainingFree
 from pretrain.photos import load_crops, top_k
 from pretrain.phrases import held_out_synonym
 from pretrain.stems import ALL_KINDS, CROPS, FLAT_KINDS, Stems, load_stems
@@ -86,7 +86,7 @@ def _drawn(model: MiniClip, text: MiniLM, stems: Stems, kinds: tuple[str, ...]) 
         )
         kept = np.flatnonzero(relevant.any(0))
         texts = _texts(model, text, [found[q][0] for q in kept])
-        table = training_free_scores(features, texts, (side, side), CLUSTERS, POOL)
+        table = TrainingFree((side, side), CLUSTERS, POOL).scores(features, texts)
         novel = np.asarray([found[q][1] <= set(NOVEL) for q in kept])
         for method, values in table.items():
             array = values.numpy()
@@ -153,10 +153,10 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
     return lines + [f"| {r['queries']} | {r['n']} | {r['method']} | {r['map50']} | {r['r40']} |" for r in rows]
 
 
-def write_card(figures: dict[str, Any], params: dict[str, Any], times: dict[str, Any]) -> None:
-    """card.json and CARD.md in the current folder."""
+def write_card(figures: dict[str, Any], params: dict[str, Any], times: dict[str, Any], out: Path) -> None:
+    """Write card.json and CARD.md in `out`."""
     photos = params["photos"] and Path(params["photos"]).name  # the folder's name, not where it lies on this machine
-    write_json(Path("card.json"), {**figures, "params": {**params, "photos": photos}, "times": times})
+    write_json(out / "card.json", {**figures, "params": {**params, "photos": photos}, "times": times})
     template = (Path(__file__).parent / "card.md").read_text(encoding="utf-8")
     study = ["| figure | study | here |", "| --- | --- | --- |"]
     study += [f"| {k} | {a} | {b} |" for k, (a, b) in study_comparison(figures["drawn"]).items()]
@@ -175,4 +175,4 @@ def write_card(figures: dict[str, Any], params: dict[str, Any], times: dict[str,
         streets="\n".join(_table(figures["streets"])),
         photographs="\n".join(f"- {k}: {v}" for k, v in photographs.items()),
     )
-    write_text(Path("CARD.md"), text)
+    write_text(out / "CARD.md", text)

@@ -1,27 +1,64 @@
-"""What documents name is there: links, commands, parameters, targets, stages, variables and files."""
+"""What documents and comments name exists: links, commands, parameters, targets, stages, variables and files."""
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
+import subprocess
+import tokenize
+from collections.abc import Iterator
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 import yaml
+from benchmarks.report import page
+from benchmarks.targets import targets
 
+import house
 from for_retrieval.cli import app
+from for_retrieval.files import read_json
 from for_retrieval.settings import Settings, variable
+from source import modules, strings, tree_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = ("*.md", "docs/**/*.md", "data/*.md", "pretrain/*.md")
 DOCS = sorted(path for place in PLACES for path in ROOT.glob(place))
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```\s*$", re.MULTILINE | re.DOTALL)
 SHELL_ENDS = {"|", ">", ">>", "&&", ";", "&"}
-SOURCES = re.compile(r"(?:src|tests|benchmarks|docs|\.ci)/[\w./-]*\w")
-FILES = {"json", "md", "parquet", "png", "py", "txt", "yaml"}  # `index.json` is a file, not a parameter
+KINDS = [
+    "css",
+    "db",
+    "html",
+    "json",
+    "jsonl",
+    "lock",
+    "md",
+    "npy",
+    "onnx",
+    "parquet",
+    "png",
+    "pt",
+    "py",
+    "safetensors",
+    "toml",
+    "txt",
+    "xml",
+    "yaml",
+    "yml",
+]
+FILE = re.compile(rf"(?<![\w./<>*{{}}$:-])[\w.-]*\w(?:/[\w.-]+)*\.(?:{'|'.join(KINDS)})\b(?![/\w])")
+
+# Files of users, in examples and in the formats that readers know.
+EXAMPLES = {
+    *("a.json", "b.json", "my-splits.json", "my-categories.json", "results.png", "results.html", "params/NAME.yaml"),
+    *("instances_val2017.json", "instances_train2017.json", "lvis_v1_train.json", "lvis_v1_val.json"),
+    *("_annotations.coco.json", "coco128.yaml", "a.txt", "cls.txt", "0001.cls.txt", "10.json", "fraction-images.html"),
+}
 
 
 def table_rows(text: str) -> list[str]:
@@ -139,7 +176,7 @@ def parameters(text: str) -> set[str]:
     sections = "|".join(yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")))
     pattern = re.compile(rf"((?:{sections})(?:\.[\w-]+)+)(?:: .*)?")
     matches = [match[1] for code in inline_code(text) if (match := pattern.fullmatch(code))]
-    return {key for key in matches if key.rpartition(".")[2] not in FILES}
+    return {key for key in matches if key.rpartition(".")[2] not in KINDS}  # `index.json` is a file
 
 
 def unknown_parameters(text: str) -> list[str]:
@@ -168,9 +205,93 @@ def unknown_stages(text: str) -> list[str]:
 
 
 def missing_files(text: str) -> list[str]:
-    """Source files that a document names in code, and that are not there."""
-    paths = SOURCES.findall(" ".join(inline_code(text) + shell_lines(text)))
-    return [p for p in paths if Path(p).suffix in (".py", ".txt", ".md") and not (ROOT / p).is_file()]
+    """Files that a text names, and that are neither in the repository nor made by the code."""
+    return sorted({name for name in FILE.findall(text) if not _exists(name)})
+
+
+def _exists(name: str) -> bool:
+    if any(f"/{path}".endswith(f"/{name}") for path in tracked()):
+        return True
+    return name in EXAMPLES or name.rpartition("/")[2] in EXAMPLES | made()
+
+
+@cache
+def tracked() -> set[str]:
+    """The files of the repository, as paths from its root."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return {name for name in done.stdout.splitlines() if (ROOT / name).exists()}
+
+
+@cache
+def made() -> set[str]:
+    """Names of files in the strings of the code: what it writes and reads while it runs."""
+    texts = (text for module in modules() for text in strings((module, None)))
+    return {name.rpartition("/")[2] for text in texts for name in FILE.findall(text)}
+
+
+def remarks(path: Path) -> Iterator[str]:
+    """The comments and docstrings of a Python file."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+    with tokenize.open(path) as file:
+        yield from (token.string for token in tokenize.generate_tokens(file.readline) if token.type == tokenize.COMMENT)
+
+
+CODE = sorted([*modules().values(), *(ROOT / "tests").rglob("*.py")])
+PLACES_OF_SETTINGS = ("*.yaml", "data/*/*.yaml", "params/*.yaml", "pretrain/*.yaml")
+SETTINGS = [ROOT / "Makefile", *(path for place in PLACES_OF_SETTINGS for path in sorted(ROOT.glob(place)))]
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_named_in_comments_exist(path: Path) -> None:
+    assert missing_files("\n".join(remarks(path))) == []
+
+
+@pytest.mark.parametrize("path", SETTINGS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_named_in_settings_exist(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert missing_files("\n".join(line.partition("#")[2] for line in lines)) == []
+
+
+def test_the_picture_of_the_house_is_that_of_the_imports() -> None:
+    text = house.PAGE.read_text(encoding="utf-8")
+    assert text == house.with_picture(text), "run `python tests/house.py`"
+
+
+def trips() -> dict[str, list[tuple[Path, str]]]:
+    """Title of a trip through the house -> its steps, as (file, function)."""
+    chapter = house.PAGE.read_text(encoding="utf-8").partition("## Three trips")[2].partition("\n## ")[0]
+    found = {}
+    for trip in chapter.split("\n### ")[1:]:
+        cells = [re.findall(r"`([^`]+)`", row) for row in table_rows(trip)]
+        found[trip.splitlines()[0]] = [(ROOT / path, name) for path, name, *_ in (cell for cell in cells if cell)]
+    return found
+
+
+def test_the_trips_lead_past_files_and_functions_that_exist() -> None:
+    assert len(trips()) == 3
+    for steps in trips().values():
+        assert 3 <= len({path for path, _ in steps}) <= 8
+        assert [f"{path.relative_to(ROOT)}: {name}" for path, name in steps if not defines(path, name)] == []
+
+
+def defines(path: Path, name: str) -> bool:
+    """Whether a file defines a function, a class, or a method as ``Class.method``."""
+    body = tree_of(path).body if path.is_file() else []
+    for part in name.split("."):
+        found = [node for node in body if getattr(node, "name", None) == part]
+        if not found:
+            return False
+        body = getattr(found[0], "body", [])
+    return True
+
+
+def test_the_page_of_benchmarks_is_that_of_its_reports() -> None:
+    report = read_json(ROOT / "reports" / "benchmark.json")
+    made_now = page(report["rows"], targets(report["rows"]), report["boxes"], ROOT)
+    assert (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8") == made_now
 
 
 @pytest.fixture(params=DOCS, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -202,7 +323,7 @@ def test_environment_variables_and_files_exist(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     known = {variable(field.name) for field in fields(Settings)}
     assert set(re.findall(r"\bFOR_[A-Z_]+\b", text)) <= known
-    assert missing_files(text) == []
+    assert missing_files(" ".join(inline_code(text) + shell_lines(text))) == []
 
 
 def test_the_checks_find_what_they_check() -> None:
@@ -213,7 +334,7 @@ def test_the_checks_find_what_they_check() -> None:
     assert {"repro", "test"} <= named(readme, "make")
     assert {"index.run", "train.steps"} <= parameters(readme)
     calls = [line for line in shell_lines(readme) if line.startswith("for-cli")]
-    assert {line.split()[1] for line in calls} == {"query", "data", "models"}
+    assert {line.split()[1] for line in calls} == {"init", "query", "data", "models"}
 
 
 @pytest.mark.parametrize(
@@ -257,3 +378,6 @@ def test_other_mistakes_are_found(tmp_path: Path) -> None:
     assert unknown_stages("`dvc repro -f indx`, `dvc repro train@in-1`, `dvc repro`") == ["indx"]
     files = "`src/for_retrieval/cli/query.py` `python benchmarks/gone.py --n 3`"
     assert missing_files(files) == ["benchmarks/gone.py"]
+    assert missing_files("see method.md, `edge.py`, bundle.json and a.json") == ["method.md"]
+    assert not defines(ROOT / "src" / "for_retrieval" / "files.py", "write_jsom")
+    assert defines(ROOT / "tests" / "test_docs.py", "_exists")

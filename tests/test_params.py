@@ -50,7 +50,7 @@ def _keys(value: Any) -> Any:
     [
         ("modle", "unknown key 'modle'; did you mean 'model'?"),
         ("train.step", "unknown key 'train.step'; did you mean 'steps'?"),
-        ("data.querys", "unknown key 'data.querys'; did you mean 'queries'?"),
+        ("data.scenes.sise", "unknown key 'data.scenes.sise'; did you mean 'size'?"),
         ("data.split_ratio.tset", "unknown key 'data.split_ratio.tset'; did you mean 'test'?"),
         ("train.runs.in-100.seed", "unknown key 'train.runs.in-100.seed'; did you mean 'seeds'?"),
         ("index.zzzz", "unknown key 'index.zzzz'; valid are: gallery, run"),

@@ -125,7 +125,7 @@ def test_a_profile_gives_valid_params(name: str, merged: dict[str, dict[str, Any
     assert values["train"]["warmup"] * 20 == values["train"]["steps"]
     assert values["data"]["root"] == plain["data"]["root"], "where the set is, import says"
     assert set(values["train"]["runs"]) == set(plain["train"]["runs"])
-    assert values["train"]["keep"] == plain["train"]["keep"]
+    assert values["train"]["objectives"]["keep"] == plain["train"]["objectives"]["keep"]
 
 
 @pytest.mark.parametrize("name", PROFILES)

@@ -36,9 +36,8 @@ from for_retrieval.errors import ForError
 from for_retrieval.evaluate.metric import rare_average_precisions
 from for_retrieval.evaluate.score import head_scores
 from for_retrieval.files import write_json
-from for_retrieval.model.encode import chunks
 from for_retrieval.model.sum_clip import SumClip, summarise
-from for_retrieval.model.training_free import BATCH, standardised, training_free_scores
+from for_retrieval.model.training_free import standardised
 from for_retrieval.train.run import interpolated
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +47,7 @@ Idea = Callable[[Setting, int, Path], SumClip]
 
 TRAINED: dict[str, Idea] = {
     "as `held-out-100`, with `train.keep_start` 0": lambda setting, seed, place: setting.train(seed, place),
-    "a teacher without querybank normalisation (`train.pseudo.querybank` 0)": plain_teacher,
+    "a teacher without querybank normalisation (`train.objectives.pseudo.querybank` 0)": plain_teacher,
     "a vocabulary of 600 phrases": few_phrases,
     "pseudo-queries: random directions of the text space": random_directions,
     "pseudo-queries: phrases mixed of two": synthetic_phrases,
@@ -84,8 +83,8 @@ def _with(head: SumClip, other: str, setting: Setting, split: Split) -> Tensor:
 @torch.inference_mode()
 def _banked(head: SumClip, setting: Setting, split: Split) -> Tensor:
     """``max_k [cos(E_k, t) - T * LSE_v(cos(E_k, v) / T)]``; the bank v is the vocabulary, which names no query."""
-    bank, temperature, rows = setting.lesson.vocabulary, setting.params.train.pseudo.querybank, []
-    for part in chunks(split.features, BATCH, split.texts.device):
+    bank, temperature, rows = setting.lesson.vocabulary, setting.params.train.objectives.pseudo.querybank, []
+    for part in split.features.chunks(split.texts.device):
         regions = summarise(head, part).regions
         near = temperature * torch.logsumexp(regions @ bank.T / temperature, dim=-1, keepdim=True)
         rows.append((regions @ split.texts.T - near).amax(1))
@@ -93,10 +92,7 @@ def _banked(head: SumClip, setting: Setting, split: Split) -> Tensor:
 
 
 def _free(name: str, setting: Setting, split: Split) -> Tensor:
-    model = setting.params.model
-    return training_free_scores(split.features, split.texts, setting.tower.grid, model.clusters, model.pool, (name,))[
-        name
-    ]
+    return setting.model.training_free.scores(split.features, split.texts, (name,))[name]
 
 
 def measured(setting: Setting, score: Score) -> dict[str, float]:

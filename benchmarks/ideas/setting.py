@@ -12,15 +12,18 @@ from torch import Tensor
 from for_retrieval.errors import ForError
 from for_retrieval.evaluate.queries import QuerySet
 from for_retrieval.evaluate.validation import names_of
-from for_retrieval.model.encode import load_split
 from for_retrieval.model.features import Features
+from for_retrieval.model.model import Model
+from for_retrieval.model.parallel import Team
 from for_retrieval.model.sum_clip import SumClip
-from for_retrieval.model.tower import Tower, find_device, load_tower, prompted
+from for_retrieval.model.tower import find_device, load_tower
 from for_retrieval.params import Params
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records, load_records
-from for_retrieval.train.loop import Lesson, Objectives, train_head
-from for_retrieval.train.run import make_lesson, new_head
+from for_retrieval.train.lesson import Lesson
+from for_retrieval.train.loop import Course, Losses, train_head
+from for_retrieval.train.run import make_lesson
+from for_retrieval.train.teacher import load_teacher
 from for_retrieval.train.vocabulary import Phrase
 
 RUN = "held-out-100"  # all labels; the novel names are in no vocabulary
@@ -37,13 +40,13 @@ class Split:
 
 @dataclass(frozen=True)
 class Setting:
-    """What every idea starts from."""
+    """What every idea starts from. model, teacher: untrained."""
 
     project: Project
     params: Params
     records: Records
-    tower: Tower
-    teacher: Tower
+    model: Model
+    teacher: Model
     lesson: Lesson
     phrases: list[Phrase]
     splits: dict[str, Split]
@@ -51,15 +54,11 @@ class Setting:
     @cached_property
     def teacher_features(self) -> Features:
         """Of the training images, as the teacher sees them."""
-        return load_split(self.records, self.teacher, self.project.cache, "train")[1]
-
-    def texts(self, phrases: list[str]) -> Tensor:
-        """[T, D] of any words."""
-        return prompted(self.tower, phrases, self.params.model.prompts)
+        return self.teacher.split(self.records, "train", self.project.cache)[1]
 
     def new_head(self, seed: int) -> SumClip:
         """A head as it is before training."""
-        return new_head(self.params, self.tower, seed, self.lesson.base_texts.device)
+        return self.model.untrained(seed).head
 
     def train(
         self,
@@ -69,17 +68,17 @@ class Setting:
         lesson: Lesson | None = None,
         head: SumClip | None = None,
         steps: int | None = None,
-        objectives: Objectives | None = None,
+        losses: Losses | None = None,
         weights: dict[str, float] | None = None,
     ) -> SumClip:
         """Train a head as params.yaml says, but for what is given."""
         settings, head = self.params.train, head or self.new_head(seed)
-        changed = {
-            name: getattr(settings, name).model_copy(update={"weight": w}) for name, w in (weights or {}).items()
-        }
-        params = settings.model_copy(update={"steps": steps or settings.steps, **changed})
-        lesson = lesson or self.lesson
-        train_head(head, lesson, params, self.params.head.temperature, seed, progress, "", objectives)
+        known = settings.objectives.by_name()
+        changed = {name: known[name].model_copy(update={"weight": w}) for name, w in (weights or {}).items()}
+        objectives = settings.objectives.model_copy(update=changed)
+        train = settings.model_copy(update={"steps": steps or settings.steps, "objectives": objectives})
+        temperature, team = self.params.head.temperature, Team(self.model.device)
+        train_head(head, Course(lesson or self.lesson, train, temperature, seed, progress, "", team, losses))
         return head.requires_grad_(False).eval()
 
 
@@ -89,20 +88,19 @@ def open_setting(folder: Path) -> Setting:
     Raises:
         ForError: a stage that comes before training has not run there.
     """
-    from for_retrieval.train.teacher import load_teacher
-
     project = Project(folder.resolve())
     params, device = project.params, find_device(project.settings.device)
-    records = load_records(project.prepared)
-    tower, teacher = (load_tower(params.model, device, project.root, s) for s in ("input_size", "teacher_size"))
-    lesson = make_lesson(records, tower, params, RUN, project.data, project.cache)
+    records, model = load_records(project.prepared), Model.new(params, project.root, device)
+    closer = load_tower(params.model, device, project.root, "teacher_size")
+    teacher = Model.new(params, project.root, device, tower=closer)
+    lesson = make_lesson(project, records, model, RUN)
     splits = {}
     for name in ("val", "test"):
-        ids, features = load_split(records, tower, project.cache, name)
+        ids, features = model.split(records, name, project.cache)
         names = names_of(records, ids, params.evaluate.small)
         if names is None:
             raise ForError(f"{folder}: the {name} split shows no category; nothing can be measured")
-        splits[name] = Split(features, names, prompted(tower, names.texts, params.model.prompts))
+        splits[name] = Split(features, names, model.text(names.texts))
     phrases = load_teacher(project.data / "pseudo" / params.train.runs[RUN].vocabulary)[0]
     torch.manual_seed(params.seed)
-    return Setting(project, params, records, tower, teacher, lesson, phrases, splits)
+    return Setting(project, params, records, model, teacher, lesson, phrases, splits)

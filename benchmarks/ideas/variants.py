@@ -6,20 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from for_retrieval.train.localise import Objects
-from for_retrieval.train.pseudo import pseudo_labels, shares
 from torch import Tensor, nn
 from torch.nn.functional import kl_div, normalize
 
 from benchmarks.ideas.setting import RUN, Setting
 from for_retrieval.evaluate.metric import rare_average_precisions
 from for_retrieval.evaluate.score import head_scores
-from for_retrieval.model.sum_clip import SumClip, Summary
+from for_retrieval.model.sum_clip import SumClip
 from for_retrieval.model.training_free import cluster_clip, pooled_dense, scores, standardised
 from for_retrieval.params import Train
-from for_retrieval.train.loop import Lesson, losses, smooth_scores
-from for_retrieval.train.teacher import teacher_scores
-from for_retrieval.train.vocabulary import build_vocabulary, mentions
+from for_retrieval.train.lesson import Batch, Lesson, Objects
+from for_retrieval.train.objectives import losses
+from for_retrieval.train.teacher import pseudo_labels, teacher_scores
+from for_retrieval.train.vocabulary import Phrase, build_vocabulary, mentions
 
 FEW = 600  # phrases
 DIRECTIONS = 600
@@ -28,21 +27,21 @@ RANK = 16
 EACH = 5  # every fifth base category is held out as a proxy
 
 
-def _taught(setting: Setting, texts: Tensor, kinds: list[str]) -> Lesson:
-    """The lesson with another vocabulary, ranked by the teacher of params.yaml."""
-    pseudo = setting.params.train.pseudo
-    teacher = teacher_scores(setting.teacher_features, texts, setting.teacher.grid, setting.params)
-    alike = torch.ones(len(texts))  # no phrase names a novel category
-    labels = pseudo_labels(teacher.half().float().cpu(), shares(kinds, pseudo.positive), pseudo.ignore, alike)
-    return replace(setting.lesson, vocabulary=texts, pseudo=labels)
+def _taught(setting: Setting, texts: Tensor, phrases: list[Phrase]) -> Lesson:
+    """The lesson with another vocabulary, ranked by the teacher of params.yaml; no phrase names a novel category."""
+    pseudo = setting.params.train.objectives.pseudo
+    teacher = teacher_scores(setting.teacher, setting.teacher_features, texts, pseudo).half().float().cpu()
+    return replace(setting.lesson, vocabulary=texts, pseudo=pseudo_labels(teacher, phrases, [], pseudo))
 
 
 def plain_teacher(setting: Setting, seed: int, place: Path) -> SumClip:
     """Pseudo-labels of a teacher that scores without a querybank."""
-    pseudo = setting.params.train.pseudo.model_copy(update={"querybank": 0.0})
-    train = setting.params.train.model_copy(update={"pseudo": pseudo})
-    plain = replace(setting, params=setting.params.model_copy(update={"train": train}))
-    return setting.train(seed, place, lesson=_taught(plain, plain.lesson.vocabulary, [p.kind for p in plain.phrases]))
+    train = setting.params.train
+    pseudo = train.objectives.pseudo.model_copy(update={"querybank": 0.0})
+    objectives = train.objectives.model_copy(update={"pseudo": pseudo})
+    params = setting.params.model_copy(update={"train": train.model_copy(update={"objectives": objectives})})
+    plain = replace(setting, params=params)
+    return setting.train(seed, place, lesson=_taught(plain, plain.lesson.vocabulary, plain.phrases))
 
 
 def few_phrases(setting: Setting, seed: int, place: Path) -> SumClip:
@@ -51,7 +50,7 @@ def few_phrases(setting: Setting, seed: int, place: Path) -> SumClip:
     words = params.train.vocabulary.model_copy(update={"max_phrases": FEW})
     mode = params.train.runs[RUN].vocabulary
     phrases = build_vocabulary(setting.records.info, words, mode, params.seed, setting.project.root)
-    lesson = _taught(setting, setting.texts([p.text for p in phrases]), [p.kind for p in phrases])
+    lesson = _taught(setting, setting.model.text([p.text for p in phrases]), phrases)
     return setting.train(seed, place, lesson=lesson)
 
 
@@ -66,8 +65,8 @@ def random_directions(setting: Setting, seed: int, place: Path) -> SumClip:
     """Pseudo-queries that are no words at all."""
     texts = directions(setting.lesson.vocabulary, DIRECTIONS, torch.Generator().manual_seed(seed))
     both = torch.cat([setting.lesson.vocabulary, texts])
-    kinds = [p.kind for p in setting.phrases] + ["other"] * DIRECTIONS
-    return setting.train(seed, place, lesson=_taught(setting, both, kinds))
+    phrases = setting.phrases + [Phrase("", "other")] * DIRECTIONS
+    return setting.train(seed, place, lesson=_taught(setting, both, phrases))
 
 
 def synthetic_phrases(setting: Setting, seed: int, place: Path) -> SumClip:
@@ -75,8 +74,8 @@ def synthetic_phrases(setting: Setting, seed: int, place: Path) -> SumClip:
     words, generator = setting.lesson.vocabulary, torch.Generator().manual_seed(seed)
     one, other = (torch.randint(len(words), (DIRECTIONS,), generator=generator) for _ in range(2))
     both = torch.cat([words, normalize(words[one] + words[other], dim=-1)])
-    kinds = [p.kind for p in setting.phrases] + ["other"] * DIRECTIONS
-    return setting.train(seed, place, lesson=_taught(setting, both, kinds))
+    phrases = setting.phrases + [Phrase("", "other")] * DIRECTIONS
+    return setting.train(seed, place, lesson=_taught(setting, both, phrases))
 
 
 def relational(setting: Setting, seed: int, place: Path) -> SumClip:
@@ -87,26 +86,24 @@ def relational(setting: Setting, seed: int, place: Path) -> SumClip:
     """
     model, generator = setting.params.model, torch.Generator().manual_seed(seed)
     seen = setting.teacher_features
-    parts = [seen.rows(slice(i, i + 256)).to(setting.lesson.base_texts.device) for i in range(0, len(seen.pooled), 256)]
+    parts = list(seen.chunks(setting.model.device))
     clusters = torch.cat([cluster_clip(part, model.clusters).half() for part in parts])
-    windows = torch.cat([pooled_dense(part, setting.teacher.grid, model.pool).half() for part in parts])
+    windows = torch.cat([pooled_dense(part, setting.teacher.tower.grid, model.pool).half() for part in parts])
 
-    def objectives(
-        summary: Summary, lesson: Lesson, rows: Tensor, params: Train, temperature: float
-    ) -> dict[str, Tensor]:
-        out = losses(summary, lesson, rows, params, temperature)
+    def with_relations(batch: Batch, train: Train) -> dict[str, Tensor]:
+        out, rows, lesson = losses(batch, train), batch.rows, batch.lesson
         texts = directions(lesson.vocabulary, FRESH, generator)
         with torch.no_grad():
             whole = seen.pooled[rows].float() @ texts.T
             teacher = 0.5 * standardised(whole)
             for regions in (clusters, windows):
                 teacher = teacher + standardised(scores(regions[rows].float(), texts))
-        student = smooth_scores(summary.regions, texts, temperature)
+        student = batch.scores(texts)
         logs = [(standardised(table) / 0.5).log_softmax(0) for table in (student, teacher)]
         out["pseudo"] = kl_div(logs[0].T, logs[1].T, log_target=True, reduction="batchmean")
         return out
 
-    return setting.train(seed, place, objectives=objectives)
+    return setting.train(seed, place, losses=with_relations)
 
 
 def inside_the_hull(setting: Setting, seed: int, place: Path) -> SumClip:
@@ -120,19 +117,20 @@ def inside_the_hull(setting: Setting, seed: int, place: Path) -> SumClip:
 def low_rank(setting: Setting, seed: int, place: Path) -> SumClip:
     """What is added to the dense embeddings passes through 16 dimensions."""
     head = setting.new_head(seed)
-    wide, dim = setting.tower.patch_dim + setting.tower.dim, setting.tower.dim
+    tower = setting.model.tower
+    wide, dim = tower.patch_dim + tower.dim, tower.dim
     ends = [nn.Linear(RANK, dim) for _ in range(2)]
     for last in ends:
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
     head.values = nn.Sequential(nn.Linear(wide, RANK), nn.GELU(), ends[0])
     head.outward = nn.Sequential(nn.Linear(setting.params.head.width, RANK), ends[1])  # type: ignore[assignment]
-    return setting.train(seed, place, head=head.to(setting.lesson.base_texts.device))
+    return setting.train(seed, place, head=head.to(setting.model.device))
 
 
 def stays_nearer(setting: Setting, seed: int, place: Path) -> SumClip:
     """More of the objective that distils Cluster-CLIP's set of embeddings."""
-    return setting.train(seed, place, weights={"keep": 5 * setting.params.train.keep.weight})
+    return setting.train(seed, place, weights={"keep": 5 * setting.params.train.objectives.keep.weight})
 
 
 def early(setting: Setting, seed: int, place: Path) -> SumClip:

@@ -1,4 +1,4 @@
-"""Where a scene takes place beside a street: rooms, kitchens, table tops, parks, beaches and slopes."""
+"""Places of scenes other than streets: rooms, kitchens, table tops, parks, beaches and slopes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Captions of scenes: what is there, in the words of a person."""
+"""Captions of scenes: one sentence that names what is visible."""
 
 from __future__ import annotations
 

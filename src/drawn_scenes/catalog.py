@@ -1,4 +1,4 @@
-"""The kinds of things that scenes show: how each is named, where it stands, and how it is drawn."""
+"""The kinds of objects in scenes: how each is named, where it stands, and how it is drawn."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def kind(
 ) -> Callable[[Draw], Draw]:
     """Register a drawing function as the category `name`.
 
-    `colours` names the colours that the category comes in; an empty sequence means that colour
-    says nothing about it (the function is then given a random colour and may ignore it).
+    `colours` names the colours of the category; an empty sequence means that it has no colour to ask for
+    (the function then gets a random colour and may ignore it).
     """
     if name in KINDS:
         raise ValueError(f"the category {name!r} is drawn twice")

@@ -20,7 +20,7 @@ MIN_PIXELS = 12
 
 @dataclass(frozen=True)
 class SceneObject:
-    """One visible object: its category, colour word (None where colour says nothing) and box in pixels."""
+    """One visible object: its category, colour word (None where the category has none) and box in px."""
 
     category: str
     colour: str | None
@@ -55,8 +55,8 @@ def compose(
     """Draw one `size` x `size` RGB scene that shows `kinds`, one object for each entry.
 
     Returns:
-        The picture, and the objects of which enough can be seen, far to near. Kinds that find no place
-        (a boat without water) are left out.
+        The picture, and the objects that are visible enough, far to near. Kinds without a place (a boat
+        without water) are left out.
     """
     water = any(kind.places == ("water",) for kind in kinds) or rng.random() < 0.06
     layout = make_layout(rng, water)

@@ -1,7 +1,7 @@
 """The set `longtail`: many kinds whose frequency falls as a power of their rank, as in LVIS; the rare ones are novel.
 
-Where a thing has sub-kinds that look different, they are the categories and it is a hypernym: there is no category
-"truck", but "pickup truck", "fire truck" and five more, and the query "truck" means them all.
+Where an object has sub-kinds that look different, they are the categories and it is a hypernym: there is no category
+"truck", but "pickup truck", "fire truck" and five more, and the query "truck" covers them all.
 """
 
 from __future__ import annotations

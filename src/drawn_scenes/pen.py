@@ -12,7 +12,7 @@ Point = tuple[float, float]
 
 SUPERSAMPLE = 3
 
-# Names as people say them; every one is told apart at a glance on grass, road, wall and sky.
+# Everyday names; each colour is easy to distinguish on grass, road, wall and sky.
 COLOURS: dict[str, RGB] = {
     "red": (208, 32, 38),
     "orange": (243, 130, 28),

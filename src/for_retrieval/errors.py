@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -28,3 +29,21 @@ def nearest(word: str, known: Iterable[str]) -> str:
     if close := difflib.get_close_matches(word, options, n=1, cutoff=0.5):
         return f"did you mean {close[0]!r}?"
     return f"valid are: {', '.join(options)}"
+
+
+def missing_library(module: str) -> ForError | None:
+    """The error for a module of a library that for-retrieval declares and that is not installed; None for others."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    name = module.partition(".")[0]
+    wanted = "open_clip_torch" if name == "open_clip" else name  # all other extras are named as they are imported
+    try:
+        declared = requires("for-retrieval") or []
+    except PackageNotFoundError:  # the source alone, which declares nothing
+        return None
+    for requirement in declared:
+        library, extra = re.split(r"[^\w.-]", requirement)[0], re.search(r"extra == ['\"]([\w-]+)", requirement)
+        if library.lower().replace("-", "_") == wanted:
+            what = f"'for-retrieval[{extra[1]}]'" if extra else "for-retrieval"
+            return ForError(f"this command needs {library}, which is not installed; run pip install {what}")
+    return None

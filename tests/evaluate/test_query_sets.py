@@ -99,6 +99,24 @@ def test_attributes(sets: dict[str, QuerySet]) -> None:
     assert subset(attributes, "novel") == {"red truck", "brown dog"}
 
 
+def test_a_word_of_two_attributes_is_one_query(records: Records) -> None:
+    """An object that is orange in either sense answers "orange ball"; another category's does not."""
+    said = [
+        {"colour": "orange"},
+        {"flavour": "Orange"},
+        {"colour": "orange", "flavour": "orange"},
+        {"flavour": "sweet"},
+    ]
+    rows = [(*thing(number, "ball")[:6], json.dumps(entry), False) for number, entry in enumerate(said)]
+    rows.append((*thing(4, "car")[:6], '{"colour": "orange"}', False))
+    info = DatasetInfo(
+        "hand", "images", ["ball"], [], attributes={"colour": ["orange"], "flavour": ["orange", "sweet"]}
+    )
+    asked = Records(records.images, pd.DataFrame(rows, columns=COLUMNS), info)
+    (attributes,) = (found for found in query_sets(asked, IDS, 0.01) if found.name == "attributes")
+    assert relevant(attributes) == {"orange ball": [0, 1, 2], "sweet ball": [3]}
+
+
 def test_synonyms_and_hypernyms(sets: dict[str, QuerySet]) -> None:
     """A word means every category that lists it; the name of a category is no synonym of another."""
     words = sets["synonyms"]

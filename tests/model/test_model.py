@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from torch.nn.functional import normalize
+from torch.testing import assert_close
 
 from for_retrieval.errors import ForError
+from for_retrieval.model import identity
 from for_retrieval.model.identity import model_id
 from for_retrieval.model.model import Model
 from for_retrieval.params import load_params
-from toy import CPU
+from toy import CPU, toy_model
+
+PACKAGE = Path(identity.__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +82,42 @@ def test_what_does_not_fit_is_told(bundle: Path, tmp_path: Path, key: str, value
     with pytest.raises(ForError) as caught:
         Model.load(tmp_path, tmp_path, CPU)
     assert said in str(caught.value)
+
+
+def test_after_an_edit_of_the_code_it_is_another_model(bundle: Path, tmp_path: Path) -> None:
+    package = shutil.copytree(PACKAGE, tmp_path / "for_retrieval", ignore=shutil.ignore_patterns("*.safetensors"))
+    described = json.loads((bundle / "bundle.json").read_text())
+    assert model_id(described, package) == described["model"]
+    source = package / "model" / "sum_clip.py"
+    source.write_text(source.read_text() + "\nSHARE = 0.4\n")
+    identity._code_hash.cache_clear()
+    assert model_id(described, package) != described["model"]
+
+
+def test_a_bundle_that_does_not_say_what_its_tower_is_made_of_is_loaded_as_it_is(bundle: Path, tmp_path: Path) -> None:
+    """Those of earlier versions; else a champion of before an upgrade could not be compared with."""
+    values = json.loads((bundle / "bundle.json").read_text())
+    values["tower"] = {**values["tower"], "id": "570806919025"}
+    del values["tower"]["made_of"]
+    (tmp_path / "bundle.json").write_text(json.dumps(values))
+    (tmp_path / "head.safetensors").symlink_to(bundle / "head.safetensors")
+    model = Model.load(tmp_path, tmp_path, CPU)
+    assert model.id == model_id(values) != values["model"]
+
+
+def test_another_head_than_the_one_that_was_saved_is_refused(bundle: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(bundle, tmp_path / "bundle")
+    model = Model.load(copy, copy, CPU)
+    model.untrained(9).save_head(copy / "head.safetensors")
+    with pytest.raises(ForError, match=r"head.safetensors is not the head that bundle\.json names; run `dvc repro exp"):
+        Model.load(copy, copy, CPU)
+
+
+def test_text_is_the_mean_over_the_prompts(write_params: Callable[..., Path], tmp_path: Path) -> None:
+    params = load_params(write_params(tmp_path, {"model.prompts": ["{}", "a {x} {}"]}))
+    model = toy_model(params)
+    found = model.text(["red {car}", "dog"])
+    mean = model.tower.text(["red {car}", "a {x} red {car}"]).mean(0)
+    assert_close(found[0], normalize(mean, dim=0))
+    assert found.shape == (2, model.tower.dim)
+    assert model.text([]).shape == (0, model.tower.dim)

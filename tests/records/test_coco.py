@@ -72,6 +72,14 @@ def test_a_box_one_pixel_outside_is_clipped(coco: Coco) -> None:
     assert box[["x", "y", "w", "h"]].tolist() == [0, 20, 40, 10]
 
 
+def test_captions_of_images_are_kept(coco: Coco) -> None:
+    def describe(content: dict[str, Any]) -> None:
+        for entry, said in zip(content["images"], ("a car", " ", 3), strict=True):
+            entry["caption"] = said
+
+    assert read_coco(coco(describe)).captions == {"1": "a car"}
+
+
 def test_attributes_are_kept_and_colour_has_one_spelling(coco: Coco) -> None:
     path = coco(lambda c: c["annotations"][0].update(attributes={"occluded": True, "color": "rötlich"}))
     assert read_coco(path).objects["attributes"][0] == '{"colour": "rötlich", "occluded": true}'

@@ -47,6 +47,20 @@ def test_a_coco_set_is_found_and_written(coco: Coco, project: Path, tmp_path: Pa
     assert (data.splits, data.categories, data.novel) == ("splits.json", None, ["dog"])
 
 
+def test_the_lists_beside_a_set_are_found(coco: Coco, project: Path, tmp_path: Path) -> None:
+    coco()
+    (tmp_path / "set" / "categories.json").write_text('{"base": ["car", "bus"], "novel": ["dog"]}')
+    (tmp_path / "set" / "queries.json").write_text('{"synonyms": {"dog": ["hound"]}}')
+    (tmp_path / "set" / "mine.json").write_text("{}")
+    import_data(project, tmp_path / "set")
+    data = load_params(project / "params.yaml").data
+    assert (data.splits, data.categories, data.queries) == (None, "categories.json", "queries.json")
+    import_data(project, tmp_path / "set", queries="mine.json")
+    assert load_params(project / "params.yaml").data.queries == "mine.json"
+    with pytest.raises(UsageError, match="a folder of images has no annotations"):
+        import_data(project, tmp_path / "set", kind="folder", queries="mine.json")
+
+
 def test_only_the_changed_lines_change_and_comments_stay(coco: Coco, project: Path, tmp_path: Path) -> None:
     coco()
     import_data(project, tmp_path / "set", name="my-set", novel=["dog"])

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
+from tests.conftest import draw_streets
 from weaker import Command, Done
 
 from for_retrieval import stages
@@ -144,6 +145,7 @@ def trained(
     root = tmp_path_factory.mktemp("trained") / "project"
     shutil.copytree(fresh_database, root / "var" / "mlflow")
     write_tiny(root)
+    draw_streets(root)
     project = Project(root)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():

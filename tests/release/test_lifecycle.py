@@ -20,15 +20,12 @@ from for_retrieval.files import file_hash
 from for_retrieval.project import Project
 from for_retrieval.query.answer import answer
 from for_retrieval.query.text import TextTower
+from for_retrieval.release.gate import frozen_path
 from for_retrieval.release.mlflow_store import Version, opened
 from for_retrieval.release.pointer import (
     bundle_of,
-    candidate,
-    frozen_path,
     needs_release,
     read_pointer,
-    read_release,
-    release_path,
 )
 
 PICKLES = {".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib"}
@@ -45,8 +42,9 @@ def artifacts(project: Project, version: Version) -> Path:
     return Path(uri.removeprefix("file://"))
 
 
-def pointer(project: Project) -> bytes:
-    return (project.index / "CURRENT").read_bytes()
+def pointer(project: Project) -> list[Any]:
+    """What serves and what served."""
+    return list(read_pointer(project.index).entries)
 
 
 @contextmanager
@@ -61,15 +59,17 @@ def unreachable() -> Iterator[None]:
 # Registration
 
 
-def test_one_version_for_each_lock(project: Project, trained: Path, models: Command) -> None:
+def test_a_model_has_one_version(project: Project, trained: Path, models: Command) -> None:
     first = models(project, "register", "--json").json
     assert first == {"name": "tiny-streets", "version": 1, "model": first["model"], "created": True}
     again = models(project, "register", "--json").json
     assert again == {**first, "created": False}
-    said = models(project, "register")
-    assert (said.code, said.out) == (0, "")
-    assert said.err.endswith("version 1 of tiny-streets was registered already\n")
-    (project.root / "dvc.lock").write_text("another\n")
+    out = models(project, "register")
+    assert (out.code, out.out) == (0, "")
+    assert out.err.endswith("version 1 of tiny-streets was registered already\n")
+    (project.root / "dvc.lock").write_text("new images of the gallery\n")
+    assert models(project, "register", "--json").json == again
+    make_model(project, trained, weak=1)
     assert models(project, "register", "--json").json["version"] == 2
     rows = models(project, "list", "--json").json
     assert [(row["version"], row["aliases"]) for row in rows] == [(2, ["challenger"]), (1, [])]
@@ -127,16 +127,18 @@ def test_what_cannot_be_registered(project: Project, trained: Path, models: Comm
     models(project, "register")
     bundle = project.bundle / "bundle.json"
     values = json.loads(bundle.read_text())
-    bundle.write_text(json.dumps({**values, "model": "for-another"}))
-    said = models(project, "register")
-    assert (said.code, said.out) == (1, "")
-    assert "holds model for-another, but dvc.lock belongs to" in said.err
     bundle.write_text(json.dumps({**values, "dataset": {"name": "elsewhere", "digest": ""}}))
     assert "was trained on elsewhere, but params.yaml names tiny-streets; run `dvc repro`" in models(
         project, "register"
     ).err  # fmt: skip
+    bundle.unlink()
+    assert "bundle.json does not exist; run `dvc repro export`" in models(project, "register").err
+
+
+def test_the_lock_of_dvc_is_a_tag_for_information(project: Project, models: Command) -> None:
     (project.root / "dvc.lock").unlink()
-    assert "dvc.lock does not exist" in models(project, "register").err
+    assert models(project, "register", "--json").json["created"]
+    assert version_of(project, "1").lock == "none"
 
 
 # Promotion
@@ -186,9 +188,9 @@ def test_the_first_champion_then_a_better_one_a_worse_one_and_back(
     record = json.loads((artifacts(project, third) / "decision.json").read_text())
     assert record["reasons"] == third.tags["decision_reasons"].split("\n")
     assert record["promoted"] is False
-    last = read_release(project)
+    last = read_pointer(project.index).decided
     assert last is not None
-    assert (last.version, last.promoted, last.lock) == (3, False, third.lock)
+    assert (last.version, last.promoted, last.model) == (3, False, third.model)
     assert not needs_release(project)  # decided, although refused
 
     # By force, and the record says so.
@@ -197,7 +199,9 @@ def test_the_first_champion_then_a_better_one_a_worse_one_and_back(
     assert forced["reasons"][-1] == "promoted all the same, by --force"
     third = version_of(project, "champion")
     assert (third.number, third.tags["decision"], third.tags["forced"]) == (3, "forced", "true")
-    assert json.loads(release_path(project).read_text())["forced"] is True
+    last = read_pointer(project.index).decided
+    assert last is not None
+    assert last.forced is True
     assert json.loads((artifacts(project, third) / "decision.json").read_text())["forced"] is True
 
     # Back in one step: the model and its index, without MLflow.
@@ -267,14 +271,16 @@ def test_a_promotion_that_was_cut_short_ends_with_the_same_record(
         make_model(project, trained, weak=weak)
         models(project, "register")
         models(project, "promote")
-    undisturbed, before = release_path(project).read_bytes(), pointer(project)
-    release_path(project).unlink()  # as a kill after the pointer and before the alias leaves it
+    undisturbed = (project.index / "CURRENT").read_bytes()
+    decided = json.loads(undisturbed)["decided"]
+    assert (decided["version"], decided["promoted"]) == (2, True)
+    cut = {**json.loads(undisturbed), "decided": None}  # as a kill after the pointer and before the alias leaves it
+    (project.index / "CURRENT").write_text(json.dumps(cut))
     with opened(project) as registry:
         registry.alias("champion", 1)
         registry.alias("challenger", 2)
     assert models(project, "promote").code == 0
-    assert release_path(project).read_bytes() == undisturbed
-    assert pointer(project) == before
+    assert (project.index / "CURRENT").read_bytes() == undisturbed
     assert version_of(project, "champion").number == 2
     assert version_of(project, "2").aliases == ["champion"]
 
@@ -286,9 +292,11 @@ def test_a_damaged_index_is_refused_even_by_force(project: Project, trained: Pat
     before = pointer(project)
     make_model(project, trained)
     models(project, "register")
-    built = candidate(project.index)
+    built = read_pointer(project.index).candidate
     assert built is not None
-    largest = max((project.index / built / "engine").rglob("*"), key=lambda p: p.stat().st_size if p.is_file() else 0)
+    largest = max(
+        (project.index / built.generation / "engine").rglob("*"), key=lambda p: p.stat().st_size if p.is_file() else 0
+    )
     with largest.open("r+b") as file:
         file.seek(100)
         file.write(os.urandom(64))
@@ -315,13 +323,13 @@ def test_a_champion_that_cannot_be_rebuilt_stays(project: Project, trained: Path
     models(project, "promote")
     bundle = bundle_of(project.index, read_pointer(project.index).live.generation) / "bundle.json"
     values = json.loads(bundle.read_text())
-    values["tower"]["id"] = "0" * 12
+    values["tower"]["made_of"]["weights"] = "0" * 12
     bundle.write_text(json.dumps(values))
     make_model(project, trained)
     models(project, "register")
     said = models(project, "promote")
     assert said.code == 1
-    assert "refused: the champion cannot be measured: the tower of model" in said.err
+    assert "refused: the champion cannot be measured: the tower of " in said.err
     assert read_pointer(project.index).live.version == 1
 
 

@@ -17,8 +17,7 @@ import pytest
 
 from for_retrieval.errors import ForError, UsageError
 from for_retrieval.project import Project
-from for_retrieval.release import mlflow_store as place
-from for_retrieval.release.mlflow_store import check, connected, default
+from for_retrieval.release.mlflow_store import check, connected, default, place
 
 SOON = 10  # seconds
 

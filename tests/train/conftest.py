@@ -86,6 +86,8 @@ def make_train() -> MakeTrain:
             "steps": 12,
             "warmup": 2,
             "batch_size": 16,
+            "labelled_in_batch": 0.5,
+            "labelled_at_once": 0.25,
             "learning_rate": 0.01,
             "weight_decay": 0.02,
             "clip": 1.0,

@@ -42,26 +42,28 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 
 @given(st.integers(1, 40), st.integers(0, 40), st.integers(1, 50), st.integers(0, 5), st.integers(0, 500))
 def test_a_batch_has_its_share_of_labelled_images_and_none_twice(
-    n: int, known: int, size: int, seed: int, step: int
+    make_train: MakeTrain, n: int, known: int, size: int, seed: int, step: int
 ) -> None:
     labelled = torch.zeros(n, dtype=torch.bool)
     labelled[torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:known]] = True
-    rows = draw_batch(labelled, size, seed, step).tolist()
+    params = make_train(batch_size=size)
+    rows = draw_batch(labelled, params, seed, step).tolist()
     assert len(rows) == len(set(rows)) == min(n, size)
     assert set(rows) <= set(range(n))
     assert labelled[rows].sum() >= min(size // 2, math.ceil(int(labelled.sum()) / 4))
-    assert rows == draw_batch(labelled, size, seed, step).tolist()
+    assert rows == draw_batch(labelled, params, seed, step).tolist()
 
 
-def test_few_labelled_images_are_not_in_every_batch() -> None:
+def test_few_labelled_images_are_not_in_every_batch(make_train: MakeTrain) -> None:
+    params = make_train(batch_size=128)
     labelled = torch.arange(600) < 8
-    shown = torch.stack([labelled[draw_batch(labelled, 128, 0, step)].sum() for step in range(100)])
+    shown = torch.stack([labelled[draw_batch(labelled, params, 0, step)].sum() for step in range(100)])
     assert 2 <= shown.float().mean() < 5  # two of them, and what chance brings of the other six
 
 
-def test_batches_differ_between_steps_and_seeds_and_reach_every_image() -> None:
+def test_batches_differ_between_steps_and_seeds_and_reach_every_image(make_train: MakeTrain) -> None:
     labelled = torch.arange(60) < 10
-    drawn = [tuple(draw_batch(labelled, 16, seed, step).tolist()) for seed in (0, 1) for step in range(40)]
+    drawn = [tuple(draw_batch(labelled, make_train(), seed, step).tolist()) for seed in (0, 1) for step in range(40)]
     assert len(set(drawn)) == len(drawn)
     assert {row for rows in drawn for row in rows} == set(range(60))
 

@@ -18,7 +18,7 @@ from for_retrieval.model.model import Model
 from for_retrieval.project import Project
 from for_retrieval.records.fractions import save_fraction
 from for_retrieval.records.records import Records
-from for_retrieval.train import loop
+from for_retrieval.train import loop, objectives
 from for_retrieval.train.run import make_lesson, train_run
 from for_retrieval.train.teacher import load_teacher, teach
 from toy import DIM, SHOWN, store_features, toy_model, toy_records
@@ -203,3 +203,31 @@ def test_a_set_without_base_objects_can_still_be_trained(project: Project, model
     history = read_json(run(project, empty, "in-10") / "history.json")
     assert {step["base"] for step in history["0"]} == {0.0}
     assert all(step["pseudo"] > 0 for step in history["0"])
+
+
+OBJECTIVE = """
+def loss(batch, settings):
+    return settings.share * batch.summary.regions.square().sum() + batch.of(batch.lesson.labels).float().mean()
+"""
+
+
+def test_an_objective_is_one_file_and_one_line(
+    make_project: MakeProject, records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objectives, "__path__", [*objectives.__path__, str(tmp_path / "mine")])
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "size.py").write_text(OBJECTIVE)
+    plain = read_json(run(make_project(), records, "in-10") / "history.json")
+    changed = make_project(**{"train.objectives.size": {"weight": 0.5, "share": 0.01}})
+    history = read_json(run(changed, records, "in-10") / "history.json")
+    assert list(history["0"][0]) == ["base", "localise", "pseudo", "keep", "size"]
+    assert history["0"][0]["size"] == pytest.approx(0.01 * 4 * 12 + 2 / 9, abs=0.05)  # 4 regions of length 1 an image
+    assert history["0"][0]["base"] == plain["0"][0]["base"]
+    without = make_project(**{"train.objectives.size": {"weight": 0.0}})
+    assert read_json(run(without, records, "in-10") / "history.json") == plain
+
+
+def test_an_objective_without_a_file_is_told_before_anything_is_read(make_project: MakeProject) -> None:
+    project = make_project(**{"train.objectives.localize": {"weight": 1.0}})
+    with pytest.raises(UsageError, match=r"there is no objective 'localize'; did you mean 'localise'\?"):
+        train_run(project, toy_records(), toy_model(project.params), "in-10")

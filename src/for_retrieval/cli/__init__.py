@@ -11,10 +11,11 @@ import typer
 from for_retrieval.cli import stages
 from for_retrieval.cli.data import data
 from for_retrieval.cli.index import index
+from for_retrieval.cli.init import init
 from for_retrieval.cli.models import models
 from for_retrieval.cli.profile import profile
 from for_retrieval.cli.query import query
-from for_retrieval.errors import ForError
+from for_retrieval.errors import ForError, missing_library
 from for_retrieval.project import Project
 from for_retrieval.settings import find_root
 
@@ -28,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(init)
 app.command()(query)
 app.add_typer(data, name="data")
 app.command()(profile)
@@ -64,6 +66,9 @@ def main() -> None:
     except Exception as error:
         if "--debug" in sys.argv:
             raise
+        if isinstance(error, ModuleNotFoundError) and (missing := missing_library(error.name or "")):
+            typer.echo(f"error: {missing}", err=True)
+            sys.exit(missing.exit_code)
         first = str(error).strip().splitlines()
         typer.echo(
             f"error: {type(error).__name__}: {first[0] if first else 'no message'} "

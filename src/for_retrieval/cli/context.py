@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from for_retrieval.errors import ForError
 from for_retrieval.project import Project
 
 if TYPE_CHECKING:
@@ -21,6 +23,26 @@ def project(context: typer.Context) -> Project:
     """The project of this call; found at first use, so that `--help` needs none."""
     found: Callable[[], Project] = context.obj
     return found()
+
+
+def stage_project(context: typer.Context) -> Project:
+    """The project of a stage. Without src/ its stages depend on requirements.txt, which must name the code that runs.
+
+    Raises:
+        ForError: another version is installed.
+    """
+    from importlib.metadata import version
+
+    here = project(context)
+    path = here.root / "requirements.txt"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    named = re.search(r"^for-retrieval(?:\[[\w,-]*\])?==([^\s;#]+)", text, re.MULTILINE)
+    if named and named[1] != (installed := version("for-retrieval")):
+        raise ForError(
+            f"{path} names for-retrieval {named[1]}, but {installed} is installed; write {installed} there, "
+            "or run pip install -r requirements.txt"
+        )
+    return here
 
 
 def say(text: str) -> None:

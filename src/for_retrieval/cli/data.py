@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from for_retrieval.cli.context import AsJson, project, say
+
+if TYPE_CHECKING:
+    from for_retrieval.project import Project
 
 data = typer.Typer(help="Look at data, check it, and bring in your own.", no_args_is_help=True)
 
@@ -40,6 +43,8 @@ def data_import(
     from for_retrieval.records.importer import import_data, print_found
 
     here = project(context)
+    if name is None:
+        _refuse_taken_name(here, folder)
     found = import_data(
         here.root,
         folder,
@@ -54,6 +59,25 @@ def data_import(
         processes=here.settings.processes,
     )
     print_found(found, as_json)
+
+
+def _refuse_taken_name(here: Project, folder: Path) -> None:
+    """Two sets must not share a name unnoticed: versions and validation images go by it."""
+    from for_retrieval.errors import UsageError
+    from for_retrieval.records.importer import set_name
+    from for_retrieval.release.generation import find_manifest, set_of
+    from for_retrieval.release.pointer import find_pointer
+
+    pointer, name = find_pointer(here.index), set_name(folder)
+    for entry in pointer.entries if pointer else []:
+        manifest = find_manifest(here.index / entry.generation)
+        if manifest and entry.dataset == name and not manifest.unpacked:
+            place = (here.root / manifest.image_root).resolve()
+            if not place.is_relative_to(folder.resolve()):
+                raise UsageError(
+                    f"another set has the name {name!r}, {set_of(here.index / entry.generation)}; give this one "
+                    f"another with --name, or, if it is the same set in a new place, --name {name}"
+                )
 
 
 @data.command("check")

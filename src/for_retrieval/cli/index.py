@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from for_retrieval.cli.context import AsJson, Wait, print_json, project, say, show
+from for_retrieval.cli.context import AsJson, Wait, print_json, project, say, show, stage_project
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,7 +21,7 @@ def build(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         from for_retrieval import stages
 
-        say(stages.index(project(context)))
+        say(stages.index(stage_project(context)))
 
 
 @index.command("refresh")

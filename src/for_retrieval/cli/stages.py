@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from for_retrieval.cli.context import project, say
+from for_retrieval.cli.context import say
+from for_retrieval.cli.context import stage_project as project
 from for_retrieval.errors import UsageError
 
 

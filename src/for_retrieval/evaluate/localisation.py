@@ -19,6 +19,7 @@ from for_retrieval.model.sum_clip import attention_boxes
 from for_retrieval.records.records import Records
 
 OVERLAP = 0.5  # intersection over union
+BATCH = 256  # images at once
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,7 @@ def located(model: Model, features: Features, asked: Asked, truth: Truth, k: int
     if not shown:
         return {}
     place = {image: n for n, image in enumerate(shown)}
-    batches = torch.tensor(shown).split(256)
-    parts = [model.regions(features.rows(batch)) for batch in batches]
+    parts = [model.regions(features.rows(torch.tensor(shown[i : i + BATCH]))) for i in range(0, len(shown), BATCH)]
     regions = torch.cat([part.regions for part in parts])
     maps = np.concatenate([part.attention.cpu().numpy() for part in parts])
     right = []

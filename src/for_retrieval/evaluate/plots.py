@@ -1,4 +1,4 @@
-"""Pictures of the comparison."""
+"""Plots of what was measured; matplotlib is loaded when the first is drawn."""
 
 from __future__ import annotations
 
@@ -26,6 +26,33 @@ SHORT = {
 }
 
 
+def panels(rows: int, columns: int, width: float, height: float, *, shared: bool = True) -> tuple[Any, Any]:
+    """A figure of `width` x `height` inches, and its axes [rows, columns], without a frame at the top and the right.
+
+    shared: the panels of a row have one scale of values.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    sharey: Any = "row" if shared else False
+    figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, sharey=sharey)
+    for axis in axes.flat:
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def save(figure: Any, path: Path, dpi: int = 100) -> None:
+    """Write the figure as PNG; equal figures are equal bytes."""
+    import matplotlib.pyplot as plt
+
+    figure.tight_layout()
+    with atomic(path) as temporary:
+        figure.savefig(temporary, dpi=dpi, metadata={"Software": None})
+    plt.close(figure)
+
+
 def _label(method: str, fraction: float, vocabulary: str) -> str:
     name, *without = method.split("-without-")
     if name != "for":
@@ -36,13 +63,8 @@ def _label(method: str, fraction: float, vocabulary: str) -> str:
 
 def plot_comparison(table: pd.DataFrame, path: Path, title: str) -> None:
     """Bars of mAP@50 r40 for base and novel categories, one panel a query set."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
     sets = list(dict.fromkeys(table["query_set"])) or [""]
-    figure, axes = plt.subplots(1, len(sets), figsize=(5.2 * len(sets), 5), squeeze=False, sharey=True)
+    figure, axes = panels(1, len(sets), 5.2 * len(sets), 5)
     for axis, name in zip(axes[0], sets, strict=True):
         part = table[(table["query_set"] == name) & table["subset"].isin(["base", "novel"])]
         wide = part.pivot_table(
@@ -57,12 +79,8 @@ def plot_comparison(table: pd.DataFrame, path: Path, title: str) -> None:
         axis.set_yticks(range(len(wide)), [_label(*key) for key in wide.index[::-1]])
         axis.set_title(f"queries: {name}" if name else "", fontsize=10)
         axis.set_xlabel("mAP@50 r40 (full: base, pale: novel)")
-        axis.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title)
-    figure.tight_layout()
-    with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=110, metadata={"Software": None})
-    plt.close(figure)
+    save(figure, path, dpi=110)
 
 
 def plot_category_gains(sets: dict[str, list[dict[str, Any]]], path: Path) -> None:
@@ -70,12 +88,7 @@ def plot_category_gains(sets: dict[str, list[dict[str, Any]]], path: Path) -> No
 
     Of more names than fit, those that gain most and those that gain least.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(len(sets), 1, figsize=(16, 3.4 * len(sets)), squeeze=False)
+    figure, axes = panels(len(sets), 1, 16, 3.4 * len(sets))
     for axis, (title, gains) in zip(axes[:, 0], sets.items(), strict=True):
         half = MOST_NAMES // 2
         shown = gains if len(gains) <= MOST_NAMES else gains[:half] + gains[-half:]
@@ -90,44 +103,28 @@ def plot_category_gains(sets: dict[str, list[dict[str, Any]]], path: Path) -> No
         left_out = f" ({half} that gain most, {half} that gain least)" if shown is not gains else ""
         axis.set_title(title + left_out, fontsize=10)
         axis.set_ylabel("points of AP@50 r40\nover Cluster-CLIP", fontsize=8)
-        axis.spines[["top", "right"]].set_visible(False)
         if shown:
             axis.legend(frameon=False, fontsize=8)
-    figure.tight_layout()
-    with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=100, metadata={"Software": None})
-    plt.close(figure)
+    save(figure, path)
 
 
 def plot_curves(history: list[dict[str, float]], path: Path, title: str) -> None:
     """Each objective by training step, one panel each: they have different scales."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
     names = list(history[0]) if history else []
-    figure, axes = plt.subplots(1, max(1, len(names)), figsize=(4 * max(1, len(names)), 3), squeeze=False)
+    count = max(1, len(names))
+    figure, axes = panels(1, count, 4 * count, 3, shared=False)
     for axis, name in zip(axes[0], names, strict=False):
         axis.plot(range(1, len(history) + 1), [values[name] for values in history], color=COLOURS["for"], linewidth=1)
         axis.set_title(name, fontsize=10)
         axis.set_xlabel("step")
-        axis.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title)
-    figure.tight_layout()
-    with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=100, metadata={"Software": None})
-    plt.close(figure)
+    save(figure, path)
 
 
 def plot_fractions(points: dict[tuple[str, str, float], float], path: Path, title: str) -> None:
     """mAP@50 r40 against the percentage of labels; `points` maps (subset, vocabulary, percent) to it."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axis = plt.subplots(figsize=(6, 4))
+    figure, axes = panels(1, 1, 6, 4)
+    axis = axes[0, 0]
     for subset, vocabulary in sorted({key[:2] for key in points}):
         line = sorted((key[2], value) for key, value in points.items() if key[:2] == (subset, vocabulary))
         style = "-" if vocabulary == "in" else "--"
@@ -140,10 +137,6 @@ def plot_fractions(points: dict[tuple[str, str, float], float], path: Path, titl
     axis.minorticks_off()
     axis.set_xlabel("percent of the labels")
     axis.set_ylabel("mAP@50 r40")
-    axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False)
     axis.set_title(title, fontsize=9)
-    figure.tight_layout()
-    with atomic(path) as temporary:
-        figure.savefig(temporary, dpi=100, metadata={"Software": None})
-    plt.close(figure)
+    save(figure, path)

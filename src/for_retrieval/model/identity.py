@@ -75,12 +75,14 @@ def _code_hash(package: Path, files: tuple[str, ...]) -> str:
 def _code(path: Path) -> str:
     """The source without comments, docstrings and empty lines, which change no result."""
     source = path.read_text(encoding="utf-8")
-    lines = source.splitlines()
+    lines = source.split("\n")
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column]
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
+            first, last = node.lineno - 1, node.end_lineno or node.lineno
+            if not lines[first][: node.col_offset].strip():  # else there is code before it
+                lines[first:last] = [""] * (last - first)
     return "\n".join(stripped for line in lines if (stripped := line.rstrip()))

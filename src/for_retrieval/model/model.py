@@ -53,6 +53,10 @@ class Model:
     settings: ModelParams
     sizes: HeadParams
     _file: bytes | None = field(default=None, init=False, repr=False)  # what the head was read from
+    _made_of: dict[str, Any] = field(init=False, repr=False)  # the entries of bundle.json that identify the tower
+
+    def __post_init__(self) -> None:
+        self._made_of = {"id": self.tower.id, "made_of": self.tower.made_of}
 
     @classmethod
     def new(
@@ -101,6 +105,8 @@ class Model:
                 f"instead of {known}; put its checkpoint back"
             )
         model = cls(tower, _head(head_params, tower), settings, head_params).with_head(folder / HEAD)
+        if made_of is None:  # the bundle of an earlier version keeps the id that a light reader computes
+            model._made_of = {"id": known}
         if model._head_hash() != sha256:
             raise ForError(f"{folder / HEAD} is not the head that bundle.json names; {_REMEDY}")
         return model
@@ -243,7 +249,7 @@ class Model:
 
     def _description(self) -> dict[str, Any]:
         return {
-            "tower": {**self.settings.model_dump(), "id": self.tower.id, "made_of": self.tower.made_of},
+            "tower": {**self.settings.model_dump(), **self._made_of},
             "head": {**self.sizes.model_dump(), "sha256": self._head_hash()},
             "input_size": self.settings.input_size,
             "dim": self.tower.dim,

@@ -26,11 +26,7 @@ def edit_params(path: Path, changes: Changes) -> None:
     Raises:
         UsageError: the result would not be valid; the file stays as it was.
     """
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 10_000  # long lines stay in one piece
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.Representer = _NullAsWord
+    yaml = yaml_with_comments()
     content = yaml.load(path.read_text(encoding="utf-8"))
     for (*sections, key), value in changes.items():
         section = content
@@ -45,6 +41,16 @@ def edit_params(path: Path, changes: Changes) -> None:
         except UsageError:
             lines = ", ".join(f"{'.'.join(keys)}: {value!r}" for keys, value in changes.items())
             raise UsageError(f"{path} is laid out so that it cannot be edited; set {lines} yourself") from None
+
+
+def yaml_with_comments() -> YAML:
+    """Loads and dumps YAML with its comments, quotes and layout."""
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 10_000  # long lines are not folded
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.Representer = _NullAsWord
+    return yaml
 
 
 def _set(section: Any, key: str, value: Any) -> None:

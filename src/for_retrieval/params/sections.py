@@ -176,6 +176,8 @@ class Train(Section):
     steps: Count
     warmup: Annotated[int, Field(ge=0)]
     batch_size: Count
+    labelled_in_batch: Share
+    labelled_at_once: Share
     learning_rate: Positive
     weight_decay: Weight
     clip: Positive

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import astuple, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import file_hash
+from for_retrieval.records.seen import SeenImages
 from for_retrieval.records.workers import for_images
 
 EXTENSIONS = (
@@ -176,16 +172,18 @@ def inspect_all(
     Raises:
         ForError: a process died, which mostly means that memory ran out.
     """
-    seen = _Seen(cache) if cache else None
-    states = {path: state for path in paths if (state := file_state(path))} if seen else {}
-    known = seen.find(states, max_pixels, min_side) if seen else {}
-    todo = [path for path in paths if path not in known]
+    seen = SeenImages(cache, paths) if cache else None
+    found: dict[Path, ImageFacts | BrokenImage] = {
+        path: ImageFacts(width, height, digest)
+        for path, (width, height, digest) in (seen.facts if seen else {}).items()
+        if min(width, height) >= min_side and width * height <= max_pixels
+    }
+    todo = [path for path in paths if path not in found]
     work = partial(_facts_or_reason, max_pixels=max_pixels, min_side=min_side)
-    found: dict[Path, ImageFacts | BrokenImage] = dict(zip(todo, for_images(work, todo, processes), strict=True))
+    read = dict(zip(todo, for_images(work, todo, processes), strict=True))
     if seen:
-        good = {path: facts for path, facts in found.items() if path in states and isinstance(facts, ImageFacts)}
-        seen.add({path: (states[path], facts) for path, facts in good.items()})
-    return [known[path] if path in known else found[path] for path in paths]
+        seen.add({path: (f.width, f.height, f.hash) for path, f in read.items() if isinstance(f, ImageFacts)})
+    return [found[path] if path in found else read[path] for path in paths]
 
 
 def _facts_or_reason(path: Path, max_pixels: int, min_side: int) -> ImageFacts | BrokenImage:
@@ -193,58 +191,3 @@ def _facts_or_reason(path: Path, max_pixels: int, min_side: int) -> ImageFacts |
         return inspect(path, max_pixels, min_side)
     except BrokenImage as error:
         return error
-
-
-State = tuple[int, int]  # of a file: its size in bytes, and when its content changed, in ns
-SETTLED = 2 * 10**9  # ns; a file that changed less than this before it was looked at may change again unnoticed
-
-
-def file_state(path: Path) -> State | None:
-    """Size and time of change; None where the file is not there, or has changed within the last two seconds."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return None if time.time_ns() - found.st_mtime_ns < SETTLED else (found.st_size, found.st_mtime_ns)
-
-
-class _Seen:
-    """The facts of images by path and state of the file, in ``images.sqlite`` below the cache; safe to delete."""
-
-    def __init__(self, cache: Path) -> None:
-        self._path = cache / "images.sqlite"
-
-    def find(self, states: Mapping[Path, State], max_pixels: int, min_side: int) -> dict[Path, ImageFacts]:
-        """Those files that are as they were, and keep to the limits."""
-        stored = {row[0]: row[1:] for row in self._rows()}
-        found = {}
-        for path, state in states.items():
-            size, changed, *facts = stored.get(os.fsencode(path), (None, None))
-            if (size, changed) == state:
-                width, height, _ = facts
-                if min(width, height) >= min_side and width * height <= max_pixels:
-                    found[path] = ImageFacts(*facts)
-        return found
-
-    def add(self, found: Mapping[Path, tuple[State, ImageFacts]]) -> None:
-        """Store the facts of files."""
-        rows = [(os.fsencode(path), *state, *astuple(facts)) for path, (state, facts) in found.items()]
-        if rows:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self._path, timeout=60)) as database, database:
-                database.execute(_TABLE)
-                database.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?)", rows)
-
-    def _rows(self) -> Iterator[tuple[Any, ...]]:
-        if not self._path.exists():
-            return
-        try:
-            with closing(sqlite3.connect(self._path, timeout=60)) as database:
-                database.execute(_TABLE)
-                yield from database.execute("SELECT * FROM images").fetchall()
-        except sqlite3.DatabaseError:  # damaged: all is read again
-            self._path.unlink(missing_ok=True)
-
-
-_TABLE = """CREATE TABLE IF NOT EXISTS images
-(path BLOB PRIMARY KEY, size INTEGER, changed INTEGER, width INTEGER, height INTEGER, hash TEXT)"""

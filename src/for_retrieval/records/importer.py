@@ -162,6 +162,11 @@ def import_data(
     return found
 
 
+def set_name(folder: Path) -> str:
+    """The name of a set that is given none: that of its folder."""
+    return re.sub(r"[^\w.-]+", "-", folder.resolve().name).strip("-") or "my-images"
+
+
 def _changes(project: Path, folder: Path, layout: Layout, novel: Sequence[str], name: str | None) -> dict[str, Any]:
     if name is not None and not re.fullmatch(r"[\w.-]+", name):
         raise UsageError(f"--name {name!r} may hold only letters, digits and . _ -")
@@ -169,7 +174,7 @@ def _changes(project: Path, folder: Path, layout: Layout, novel: Sequence[str], 
     inside = place.is_relative_to(base)
     return {
         "kind": layout.kind,
-        "name": name or re.sub(r"[^\w.-]+", "-", place.name).strip("-") or "my-images",
+        "name": name or set_name(folder),
         "root": (place.relative_to(base) if inside else place).as_posix(),
         "images": layout.images,
         "annotations": layout.annotations,

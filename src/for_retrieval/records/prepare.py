@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from for_retrieval.errors import ForError, UsageError
-from for_retrieval.files import read_json, write_json
+from for_retrieval.files import write_json
 from for_retrieval.params import Data, Params
 from for_retrieval.project import Project
-from for_retrieval.records.images import BrokenImage, file_state, inspect_all, shown
+from for_retrieval.records.images import BrokenImage, inspect_all, shown
 from for_retrieval.records.readers import read_source
 from for_retrieval.records.records import DatasetInfo, Records, Source, load_info, load_records
+from for_retrieval.records.seen import listing, note_prepared, prepared_from
 from for_retrieval.records.splits import (
     LVIS,
     OFFICIAL,
@@ -42,14 +39,14 @@ def prepare(params: Params, root: Path, out: Path, processes: int, cache: Path |
     """
     root = root.resolve()
     out = root / out
-    state = listing(params, root) if cache else None  # before anything is read: what comes meanwhile is new
+    files = listing(params.data, root) if cache else None  # before anything is read: what comes meanwhile is new
     unpacked = Path(_from_project(out / "images", root))
     source, folder = read_source(params.data, root, unpacked)
     records = _records(params.data, root, folder, source, processes, cache)
     _save_captions(source, records, out / "captions.json")
     records.save(out)
     if cache:
-        _note(cache, state, records.info.digest)
+        note_prepared(cache, files, out)
     return records
 
 
@@ -171,65 +168,23 @@ def _refuse_too_many(broken: list[dict[str, str]], total: int, limit: float, fol
 
 
 def records_now(project: Project) -> Records:
-    """The records of the files as they are now, whether or not they have been prepared; writes nothing but the cache.
-
-    Files that were read before, and have the same size and time of change, are not read again.
+    """The records of the files as they are now, whether or not they have been prepared; nothing but the cache changes.
 
     Raises:
-        ForError: the data is bad or not there, or it is shards, which can't be read without unpacking them.
+        ForError: the data is bad or not there, or it is in shards, which are not unpacked here.
     """
     if is_current(project):
         return load_records(project.prepared)
-    data = project.params.data
+    data, files = project.params.data, listing(project.params.data, project.root)
     if data.kind == "webdataset":
-        raise ForError(f"{data.root} has changed since it was prepared; run `for-cli index refresh` to take it up")
-    state = listing(project.params, project.root)
+        raise ForError(f"{data.root} has changed since it was prepared; `for-cli index refresh` takes it up")
     records = read_set(data, project.root.resolve(), project.settings.processes, project.cache)
-    if (project.prepared / "dataset.json").exists() and load_info(project.prepared).digest == records.info.digest:
-        _note(project.cache, state, records.info.digest)
+    if (project.prepared / "dataset.json").exists() and load_info(project.prepared) == records.info:
+        note_prepared(project.cache, files, project.prepared)
     return records
 
 
 def is_current(project: Project) -> bool:
     """Whether data/prepared was made of the files as they are now, with the params.yaml as it is now."""
-    try:
-        noted = read_json(project.cache / _NOTE)
-        state = listing(project.params, project.root)
-        return noted == {"listing": state, "digest": load_info(project.prepared).digest} and state is not None
-    except ForError:
-        return False
-
-
-def listing(params: Params, root: Path) -> str | None:
-    """Changes with params.data, and with the name, size or time of change of any file of the set.
-
-    None where a file has changed so recently that it may change again unnoticed.
-    """
-    data = params.data
-    digest = hashlib.sha256(json.dumps(data.model_dump(mode="json")).encode())
-    for path in sorted(_files(root / data.root, data)):
-        state = file_state(path)
-        if state is None and path.exists():
-            return None
-        digest.update(os.fsencode(os.path.relpath(path, root)) + f" {state}\n".encode())
-    return digest.hexdigest()
-
-
-def _files(base: Path, data: Data) -> Iterator[Path]:
-    """Every file below the set's folder, and what params.yaml names outside it."""
-    values = (data.images, data.annotations, data.splits, data.categories, data.queries)
-    named = [base / v for value in values for v in (value.values() if isinstance(value, dict) else [value]) if v]
-    for place in (base, *(path for path in named if not path.resolve().is_relative_to(base.resolve()))):
-        if place.is_file():
-            yield place
-        for folder, _, names in os.walk(place):
-            yield from (Path(folder, name) for name in names)
-
-
-_NOTE = "prepared.json"
-
-
-def _note(cache: Path, state: str | None, digest: str) -> None:
-    """Remember of which files data/prepared was made, so that nothing is read where nothing has changed."""
-    if state:
-        write_json(cache / _NOTE, {"listing": state, "digest": digest})
+    noted = prepared_from(project.cache, project.prepared)
+    return noted is not None and noted == listing(project.params.data, project.root)

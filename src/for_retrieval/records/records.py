@@ -10,8 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import atomic, read_json, write_json
@@ -202,6 +200,9 @@ def _digest(*frames: pd.DataFrame) -> str:
 
 
 def _write_table(frame: pd.DataFrame, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     # Without pandas' metadata, which names the version of pandas: equal tables give equal bytes.
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     with atomic(path) as temporary:
@@ -209,6 +210,9 @@ def _write_table(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         return pq.read_table(path, partitioning=None).to_pandas()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The words of queries beside the category names: synonyms, wider words, and values of attributes."""
+"""The words of queries besides the category names: synonyms, hypernyms, and values of attributes."""
 
 from __future__ import annotations
 
@@ -32,40 +32,32 @@ def read_queries(path: Path, categories: Collection[str]) -> dict[str, Words]:
     Every key may be missing. Values of attributes are returned as `spoken` writes them.
 
     Raises:
-        ForError: no such file, an unknown key or category, or an entry that is no list of words.
+        ForError: no such file, an unknown key or category, or an entry that is not a list of words.
     """
-    if not path.is_file():
-        raise ForError(f"the query file {shown(path)} does not exist; {_CHECK}")
     content = read_json(path, _CHECK)
-    if not isinstance(content, dict):
-        raise ForError(f"{shown(path)} must hold {{synonyms: ..., hypernyms: ..., attributes: ...}}; {_CHECK}")
+    if not isinstance(content, dict) or not all(isinstance(table, dict) for table in content.values()):
+        raise ForError(
+            f"{shown(path)} must hold {{synonyms: {{...}}, hypernyms: {{...}}, attributes: {{...}}}}; {_CHECK}"
+        )
     for key, table in content.items():
         if key not in _KEYS:
             raise ForError(f"{shown(path)} has the key {key!r}; {nearest(key, _KEYS)}")
-        if not isinstance(table, dict):
-            raise ForError(f"{shown(path)}: {key!r} must be an object of lists of words; correct it")
         for name, words in table.items():
-            if not isinstance(words, list) or not all(map(_is_word, words)):
-                raise ForError(f"{shown(path)}: {name!r} in {key} must be a list of words; correct it")
             if key != "attributes" and name not in categories:
                 close = nearest(name, categories)
                 raise ForError(f"{shown(path)} names {name!r} in {key}, which is no category; {close}")
+            if not isinstance(words, list) or not all(map(spoken if key == "attributes" else _is_word, words)):
+                raise ForError(f"{shown(path)}: {name!r} in {key} must be a list of words; correct it")
     if "attributes" in content:
-        content["attributes"] = {
-            COLOUR if name == "color" else name: _spoken_all(path, name, words)
-            for name, words in content["attributes"].items()
+        said = {
+            COLOUR if name == "color" else name: map(spoken, words) for name, words in content["attributes"].items()
         }
+        content["attributes"] = {name: list(dict.fromkeys(words)) for name, words in said.items()}
     return dict(content)
 
 
 def _is_word(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip()) and is_unicode(value)
-
-
-def _spoken_all(path: Path, name: str, values: list[str]) -> list[str]:
-    if wrong := [value for value in values if spoken(value) is None]:
-        raise ForError(f"{shown(path)}: {wrong[0]!r} of the attribute {name!r} is no word to ask by; remove it")
-    return list(dict.fromkeys(word for value in values if (word := spoken(value))))
 
 
 def spoken(value: Any) -> str | None:
@@ -97,8 +89,8 @@ def _pairs(attributes: dict[str, Any]) -> list[tuple[str, str]]:
 def attribute_words(objects: pd.DataFrame) -> Words:
     """Attribute -> the words that are worth a query, both sorted.
 
-    A value is if `MIN_OBJECTS` objects, or objects of two categories, have it: free text and the names of annotators
-    or tracks seldom do. The values of ``colour`` always are. `objects` needs the columns category and attributes.
+    A value is, if `MIN_OBJECTS` objects or objects of two categories have it: free text and names rarely qualify.
+    Values of ``colour`` always do. `objects` needs the columns category and attributes.
     """
     said = spoken_attributes(objects)
     said["category"] = objects["category"].loc[said["object"]].to_numpy()

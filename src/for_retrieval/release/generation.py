@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 TABLE = "images.jsonl"
 BUNDLE = "bundle"
-UNPACKED = "data/prepared"  # images of any set in shards come to lie there, so the place says nothing
+UNPACKED = "data/prepared"  # where the images of any set in shards are unpacked to
 FORMAT = 3
 REMEDY = "run `for-cli index` to rebuild it"
 
@@ -65,6 +65,11 @@ class Manifest:
     digest: str
     created_by: str
     files: list[File]
+
+    @property
+    def unpacked(self) -> bool:
+        """Whether its images came in shards: they were unpacked to one place, which says nothing of the set."""
+        return self.image_root.startswith(UNPACKED)
 
     def to_text(self) -> str:
         """The manifest as stored: no times and no host names, so equal builds are equal bytes."""

@@ -159,9 +159,9 @@ def connected(project: Project, dataset: str) -> Iterator[Connection]:
     where = place(project)
     folder = where.database.parent if where.database else project.root / "var" / "mlflow"
     try:
-        client = mlflow.MlflowClient(where.uri)
         with one_process(folder):
             _upgrade(where)
+            client = mlflow.MlflowClient(where.uri)
             experiment = _experiment(client, dataset, where)
         yield Connection(client, experiment, folder, where.uri)
     except MlflowException as error:

@@ -160,7 +160,7 @@ class _Reader:
         """The pictures of `step`, normalised, on the tower's device; steps are asked for in their order."""
         if self._batches is None:
             plan, team = self._plan, self._team
-            rows = (draw_batch(self._lesson.labelled, plan.batch_size, self._seed, s) for s in range(step, plan.steps))
+            rows = (draw_batch(self._lesson.labelled, plan, self._seed, s) for s in range(step, plan.steps))
             batches = [team.part(team.even(part)).tolist() for part in rows]
             pinned = self._tower.device.type == "cuda"
             loader = DataLoader(self._pictures, batch_sampler=batches, num_workers=self._workers, pin_memory=pinned)

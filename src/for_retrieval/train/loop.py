@@ -42,15 +42,15 @@ class Course:
     losses: Losses | None = None
 
 
-def draw_batch(labelled: Tensor, size: int, seed: int, step: int) -> Tensor:
-    """Rows of one batch: at most half from the labelled images, and a quarter of these; the rest from all; none twice.
+def draw_batch(labelled: Tensor, train: Train, seed: int, step: int) -> Tensor:
+    """Rows of one batch: first of the labelled images, as many as `train` allows; the rest from all; none twice.
 
     Few labelled images that were in every batch would be learned by heart, and leave less room for pseudo-labels.
     A function of seed and step alone, so that a resumed run sees the batches of an undisturbed one.
     """
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-    own = labelled.nonzero().flatten()
-    most = min(size // 2, math.ceil(len(own) / 4))
+    own, size = labelled.nonzero().flatten(), train.batch_size
+    most = min(int(size * train.labelled_in_batch), math.ceil(len(own) * train.labelled_at_once))
     own = own[torch.randperm(len(own), generator=generator)[:most]]
     rest = torch.randperm(len(labelled), generator=generator)
     rest = rest[~torch.isin(rest, own)][: size - len(own)]
@@ -86,7 +86,7 @@ def descend(course: Course, module: nn.Module, optimizer: torch.optim.Optimizer,
         for step in range(len(history), train.steps):
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * schedule(step, train.steps, train.warmup)
-            rows = team.even(draw_batch(lesson.labelled, train.batch_size, course.seed, step))
+            rows = team.even(draw_batch(lesson.labelled, train, course.seed, step))
             summary = team.joined(summaries(team.part(rows), step))
             parts = (course.losses or losses)(Batch(summary, lesson, rows, course.temperature), train)
             total = torch.stack([weights[name] * value for name, value in parts.items()]).sum()

@@ -21,13 +21,21 @@ from for_retrieval.records.records import Records
 from for_retrieval.train.annotations import judged_matrix, label_matrix, objects_of
 from for_retrieval.train.lesson import Lesson
 from for_retrieval.train.loop import Course, train_head
+from for_retrieval.train.objectives import loss_of
 from for_retrieval.train.teacher import load_teacher, pseudo_labels
 
 
 def make_lesson(project: Project, records: Records, model: Model, run: str) -> Lesson:
-    """Gather what run `run` may learn from."""
+    """Gather what run `run` may learn from.
+
+    Raises:
+        UsageError: params.yaml weighs an objective that does not exist.
+        ForError: an earlier stage is missing.
+    """
     train = project.params.train
     settings, objectives = train.runs[run], train.objectives
+    for name in objectives.by_name():
+        loss_of(name)  # found now, not after minutes of work
     ids, features = model.split(records, "train", project.cache)
     allowed = set(load_fraction(project.data / "fractions", settings.fraction))
     phrases, texts, teacher = load_teacher(project.data / "pseudo" / settings.vocabulary)

@@ -17,7 +17,7 @@ FRACTIONS = "run `dvc repro -f fractions`"
 
 @dataclass(frozen=True)
 class Check:
-    """One expectation of one table; `validate.py` turns it into one of Great Expectations.
+    """One expectation of one table; `suite.py` turns it into one of Great Expectations.
 
     title: what holds, in plain words. expectation: the class, with its options.
     says: what is wrong, to follow "3 of 60 " where rows are counted; else a clause with ``{observed}`` in it.

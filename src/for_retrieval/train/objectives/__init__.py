@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 from torch import Tensor
@@ -34,8 +34,8 @@ def loss_of(name: str) -> Loss:
     Raises:
         UsageError: there is none.
     """
-    known = {path.stem for path in Path(__file__).parent.glob("[a-z]*.py")}
+    known = [module.name for module in iter_modules(__path__)]
     if name not in known:
-        raise UsageError(f"train.objectives has no objective {name!r}; {nearest(name, known)}")
+        raise UsageError(f"train.objectives: there is no objective {name!r}; {nearest(name, known)}")
     found: Loss = import_module(f"{__name__}.{name}").loss
     return found

@@ -1,0 +1,113 @@
+"""What is known of files without reading them: by path, size and time of change.
+
+data/cache/images.sqlite    the facts of every image that was read
+data/cache/prepared.json    the listing of the files that data/prepared was made of
+
+Both are safe to delete: everything is then read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from for_retrieval.errors import ForError
+from for_retrieval.files import file_hash, read_json, write_json
+from for_retrieval.params import Data
+
+State = tuple[int, int]  # of a file: its size in bytes, and when its content changed, in ns
+Facts = tuple[int, int, str]  # of an image: width and height in px, and the sha256 of the file
+RECENT = 2 * 10**9  # ns; a file that changed less than this before it was looked at may change again unnoticed
+
+
+def file_state(path: Path) -> State | None:
+    """Size and time of change; None where the file is not there, or has changed within the last two seconds."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return None if time.time_ns() - found.st_mtime_ns < RECENT else (found.st_size, found.st_mtime_ns)
+
+
+_TABLE = """CREATE TABLE IF NOT EXISTS images
+(path BLOB PRIMARY KEY, size INTEGER, changed INTEGER, width INTEGER, height INTEGER, hash TEXT)"""
+
+
+class SeenImages:
+    """The facts of images that were read before, with the state that each file had then."""
+
+    def __init__(self, cache: Path, paths: Iterable[Path]) -> None:
+        """Look at `paths`, and look them up."""
+        self._database = cache / "images.sqlite"
+        self._states = {path: state for path in paths if (state := file_state(path))}
+        stored = {row[0]: (row[1:3], row[3:]) for row in self._rows()}
+        known = ((path, state, stored.get(os.fsencode(path))) for path, state in self._states.items())
+        self.facts: dict[Path, Facts] = {path: row[1] for path, state, row in known if row and row[0] == state}
+
+    def add(self, found: Mapping[Path, Facts]) -> None:
+        """Store what was read of some of `paths`."""
+        rows = [(os.fsencode(p), *self._states[p], *facts) for p, facts in found.items() if p in self._states]
+        if rows:
+            self._database.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self._database, timeout=60)) as database, database:
+                database.execute(_TABLE)
+                database.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def _rows(self) -> list[Any]:
+        if not self._database.exists():
+            return []
+        try:
+            with closing(sqlite3.connect(self._database, timeout=60)) as database:
+                database.execute(_TABLE)
+                return database.execute("SELECT * FROM images").fetchall()
+        except sqlite3.DatabaseError:  # damaged
+            self._database.unlink(missing_ok=True)
+            return []
+
+
+def listing(data: Data, root: Path) -> str | None:
+    """Changes with `data`, and with the name, size or time of change of any file of the set.
+
+    None where a file has changed so recently that it may change again unnoticed.
+    """
+    digest = hashlib.sha256(json.dumps(data.model_dump(mode="json")).encode())
+    for path in sorted(_files(root / data.root, data)):
+        state = file_state(path)
+        if state is None and path.exists():
+            return None
+        digest.update(os.fsencode(os.path.relpath(path, root)) + f" {state}\n".encode())
+    return digest.hexdigest()
+
+
+def _files(base: Path, data: Data) -> Iterator[Path]:
+    """Every file below the set's folder, and what params.yaml names outside it."""
+    values = (data.images, data.annotations, data.splits, data.categories, data.queries)
+    named = [base / v for value in values for v in (value.values() if isinstance(value, dict) else [value]) if v]
+    outside = [path for path in named if not path.resolve().is_relative_to(base.resolve())]
+    for place in (base, *outside):
+        if place.is_file():
+            yield place
+        for folder, _, files in os.walk(place):
+            yield from (Path(folder, name) for name in files)
+
+
+def note_prepared(cache: Path, files: str | None, prepared: Path) -> None:
+    """Remember which `listing` the tables in `prepared` were made of; None: files that are still changing."""
+    if files:
+        write_json(cache / "prepared.json", {"files": files, "prepared": file_hash(prepared / "dataset.json")})
+
+
+def prepared_from(cache: Path, prepared: Path) -> str | None:
+    """The listing that was noted for the tables in `prepared`; None where there is none."""
+    try:
+        noted = read_json(cache / "prepared.json")
+        return str(noted["files"]) if noted["prepared"] == file_hash(prepared / "dataset.json") else None
+    except (ForError, OSError, KeyError, TypeError):
+        return None
