@@ -1,4 +1,4 @@
-"""A contact sheet of the images on which two versions differ most."""
+"""The images on which two generations differ most: found by one only, as a contact sheet."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Difference:
     lost: list[str]
 
 
-def draw(project: Project, old: str, new: str, path: Path) -> bool:
+def draw_differences(project: Project, old: str, new: str, path: Path) -> bool:
     """Write a PNG at `path`, names of categories as queries; False where the two generations never differ."""
     records = load_records(project.prepared)
     found = differences(project, records, old, new)
