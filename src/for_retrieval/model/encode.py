@@ -109,7 +109,7 @@ class FeatureStore:
 
 
 def _hashes(path: Path) -> list[str] | None:
-    """The content hashes of a shard's rows; None where it is damaged, by a full disk, say."""
+    """The content hashes of a shard's rows; None where it is damaged, for example by a full disk."""
     try:
         with safe_open(path, framework="np") as shard:
             hashes: list[str] = shard.metadata()["hashes"].split()
