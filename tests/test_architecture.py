@@ -51,7 +51,7 @@ HOMES = {
     "open_clip": ["for_retrieval/model/", "for_retrieval/train/finetune.py"],
     "pandas": ["for_retrieval/records/", "for_retrieval/train/annotations.py", "for_retrieval/evaluate/"],
     "pyarrow": ["for_retrieval/records/records.py"],
-    "pydantic": ["for_retrieval/params/", "for_retrieval/invalid.py"],
+    "pydantic": ["for_retrieval/params/"],
     "qdrant_client": ["for_retrieval/release/server.py"],
     "qdrant_edge": ["for_retrieval/release/edge.py"],
     "ruamel": ["for_retrieval/params/editing.py"],

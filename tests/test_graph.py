@@ -23,7 +23,6 @@ WITHOUT = {
     "for_retrieval.errors": "messages",
     "for_retrieval.files": "writes the bytes that it is given",
     "for_retrieval.params": "a value that comes out otherwise is another parameter, and stages depend on those",
-    "for_retrieval.params.sections": "the same",
     "for_retrieval.settings": "says where things run, which must not change a result",
     "for_retrieval.release.pointer": "validate measures drift from what is live: it only warns, and is no dep either",
     "for_retrieval.release.mlflow_store": "records a finished run elsewhere; no output of a stage",

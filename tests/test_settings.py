@@ -119,3 +119,10 @@ def test_a_wrong_setting_of_the_index(
 ) -> None:
     monkeypatch.setenv(name, value)
     assert complaint(tmp_path) == f"{name}: {said}"
+
+
+def test_a_secret_of_the_wrong_type_is_not_printed(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text("qdrant_api_key = 918273")
+    assert complaint(tmp_path) == (
+        f"{tmp_path / 'settings.toml'}: qdrant_api_key must be text in quotes, not the given value"
+    )

@@ -6,7 +6,6 @@ its schedules silently create no runs.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import REPOSITORY, draw_streets
+from tests.conftest import REPOSITORY, draw_streets, processes_of
 
 from for_retrieval.files import read_json
 
@@ -60,16 +59,6 @@ def free_port() -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return str(probe.getsockname()[1])
-
-
-def processes_of(root: Path) -> list[str]:
-    """Command lines of the processes that work in a folder."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if (path / "cwd").readlink() == root and (line := (path / "cmdline").read_bytes()):
-                found.append(line.replace(b"\0", b" ").decode())
-    return found
 
 
 @pytest.fixture(scope="module")

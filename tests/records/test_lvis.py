@@ -65,7 +65,7 @@ def test_a_file_name_goes_before_the_url(tmp_path: Path) -> None:
     [
         (
             lambda c: c["images"][1].pop("neg_category_ids"),
-            "images[1] has no list 'neg_category_ids', which LVIS gives for every image; correct the file",
+            "images[1] has no list 'neg_category_ids', which LVIS has for every image; correct the file",
         ),
         (
             lambda c: c["images"][1]["neg_category_ids"].append(77),
@@ -78,7 +78,7 @@ def test_a_file_name_goes_before_the_url(tmp_path: Path) -> None:
         (lambda c: c["images"][2].pop("coco_url"), "images[2] lacks the key 'file_name'"),
         (
             lambda c: c["images"][2].update(coco_url="http://x/../b.jpg"),
-            "image 3 has the file_name '../b.jpg', which leaves the image folder",
+            "image 3 has the file_name '../b.jpg', which is not inside the image folder",
         ),
         (
             lambda c: c["annotations"][0].update(category_id=9),
@@ -95,7 +95,7 @@ def test_a_file_name_goes_before_the_url(tmp_path: Path) -> None:
         ),
         (
             lambda c: c["images"][1]["neg_category_ids"].append("\ud800"),
-            "image 2 has the category '\\ud800' in 'neg_category_ids', which 'categories' does not list",
+            "image 2 has the category \\ud800 in 'neg_category_ids', which 'categories' does not list",
         ),
     ],
 )

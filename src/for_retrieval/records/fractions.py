@@ -1,4 +1,4 @@
-"""Label fractions: the part of the training images whose base labels may be used."""
+"""Label fractions: the parts of the training images whose base labels may be used."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def make_fraction(records: Records, percent: float, min_images: int, seed: int) 
     """The ids, sorted, of the labelled training images at `percent` (0 < percent <= 100).
 
     All fractions with the same `min_images` and `seed` are prefixes of one order of the n training
-    images, so a smaller one is inside every larger one. The order starts with the m images that give
+    images, so a smaller one is contained in every larger one. The order starts with the m images that give
     each base category its first `min_images` images (or all it has), rarest category first; a seeded
-    shuffle of the rest follows. The size is ``max(ceil(percent * n / 100), m)``: where categories are
-    many, small fractions hold more than they say, and may be equal.
+    shuffle of the rest follows. The size is ``max(ceil(percent * n / 100), m)``: with many categories,
+    small fractions are larger than their percentage, and may be equal.
 
     Raises:
         UsageError: `percent` is out of range. ForError: there are no training images.
@@ -36,7 +36,7 @@ def make_fraction(records: Records, percent: float, min_images: int, seed: int) 
 
 
 def label_order(records: Records, min_images: int, seed: int) -> tuple[list[str], int]:
-    """All training image ids in the order in which they get labels, and how many cover the categories."""
+    """All training image ids in the order in which they get labels, and how many of them cover the categories."""
     images = records.images
     train = images.loc[images["split"] == "train", "image_id"].tolist()
     shuffled = sorted(train, key=lambda image_id: _draw(seed, image_id))
@@ -46,7 +46,7 @@ def label_order(records: Records, min_images: int, seed: int) -> tuple[list[str]
 
 
 def fraction_path(folder: Path, percent: float) -> Path:
-    """Where a fraction is kept: ``10.json`` for 10 percent."""
+    """The file of a fraction: ``10.json`` for 10 percent."""
     return folder / f"{percent:g}.json"
 
 
@@ -64,12 +64,12 @@ def load_fraction(folder: Path, percent: float) -> list[str]:
     path = fraction_path(folder, percent)
     content = read_json(path, _REMEDY)
     if not isinstance(content, dict) or not isinstance(content.get("images"), list):
-        raise ForError(f"{path} holds no list of images; {_REMEDY}")
+        raise ForError(f"{path} has no list of images; {_REMEDY}")
     return [str(image_id) for image_id in content["images"]]
 
 
 def _draw(seed: int, image_id: str) -> bytes:
-    """A random number of this image: no other image, library version or row order changes it."""
+    """A random number for an image that depends on nothing but the seed and its id."""
     return hashlib.sha256(json.dumps([seed, image_id]).encode()).digest()
 
 
@@ -86,7 +86,7 @@ def _shown_in(records: Records, order: list[str]) -> dict[str, list[str]]:
 
 
 def _cover(shown_in: dict[str, list[str]], min_images: int) -> list[str]:
-    """A short list of images that shows each category `min_images` times, or as often as it can."""
+    """A short list of images that shows each category `min_images` times, or in all images that it has."""
     categories_of: dict[str, list[str]] = {}
     for category, image_ids in shown_in.items():
         for image_id in image_ids:

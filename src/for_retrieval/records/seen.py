@@ -1,7 +1,7 @@
-"""What is known of files without reading them: by path, size and time of change.
+"""What is known about files without reading them: by path, size and modification time.
 
 data/cache/images.sqlite    the facts of every image that was read
-data/cache/prepared.json    the listing of the files that data/prepared was made of
+data/cache/prepared.json    the listing of the files that data/prepared was made from
 
 Both are safe to delete: everything is then read again.
 """
@@ -16,19 +16,21 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import file_hash, read_json, write_json
-from for_retrieval.params import Data
 
-State = tuple[int, int]  # of a file: its size in bytes, and when its content changed, in ns
+if TYPE_CHECKING:
+    from for_retrieval.params import Data  # loads pydantic, and queries load this file
+
+State = tuple[int, int]  # of a file: its size in bytes, and its modification time in ns
 Facts = tuple[int, int, str]  # of an image: width and height in px, and the sha256 of the file
-RECENT = 2 * 10**9  # ns; a file that changed less than this before it was looked at may change again unnoticed
+RECENT = 2 * 10**9  # ns; a file that changed less than this ago may change again unnoticed
 
 
 def file_state(path: Path) -> State | None:
-    """Size and time of change; None where the file is not there, or has changed within the last two seconds."""
+    """Size and modification time; None if the file does not exist or has changed within the last two seconds."""
     try:
         found = path.stat()
     except OSError:
@@ -44,7 +46,7 @@ class SeenImages:
     """The facts of images that were read before, with the state that each file had then."""
 
     def __init__(self, cache: Path, paths: Iterable[Path]) -> None:
-        """Look at `paths`, and look them up."""
+        """Look up `paths`."""
         self._database = cache / "images.sqlite"
         self._states = {path: state for path in paths if (state := file_state(path))}
         stored = {row[0]: (row[1:3], row[3:]) for row in self._rows()}
@@ -52,7 +54,7 @@ class SeenImages:
         self.facts: dict[Path, Facts] = {path: row[1] for path, state, row in known if row and row[0] == state}
 
     def add(self, found: Mapping[Path, Facts]) -> None:
-        """Store what was read of some of `paths`."""
+        """Store the facts of those of `paths` that were read."""
         rows = [(os.fsencode(p), *self._states[p], *facts) for p, facts in found.items() if p in self._states]
         if rows:
             self._database.parent.mkdir(parents=True, exist_ok=True)
@@ -73,9 +75,9 @@ class SeenImages:
 
 
 def listing(data: Data, root: Path) -> str | None:
-    """Changes with `data`, and with the name, size or time of change of any file of the set.
+    """A digest of `data` and of the name, size and modification time of every file of the set.
 
-    None where a file has changed so recently that it may change again unnoticed.
+    None if a file has changed so recently that it may change again unnoticed.
     """
     digest = hashlib.sha256(json.dumps(data.model_dump(mode="json")).encode())
     for path in sorted(_files(root / data.root, data)):
@@ -87,7 +89,7 @@ def listing(data: Data, root: Path) -> str | None:
 
 
 def _files(base: Path, data: Data) -> Iterator[Path]:
-    """Every file below the set's folder, and what params.yaml names outside it."""
+    """Every file below the folder of the set, and those outside it that params.yaml names."""
     values = (data.images, data.annotations, data.splits, data.categories, data.queries)
     named = [base / v for value in values for v in (value.values() if isinstance(value, dict) else [value]) if v]
     outside = [path for path in named if not path.resolve().is_relative_to(base.resolve())]
@@ -99,13 +101,13 @@ def _files(base: Path, data: Data) -> Iterator[Path]:
 
 
 def note_prepared(cache: Path, files: str | None, prepared: Path) -> None:
-    """Remember which `listing` the tables in `prepared` were made of; None: files that are still changing."""
+    """Record the `listing` that the tables in `prepared` were made from; None: the files are still changing."""
     if files:
         write_json(cache / "prepared.json", {"files": files, "prepared": file_hash(prepared / "dataset.json")})
 
 
 def prepared_from(cache: Path, prepared: Path) -> str | None:
-    """The listing that was noted for the tables in `prepared`; None where there is none."""
+    """The listing that was recorded for the tables in `prepared`, if there is one."""
     try:
         noted = read_json(cache / "prepared.json")
         return str(noted["files"]) if noted["prepared"] == file_hash(prepared / "dataset.json") else None

@@ -10,13 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from for_retrieval.errors import ForError, nearest
+from for_retrieval.errors import ForError, nearest, printable
 from for_retrieval.files import read_json
-from for_retrieval.records.images import shown
-from for_retrieval.records.readers.annotations import is_unicode
+from for_retrieval.records.readers.source import is_unicode
 
 COLOUR = "colour"
-MIN_OBJECTS = 5  # a rarer value counts only if objects of two categories have it; `colour` is always a word
+MIN_OBJECTS = 5  # a rarer value needs objects of two categories; a value of `colour` is always a word
 _KEYS = ("synonyms", "hypernyms", "attributes")
 _CHECK = "check data.queries in params.yaml"
 _WORDS = re.compile(r"[^\W\d_]+(?:[ /-][^\W\d_]+){0,2}")  # one to three words of letters
@@ -37,17 +36,17 @@ def read_queries(path: Path, categories: Collection[str]) -> dict[str, Words]:
     content = read_json(path, _CHECK)
     if not isinstance(content, dict) or not all(isinstance(table, dict) for table in content.values()):
         raise ForError(
-            f"{shown(path)} must hold {{synonyms: {{...}}, hypernyms: {{...}}, attributes: {{...}}}}; {_CHECK}"
+            f"{printable(path)} must hold {{synonyms: {{...}}, hypernyms: {{...}}, attributes: {{...}}}}; {_CHECK}"
         )
     for key, table in content.items():
         if key not in _KEYS:
-            raise ForError(f"{shown(path)} has the key {key!r}; {nearest(key, _KEYS)}")
+            raise ForError(f"{printable(path)} has the key {key!r}; {nearest(key, _KEYS)}")
         for name, words in table.items():
             if key != "attributes" and name not in categories:
                 close = nearest(name, categories)
-                raise ForError(f"{shown(path)} names {name!r} in {key}, which is no category; {close}")
+                raise ForError(f"{printable(path)} names {name!r} in {key}, which is no category; {close}")
             if not isinstance(words, list) or not all(map(spoken if key == "attributes" else _is_word, words)):
-                raise ForError(f"{shown(path)}: {name!r} in {key} must be a list of words; correct it")
+                raise ForError(f"{printable(path)}: {name!r} in {key} must be a list of words; correct it")
     if "attributes" in content:
         said = {
             COLOUR if name == "color" else name: map(spoken, words) for name, words in content["attributes"].items()
@@ -61,7 +60,7 @@ def _is_word(value: Any) -> bool:
 
 
 def spoken(value: Any) -> str | None:
-    """The value of an attribute as a query says it (``Dark_Red`` is "dark red"), or None if it is not a word.
+    """The value of an attribute as a query has it (``Dark_Red`` is "dark red"), or None if it is not a word.
 
     A word here is one to three words of letters. Booleans, numbers, identifiers and fillers such as "unknown" are not.
     """
@@ -87,10 +86,10 @@ def _pairs(attributes: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def attribute_words(objects: pd.DataFrame) -> Words:
-    """Attribute -> the words that are worth a query, both sorted.
+    """Attribute -> the words for queries, both sorted. objects: category and attributes.
 
-    A value is, if `MIN_OBJECTS` objects or objects of two categories have it: free text and names rarely qualify.
-    Values of ``colour`` always do. `objects` needs the columns category and attributes.
+    A value is used if `MIN_OBJECTS` objects or objects of two categories have it, which free text and names rarely do.
+    Values of ``colour`` always are.
     """
     said = spoken_attributes(objects)
     said["category"] = objects["category"].loc[said["object"]].to_numpy()

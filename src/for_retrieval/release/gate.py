@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from for_retrieval.evaluate.queries import ALL, query_sets
 from for_retrieval.files import read_json, write_json
 from for_retrieval.model.model import Model
 from for_retrieval.model.tower import find_device
-from for_retrieval.params.sections import Canary
+from for_retrieval.params import Canary
 from for_retrieval.project import Project
 from for_retrieval.query.text import TextTower
 from for_retrieval.records.records import Records
@@ -298,6 +298,28 @@ class Decision:
             "generation": self.generation,
             "compared_with": str(self.champion) if self.champion is not None else "none",
         }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The comparison as a table, a row for each subset."""
+        champion = "champion" if self.champion is None else f"champion (version {self.champion})"
+        return [
+            {
+                "subset": name,
+                champion: figures.get("champion", "none"),
+                f"challenger (version {self.version})": figures["challenger"],
+                "difference": figures.get("difference", ""),
+                "at least": figures.get("low", ""),
+                "categories": figures.get("categories", ""),
+            }
+            for name, figures in self.comparison.items()
+        ]
+
+    def markdown(self, links: Iterable[tuple[str, str]]) -> str:
+        """The decision and its reasons, with links to what else was written about it."""
+        result = f"{'promoted' if self.promoted else 'refused'}{' by --force' if self.forced else ''}"
+        lines = [f"# Version {self.version}: {result}", "", *(f"- {reason}" for reason in self.reasons), ""]
+        lines += [f"Model `{self.model}`, index `{self.generation}`, {self.images} validation images.", ""]
+        return "\n".join([*lines, *(f"- [{name}]({address})" for name, address in links)])
 
 
 def judge(

@@ -1,4 +1,4 @@
-"""Data Docs that read well without a network: a summary of our own, and the pages of Great Expectations beside it."""
+"""Pages that need no network: a summary, and the Data Docs of Great Expectations beside it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from for_retrieval.files import write_text
 from for_retrieval.records.checks.profile import Profile
 from for_retrieval.records.checks.verdict import Outcome, Verdict, found, state
 
-# What the pages of Great Expectations load from other hosts, and an id that is new in every run.
+# What the pages of Great Expectations load from other hosts.
 _REMOTE = re.compile(
     r"url\('http[^)]*\)|<script\b.*?</script>|<link\b[^>]*>|<img\b[^>]*>|<footer>.*?</footer>|<title></title>"
     r"|<div class=\"card mb-3\">.*?</div>\s*</div>\s*</div>\s*</div>\s*</div>\s*(?=<div class=\"card d-md-block)",
     re.DOTALL,
 )
-_LINK = re.compile(r"(?:\.\./)+(?:index|expectations/[^\"]*)\.html")  # to pages of a site that is not written
-_RUN_ID = re.compile(r"-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_LINK = re.compile(r"(?:\.\./)+(?:index|expectations/[^\"]*)\.html")  # to pages that are not written
+_RUN_ID = re.compile(r"-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # new in every run
 _MARKS = {"ok": "✓", "warning": "!", "failed": "✗"}
 
 
 def write_pages(folder: Path, verdict: Verdict, now: Profile | None, pages: Mapping[str, str]) -> None:
-    """Write index.html and a page for each table into `folder`; pages of an earlier run go."""
+    """Write index.html and a page per table into `folder`; pages of an earlier run are removed."""
     for old in folder.glob("*.html"):
         old.unlink()
     style = (files("for_retrieval.records.checks") / "pages.css").read_text(encoding="utf-8")
@@ -39,7 +39,7 @@ def page_name(table: str) -> str:
 
 
 def offline(html: str, style: str) -> str:
-    """A page of Great Expectations without what it loads from elsewhere, with a style sheet of its own."""
+    """A page of Great Expectations without what it loads from other hosts, and with our style sheet."""
     html = _LINK.sub("index.html", _RUN_ID.sub("", _REMOTE.sub("", html)))
     return (
         html.replace(" / __none__", "")

@@ -1,4 +1,4 @@
-"""What a set is like in a few numbers, and how far it has moved from another one."""
+"""Summary statistics of a set, and the drift between two sets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from for_retrieval.records.looks import Look
+from for_retrieval.records.checks.looks import Look
 from for_retrieval.records.records import Records
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -18,8 +18,8 @@ Profile = dict[str, Any]
 def profile(records: Records, looks: Sequence[Look | str]) -> Profile:
     """The profile of a set, as JSON; equal sets give equal profiles.
 
-    categories: objects of each. box_size: quantiles of the share of its image that a box covers.
-    brightness: mean and quantiles over images. What has no values, as boxes in a plain folder, is null.
+    categories: number of objects of each. box_size: mean and quantiles of the share of its image that a box covers.
+    brightness: mean and quantiles over images. Null where there are no values, such as boxes in a plain folder.
     """
     images, objects, info = records.images, records.objects, records.info
     counts = objects["category"].value_counts()
@@ -37,18 +37,18 @@ def profile(records: Records, looks: Sequence[Look | str]) -> Profile:
 
 
 def box_shares(images: pd.DataFrame, objects: pd.DataFrame) -> pd.Series:
-    """The share of its image that each box covers, 0 to 1; NaN where its image is unknown."""
+    """The share of its image that each box covers, 0 to 1; NaN if its image is unknown."""
     area = (images["width"].astype("float64") * images["height"]).set_axis(images["image_id"])
     area = area[~area.index.duplicated()]
     return objects["w"].astype("float64") * objects["h"] / objects["image_id"].map(area).astype("float64")
 
 
 def drift(now: Profile, accepted: Profile | None) -> dict[str, float] | None:
-    """How far `now` is from `accepted`; None where nothing was accepted, or a set of another name.
+    """The drift from `accepted` to `now`; None if nothing was accepted, or a set of another name.
 
     categories: total variation distance of the category frequencies, 0 (equal) to 1 (nothing in common).
     box_size: relative change of the median share that a box covers: 0.25 for a quarter more or a fifth less.
-    brightness: change of the mean, of 1. A part that either set lacks is left out.
+    brightness: change of the mean, which is from 0 to 1. A part that either set lacks is omitted.
     """
     if accepted is None or accepted.get("name") != now["name"]:
         return None
