@@ -129,6 +129,7 @@ def mark_crashed() -> None:
     """
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter
+    from prefect.client.schemas.objects import State
     from prefect.states import Crashed
 
     under_way = {
@@ -137,7 +138,7 @@ def mark_crashed() -> None:
     }
     with get_client(sync_client=True) as client:
         for run in client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(under_way)):
-            ended = Crashed(message="its worker had ended when a new one started")
+            ended: State[Any] = Crashed(message="its worker had ended when a new one started")
             client.set_flow_run_state(run.id, ended, force=True)
 
 

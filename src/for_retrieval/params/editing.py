@@ -126,7 +126,7 @@ def overridden(root: Path, profile: str | None, fraction: float | None) -> dict[
         UsageError: there is no such profile, no run uses `fraction` percent of the labels, or the result is not valid.
     """
     load_params(root / "params.yaml")
-    values: dict[str, Any] = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
+    values = read_sections(root / "params.yaml")
     if profile is not None:
         values = merged(values, load_profile(root, profile))
     params = checked(values)
