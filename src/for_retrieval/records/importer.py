@@ -199,6 +199,7 @@ def summary(data: Data, records: Records) -> Found:
         "broken": [entry for entry in info.broken if entry["reason"] != MISSING],
         "duplicates": len(images) - images["hash"].nunique() + info.dropped["duplicate_images"],
         "dropped": info.dropped,
+        "attributes": info.attributes,
         "splits": {split: int(counts.get(split, 0)) for split in SPLITS},
     }
 
@@ -215,6 +216,7 @@ def found_table(found: Found) -> Table:
         "images": f"{found['images']} ({splits})",
         "objects": found["objects"],
         "categories": f"{found['categories']} ({len(found['base'])} base, {len(found['novel'])} novel)",
+        **{f"attribute {name}": ", ".join(words) for name, words in found["attributes"].items()},
         "missing files": _some(found["missing"]),
         "unreadable images": _some([f"{entry['path']} ({entry['reason']})" for entry in found["broken"]]),
         "duplicate images": found["duplicates"],
