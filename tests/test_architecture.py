@@ -47,7 +47,7 @@ HOMES = {
     "matplotlib": ["for_retrieval/evaluate/plots.py"],
     "mlflow": ["for_retrieval/release/"],
     "onnx": ["for_retrieval/model/"],
-    "onnxruntime": ["for_retrieval/model/", "for_retrieval/query/text.py"],
+    "onnxruntime": ["for_retrieval/model/text_tower.py"],
     "open_clip": ["for_retrieval/model/", "for_retrieval/train/finetune.py"],
     "pandas": ["for_retrieval/records/", "for_retrieval/train/annotations.py", "for_retrieval/evaluate/"],
     "pyarrow": ["for_retrieval/records/records.py"],
