@@ -208,6 +208,6 @@ def test_reach_follows_what_runs_and_nothing_else() -> None:
     assert {"for_retrieval.model.dense", "for_retrieval.model.mini_clip"} <= features
     assert not {name for name in features if name.startswith(("for_retrieval.train", "for_retrieval.evaluate"))}
     assert "for_retrieval.train.loop" in reached(("for_retrieval.stages", "train"))
-    assert "for_retrieval.release.edge" in reached(("for_retrieval.stages", "index"))
+    assert "for_retrieval.release.engines.edge" in reached(("for_retrieval.stages", "index"))
     drawn = reached(("drawn_scenes.driving", None))
     assert "drawn_scenes.drawings.birds" in drawn, "imported for its effect"
