@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from for_retrieval.model.text_tower import TextTower
 from for_retrieval.project import Project
-from for_retrieval.query.text import TextTower
 from for_retrieval.records.records import Records, load_records
 from for_retrieval.records.sheet import Cell, Group, draw_sheet
 from for_retrieval.release.gate import labels

@@ -16,10 +16,10 @@ from for_retrieval.evaluate.measure import Measured, by_category, names_of
 from for_retrieval.evaluate.queries import ALL, query_sets
 from for_retrieval.files import read_json, write_json
 from for_retrieval.model.model import Model
+from for_retrieval.model.text_tower import TextTower
 from for_retrieval.model.tower import find_device
 from for_retrieval.params import Canary
 from for_retrieval.project import Project
-from for_retrieval.query.text import TextTower
 from for_retrieval.records.records import Records
 from for_retrieval.release.generation import same_set, set_of
 from for_retrieval.release.pointer import Entry, bundle_of
