@@ -21,37 +21,14 @@ class Words(NamedTuple):
     """The word to ask for a category, other words for the same thing, and words for wider categories."""
 
     word: str
-    synonyms: tuple[str, ...] = ()
-    hypernyms: tuple[str, ...] = ()
+    synonyms: list[str] = []
+    hypernyms: list[str] = []
 
 
 SURFACES = ("flat.driveable_surface", "vehicle.ego")  # masks without boxes
 
-WORDS = {
-    "animal": Words("animal"),
-    "human.pedestrian.adult": Words("adult", ("grown-up",), ("pedestrian", "person")),
-    "human.pedestrian.child": Words("child", ("kid",), ("pedestrian", "person")),
-    "human.pedestrian.construction_worker": Words("construction worker", ("road worker",), ("pedestrian", "person")),
-    "human.pedestrian.personal_mobility": Words("kick scooter", ("personal mobility device",)),
-    "human.pedestrian.police_officer": Words("police officer", ("policeman",), ("pedestrian", "person")),
-    "human.pedestrian.stroller": Words("stroller", ("pram", "baby carriage")),
-    "human.pedestrian.wheelchair": Words("wheelchair"),
-    "movable_object.barrier": Words("barrier", ("road barrier",)),
-    "movable_object.debris": Words("debris", ("rubble",)),
-    "movable_object.pushable_pullable": Words("pushcart", ("handcart",)),
-    "movable_object.trafficcone": Words("traffic cone", ("pylon",)),
-    "static_object.bicycle_rack": Words("bicycle rack", ("bike rack",)),
-    "vehicle.bicycle": Words("bicycle", ("bike",), ("two-wheeler",)),
-    "vehicle.bus.bendy": Words("articulated bus", ("bendy bus",), ("bus", "vehicle")),
-    "vehicle.bus.rigid": Words("rigid bus", (), ("bus", "vehicle")),
-    "vehicle.car": Words("car", ("automobile",), ("vehicle",)),
-    "vehicle.construction": Words("construction vehicle", ("construction machine",), ("vehicle",)),
-    "vehicle.emergency.ambulance": Words("ambulance", (), ("emergency vehicle", "vehicle")),
-    "vehicle.emergency.police": Words("police car", ("patrol car",), ("emergency vehicle", "vehicle")),
-    "vehicle.motorcycle": Words("motorcycle", ("motorbike",), ("two-wheeler",)),
-    "vehicle.trailer": Words("trailer", (), ("vehicle",)),
-    "vehicle.truck": Words("truck", ("lorry",), ("vehicle",)),
-}
+# Category -> its words, of all 23 categories.
+WORDS = {name: Words(**entry) for name, entry in read_json(Path(__file__).with_name("nuimages.json")).items()}
 
 
 def read_nuimages(folder: Path) -> Source:
@@ -79,8 +56,8 @@ def read_nuimages(folder: Path) -> Source:
         where = printable(folder)
         raise ForError(f"{where} has no annotated key frames; name a version with annotations, such as v1.0-train")
     words = [words_of(name) for name in categories.values() if name not in SURFACES]
-    found.synonyms = {entry.word: list(entry.synonyms) for entry in words if entry.synonyms}
-    found.hypernyms = {entry.word: list(entry.hypernyms) for entry in words if entry.hypernyms}
+    found.synonyms = {entry.word: entry.synonyms for entry in words if entry.synonyms}
+    found.hypernyms = {entry.word: entry.hypernyms for entry in words if entry.hypernyms}
     unlabelled = frames - len(found.pictures)
     return found.finished((entry.word for entry in words), key_frames_without_annotations=unlabelled)
 
