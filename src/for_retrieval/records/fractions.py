@@ -39,7 +39,8 @@ def label_order(records: Records, min_images: int, seed: int) -> tuple[list[str]
     """All training image ids in the order in which they get labels, and how many of them cover the categories."""
     images = records.images
     train = images.loc[images["split"] == "train", "image_id"].tolist()
-    shuffled = sorted(train, key=lambda image_id: _draw(seed, image_id))
+    # By a random number for each image that depends on nothing but the seed and its id.
+    shuffled = sorted(train, key=lambda image_id: hashlib.sha256(json.dumps([seed, image_id]).encode()).digest())
     first = _cover(_shown_in(records, shuffled), min_images)
     chosen = set(first)
     return first + [image_id for image_id in shuffled if image_id not in chosen], len(first)
@@ -66,11 +67,6 @@ def load_fraction(folder: Path, percent: float) -> list[str]:
     if not isinstance(content, dict) or not isinstance(content.get("images"), list):
         raise ForError(f"{path} has no list of images; {_REMEDY}")
     return [str(image_id) for image_id in content["images"]]
-
-
-def _draw(seed: int, image_id: str) -> bytes:
-    """A random number for an image that depends on nothing but the seed and its id."""
-    return hashlib.sha256(json.dumps([seed, image_id]).encode()).digest()
 
 
 def _shown_in(records: Records, order: list[str]) -> dict[str, list[str]]:

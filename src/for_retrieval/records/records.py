@@ -33,7 +33,6 @@ OBJECT_COLUMNS = {
     "crowd": "bool",  # the box holds many instances
 }
 NEGATIVE_COLUMNS = {"image_id": "str", "category": "str"}  # annotators looked, and the image does not show it
-_NEGATIVES = "negatives.parquet"
 _REMEDY = "run `dvc repro prepare`"
 
 
@@ -104,12 +103,18 @@ class Records:
 
         A fourth file, negatives.parquet, is written only if the records have negatives.
         """
-        _write_table(self.images, folder / "images.parquet")
-        _write_table(self.objects, folder / "objects.parquet")
-        if self.negatives is None:
-            (folder / _NEGATIVES).unlink(missing_ok=True)  # from the set that was prepared here before
-        else:
-            _write_table(self.negatives, folder / _NEGATIVES)
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        for table, name in ((self.images, "images"), (self.objects, "objects"), (self.negatives, "negatives")):
+            path = folder / f"{name}.parquet"
+            if table is None:
+                path.unlink(missing_ok=True)  # from the set that was prepared here before
+                continue
+            # Without pandas' metadata, which names the version of pandas: equal tables give equal bytes.
+            content = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+            with atomic(path) as temporary:
+                pq.write_table(content, temporary, compression="zstd")
         write_json(folder / "dataset.json", dataclasses.asdict(self.info))
 
 
@@ -146,7 +151,7 @@ def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
     Raises:
         ForError: a file is missing or damaged.
     """
-    names = ["images", "objects", *(["negatives"] if (folder / _NEGATIVES).exists() else [])]
+    names = ["images", "objects", *(["negatives"] if (folder / "negatives.parquet").exists() else [])]
     return {name: _read_table(folder / f"{name}.parquet") for name in names}
 
 
@@ -166,16 +171,6 @@ def _digest(*frames: pd.DataFrame) -> str:
             else:
                 digest.update(json.dumps(values.tolist()).encode())
     return digest.hexdigest()
-
-
-def _write_table(frame: pd.DataFrame, path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    # Without pandas' metadata, which names the version of pandas: equal tables give equal bytes.
-    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    with atomic(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
 
 
 def _read_table(path: Path) -> pd.DataFrame:

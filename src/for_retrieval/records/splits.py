@@ -35,14 +35,12 @@ def read_splits(path: Path, images: pd.DataFrame) -> dict[str, str]:
             if image_id is None:
                 unknown.append(name)
             elif chosen.setdefault(image_id, split) != split:
-                where = f"{chosen[image_id]} and {split}"
-                raise ForError(f"{printable(path)} puts the image {name!r} into {where}; keep one")
+                both = f"{chosen[image_id]} and {split}"
+                raise ForError(f"{printable(path)} puts the image {name!r} into {both}; keep one")
     if unknown:
         others = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
-        raise ForError(
-            f"{printable(path)} names {unknown[0]!r}{others}, which is no image id and no file name of this "
-            "set; correct or remove it"
-        )
+        what = f"{printable(path)} names {unknown[0]!r}{others}"
+        raise ForError(f"{what}, which is no image id and no file name of this set; correct or remove it")
     return chosen
 
 

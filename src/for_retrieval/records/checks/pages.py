@@ -41,17 +41,15 @@ def page_name(table: str) -> str:
 def offline(html: str, style: str) -> str:
     """A page of Great Expectations without what it loads from other hosts, and with our style sheet."""
     html = _LINK.sub("index.html", _RUN_ID.sub("", _REMOTE.sub("", html)))
-    return (
-        html.replace(" / __none__", "")
-        .replace("Data asset: None", "")
-        .replace("</head>", f"<style>{style}</style>\n  </head>", 1)
-    )
+    html = html.replace(" / __none__", "").replace("Data asset: None", "")
+    return html.replace("</head>", f"<style>{style}</style>\n  </head>", 1)
 
 
 def _index(verdict: Verdict, now: Profile | None, style: str) -> str:
     status = "failed" if verdict.failures else "warning" if verdict.warnings else "ok"
     said = {"failed": "must not be used", "warning": "may be used, with care", "ok": "is as expected"}[status]
     counts = f"{len(verdict.outcomes)} checks, {len(verdict.failures)} failed, {len(verdict.warnings)} warnings"
+    against = f"drift is measured against {escape(verdict.accepted)}" if verdict.accepted else "no accepted set yet"
     parts = [
         f"<h1>{escape(verdict.name)}</h1>",
         f'<p class="verdict {status}"><b>{_MARKS[status]}</b> This set {said}: {counts}.</p>',
@@ -60,33 +58,25 @@ def _index(verdict: Verdict, now: Profile | None, style: str) -> str:
         *_profile(now),
         "<h2>All checks</h2>",
         *_tables(verdict),
-        f'<p class="small">Content {escape(verdict.digest)}{_against(verdict)}</p>',
+        f'<p class="small">Content {escape(verdict.digest)}; {against}</p>',
     ]
     body = "\n".join(parts)
     head = f'<meta charset="utf-8"><title>Checks of {escape(verdict.name)}</title><style>{style}</style>'
     return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body class="summary">\n{body}\n</body></html>\n'
 
 
-def _against(verdict: Verdict) -> str:
-    return f"; drift is measured against {escape(verdict.accepted)}" if verdict.accepted else "; no accepted set yet"
-
-
 def _problems(title: str, outcomes: list[Outcome]) -> Iterator[str]:
     if outcomes:
-        lines = "".join(f"<li>{_prose(outcome.sentence())}</li>" for outcome in outcomes)
+        sentences = (re.sub("`([^`]*)`", r"<code>\1</code>", escape(outcome.sentence())) for outcome in outcomes)
+        lines = "".join(f"<li>{sentence}</li>" for sentence in sentences)
         yield f"<h2>{title}</h2><ul>{lines}</ul>"
-
-
-def _prose(sentence: str) -> str:
-    return re.sub("`([^`]*)`", r"<code>\1</code>", escape(sentence))
 
 
 def _profile(now: Profile | None) -> Iterator[str]:
     if now is None:
         return
-    splits = ", ".join(f"{count} {split}" for split, count in now["images"].items())
     rows = {
-        "images": splits,
+        "images": ", ".join(f"{count} {split}" for split, count in now["images"].items()),
         "objects": str(now["objects"]),
         "categories": f"{now['base']} base, {now['novel']} novel",
         "box size, share of the image": _spread(now["box_size"]),

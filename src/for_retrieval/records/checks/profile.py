@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,10 +53,8 @@ def drift(now: Profile, accepted: Profile | None) -> dict[str, float] | None:
     if accepted is None or accepted.get("name") != now["name"]:
         return None
     found: dict[str, float] = {}
-    before, after = (_frequencies(p.get("categories") or {}) for p in (accepted, now))
-    if before and after:
-        names = before.keys() | after.keys()
-        found["categories"] = sum(abs(after.get(name, 0) - before.get(name, 0)) for name in sorted(names)) / 2
+    if (distance := count_distance(accepted.get("categories") or {}, now["categories"])) is not None:
+        found["categories"] = distance
     if accepted.get("box_size") and now["box_size"]:
         old, new = accepted["box_size"]["0.5"], now["box_size"]["0.5"]
         found["box_size"] = max(old, new) / max(min(old, new), 1e-9) - 1
@@ -65,9 +63,13 @@ def drift(now: Profile, accepted: Profile | None) -> dict[str, float] | None:
     return {name: round(value, 4) for name, value in found.items()}
 
 
-def _frequencies(counts: dict[str, int]) -> dict[str, float]:
-    total = sum(counts.values())
-    return {name: count / total for name, count in counts.items()} if total else {}
+def count_distance(one: Mapping[str, int], other: Mapping[str, int]) -> float | None:
+    """Total variation distance, 0 to 1, of the frequencies that two sets of counts stand for; None if one is empty."""
+    totals = sum(one.values()), sum(other.values())
+    if not all(totals):
+        return None
+    names = sorted(one.keys() | other.keys())
+    return sum(abs(other.get(n, 0) / totals[1] - one.get(n, 0) / totals[0]) for n in names) / 2
 
 
 def _quantiles(values: pd.Series) -> dict[str, float] | None:

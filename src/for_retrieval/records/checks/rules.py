@@ -101,17 +101,15 @@ class Rules:
 
 # fmt: off
 def _images(add: Rules) -> None:
-    """Ids, files, sizes, splits; copies and near copies, within a split and across."""
     t = "images"
     add.unique(t, ["image_id"], "image ids are unique", "image ids occur more than once", REPAIR)
     add.unique(t, ["path"], "every path is listed once", "paths are listed more than once", REPAIR)
     add.among(t, "file", [OK], "every file is there, unchanged, and decodes",
               "image files are missing, changed or do not decode", _RESTORE)
     add.among(t, "size", [OK], "sizes are those of the files", "images differ in size from the table", PREPARE)
-    add.between(t, "width", "images are wide enough", "images are narrower than data.min_side", PREPARE,
-                least="data.min_side")
-    add.between(t, "height", "images are high enough", "images are lower than data.min_side", PREPARE,
-                least="data.min_side")
+    for side, word, less in (("width", "wide", "narrower"), ("height", "high", "lower")):
+        add.between(t, side, f"images are {word} enough", f"images are {less} than data.min_side", PREPARE,
+                    least="data.min_side")
     add.between(t, "pixels", "images are not too large", "images have more pixels than data.max_pixels", PREPARE,
                 most="data.max_pixels")
     sha256 = {"column": "hash", "regex": "^[0-9a-f]{64}$"}
@@ -130,7 +128,6 @@ def _images(add: Rules) -> None:
 
 
 def _counts(add: Rules, labelled: bool) -> None:
-    """Images to train on and to search in; with labels, also images to measure on."""
     least = add.params.checks.min_images
     places = {"train": "the split train", "gallery": "the gallery (index.gallery)"}
     if labelled:
@@ -142,17 +139,15 @@ def _counts(add: Rules, labelled: bool) -> None:
 
 
 def _objects(add: Rules, categories: list[str]) -> None:
-    """Boxes inside their images and of positive area, known categories, no object twice."""
     t = "objects"
     add.among(t, "image", [OK], "objects are in known images", "objects are in no known image", PREPARE)
     add.between(t, "x", "no box begins left of its image", "boxes begin left of their image", REPAIR, least=0)
     add.between(t, "y", "no box begins above its image", "boxes begin above their image", REPAIR, least=0)
-    add.between(t, "beyond_right", "no box ends right of its image", "boxes end right of their image", REPAIR,
-                most="checks.box_slack")
-    add.between(t, "beyond_bottom", "no box ends below its image", "boxes end below their image", REPAIR,
-                most="checks.box_slack")
-    add.between(t, "w", "boxes have a width", "boxes have no width", REPAIR, least=0, strict_min=True)
-    add.between(t, "h", "boxes have a height", "boxes have no height", REPAIR, least=0, strict_min=True)
+    for column, where in (("beyond_right", "right of"), ("beyond_bottom", "below")):
+        add.between(t, column, f"no box ends {where} its image", f"boxes end {where} their image", REPAIR,
+                    most="checks.box_slack")
+    for column, side in (("w", "width"), ("h", "height")):
+        add.between(t, column, f"boxes have a {side}", f"boxes have no {side}", REPAIR, least=0, strict_min=True)
     add.among(t, "category", categories, "categories are base or novel",
               "objects have a category that is neither base nor novel", PREPARE)
     add.among(t, "attributes_are", [OK], "attributes are JSON objects",
@@ -162,7 +157,6 @@ def _objects(add: Rules, categories: list[str]) -> None:
 
 
 def _negatives(add: Rules, categories: list[str]) -> None:
-    """What images are listed not to show: known images and categories, and nothing that they do show."""
     t = "negatives"
     add.among(t, "image", [OK], "negatives are of known images", "negatives are of no known image", PREPARE)
     add.among(t, "category", categories, "categories of negatives are base or novel",
@@ -172,7 +166,6 @@ def _negatives(add: Rules, categories: list[str]) -> None:
 
 
 def _fractions(add: Rules) -> None:
-    """Fractions are nested parts of the training images, as large as they claim."""
     t = "fraction images"
     add.among(t, "split", ["train"], "fractions hold training images only",
               "images of fractions are not training images", FRACTIONS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -12,7 +13,9 @@ import pandas as pd
 
 from for_retrieval.params import Checks
 from for_retrieval.records.checks.looks import Look, near_pairs
+from for_retrieval.records.checks.profile import count_distance
 from for_retrieval.records.records import Records
+from for_retrieval.records.splits import SPLITS
 
 OK = "ok"
 Tables = dict[str, pd.DataFrame]
@@ -114,10 +117,8 @@ def _is_object(text: str) -> bool:
 def _counts(records: Records, gallery: Sequence[str]) -> pd.DataFrame:
     """One row: the number of images per split, and of images that can be searched."""
     split = records.images["split"]
-    names = ("train", "val", "test")
-    return pd.DataFrame(
-        [{**{name: int((split == name).sum()) for name in names}, "gallery": split.isin(gallery).sum()}]
-    )
+    counts = {name: int((split == name).sum()) for name in SPLITS}
+    return pd.DataFrame([{**counts, "gallery": split.isin(gallery).sum()}])
 
 
 def _images_per_category(records: Records) -> pd.DataFrame:
@@ -135,21 +136,13 @@ def _base_categories(records: Records, shown: pd.DataFrame) -> pd.DataFrame:
 
 
 def _fraction_images(records: Records, fractions: Mapping[float, Sequence[str]]) -> pd.DataFrame:
-    """One row per image of each fraction."""
     split_of = dict(zip(records.images["image_id"], records.images["split"], strict=True))
-    order = sorted(fractions)
-    larger = dict(pairwise(order))
-    sets = {percent: set(ids) for percent, ids in fractions.items()}
-    rows = [
-        (
-            percent,
-            image_id,
-            split_of.get(image_id, "no image of this set"),
-            OK if percent not in larger or image_id in sets[larger[percent]] else f"not in {larger[percent]:g} %",
-        )
-        for percent in order
-        for image_id in fractions[percent]
-    ]
+    rows = []
+    for percent, larger in pairwise([*sorted(fractions), None]):
+        others = set(fractions[percent] if larger is None else fractions[larger])
+        for image_id in fractions[percent]:
+            nested = OK if image_id in others else f"not in {larger:g} %"
+            rows.append((percent, image_id, split_of.get(image_id, "no image of this set"), nested))
     return pd.DataFrame(rows, columns=["percent", "image_id", "split", "nested"])
 
 
@@ -163,16 +156,9 @@ def _fractions(records: Records, fractions: Mapping[float, Sequence[str]]) -> pd
         ids = set(fractions[percent])
         least = math.ceil(round(percent * int(train.sum()) / 100, 6))
         labels = base[base["image_id"].isin(ids)]["category"]
-        rows.append((percent, len(ids), max(least - len(ids), 0), _distance(labels, everything)))
+        distance = count_distance(Counter(labels), Counter(everything)) or 0.0
+        rows.append((percent, len(ids), max(least - len(ids), 0), round(distance, 4)))
     return pd.DataFrame(rows, columns=["percent", "images", "images_missing", "imbalance"])
-
-
-def _distance(one: pd.Series, other: pd.Series) -> float:
-    """Total variation distance of two lists of categories; 0 where one is empty."""
-    if not len(one) or not len(other):
-        return 0.0
-    a, b = one.value_counts(normalize=True), other.value_counts(normalize=True)
-    return round(float(a.sub(b, fill_value=0).abs().sum() / 2), 4)
 
 
 def _fraction_labels(

@@ -6,7 +6,8 @@ import json
 import math
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -94,16 +95,28 @@ class Source:
             others = f" ({self._problems - 1} more problems in this {self._what})" if self._problems > 1 else ""
             raise ForError(f"{printable(self._path)}: {self._problem}; correct the file{others}")
 
-    def lacks(self, entry: Any, keys: tuple[str, ...], where: str) -> bool:
-        """Whether a JSON entry lacks one of `keys` or has text there that is not valid Unicode; both are problems."""
-        for key in keys:
-            if not isinstance(entry, dict) or entry.get(key) is None:
-                self.problem(f"{where} lacks the key {key!r}")
-                return True
-            if isinstance(entry[key], str) and not is_unicode(entry[key]):
-                self.problem(f"{where} has {entry[key]!a} as {key!r}, which is not valid Unicode")
-                return True
-        return False
+    @contextmanager
+    def problems_of(self, where: str) -> Iterator[None]:
+        """Note a ValueError, whose message follows `where`, as a problem."""
+        try:
+            yield
+        except ValueError as error:
+            self.problem(f"{where} {error}")
+
+    def complete(
+        self, entries: list[Any], keys: tuple[str, ...], name: str, skip: Callable[[Any], bool] = lambda _: False
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Place and entry of the JSON objects in the list `name` that have all `keys`; others are problems."""
+        for where, entry in ((f"{name}[{n}]", entry) for n, entry in enumerate(entries) if not skip(entry)):
+            for key in keys:
+                if not isinstance(entry, dict) or entry.get(key) is None:
+                    self.problem(f"{where} lacks the key {key!r}")
+                    break
+                if isinstance(entry[key], str) and not is_unicode(entry[key]):
+                    self.problem(f"{where} has {entry[key]!a} as {key!r}, which is not valid Unicode")
+                    break
+            else:
+                yield where, entry
 
     def read_bytes(self, path: Path, most: int) -> bytes | None:
         """The content of a file of at most `most` bytes; anything else is a problem."""
@@ -136,15 +149,12 @@ class Source:
     ) -> None:
         """Add an object on a picture that was added. box: [x, y, w, h] in px; without area it is only counted."""
         picture = self.pictures[image_id]
-        try:
+        with self.problems_of(where):
             found, text = read_box(box, picture.width, picture.height), attribute_text(attributes)
-        except ValueError as error:
-            self.problem(f"{where} {error}")
-            return
-        if found:
-            self.rows.append((image_id, *found, category, text, crowd, picture.width, picture.height))
-        else:
-            self.dropped["zero_area_boxes"] += 1
+            if found:
+                self.rows.append((image_id, *found, category, text, crowd, picture.width, picture.height))
+            else:
+                self.dropped["zero_area_boxes"] += 1
 
     def finished(self, categories: Iterable[str] | None = None, **dropped: int) -> Source:
         """This source, when all was added. categories: None for those of the objects. dropped: more counts.

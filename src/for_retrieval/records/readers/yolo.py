@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import posixpath
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,11 @@ import yaml
 from for_retrieval.errors import ForError, UsageError, printable
 from for_retrieval.records.images import EXTENSIONS, upright_size
 from for_retrieval.records.readers.folder import read_folder
-from for_retrieval.records.readers.format import Format, Place, annotated, contains, each
-from for_retrieval.records.readers.source import (
-    CHECK,
-    Box,
-    Picture,
-    Source,
-    is_unicode,
-    leaves,
-    read_lines,
-    there,
-)
+from for_retrieval.records.readers.format import PARTS, Format, Place, annotated, contains, each
+from for_retrieval.records.readers.source import CHECK, Box, Picture, Source, is_unicode, leaves, read_lines, there
 
 _LARGEST = 10_000_000  # bytes of a text file
 _OVER = 0.01  # how far a coordinate may be below 0 or above 1: exporters round
-_KEYS = {"train": "train", "val": "val", "valid": "val", "test": "test"}  # key of data.yaml -> part
 
 
 def read_yolo(path: Path) -> Source:
@@ -57,14 +48,11 @@ def read_yolo(path: Path) -> Source:
         labelled = True
         for number, line in enumerate(_lines(found, path.parent / labels), 1):
             where = f"line {number} of {printable(labels)}"
-            try:
+            with found.problems_of(where):
                 label = _label(line, names, polygons)
-            except ValueError as error:
-                found.problem(f"{where} {error}")
-                continue
-            if label and width:  # an image that cannot be read is reported later
-                box = [share * side for share, side in zip(label[1], (width, height) * 2, strict=True)]
-                found.add_object(where, name, box, label[0])
+                if label and width:  # an image that cannot be read is reported later
+                    box = [share * side for share, side in zip(label[1], (width, height) * 2, strict=True)]
+                    found.add_object(where, name, box, label[0])
     found.raise_first()
     if not labelled:
         first = printable(label_path(next(iter(found.parts))))
@@ -164,7 +152,7 @@ def image_paths(content: dict[str, Any], path: Path) -> tuple[dict[str, str], li
     """
     parts: dict[str, str] = {}
     broken: list[dict[str, str]] = []
-    for key, part in _KEYS.items():
+    for key, part in PARTS.items():
         given = content.get(key)
         for entry in given if isinstance(given, list) else [] if given is None else [given]:
             names, unusable = _images(_found(entry, key, content.get("path"), path), path)
@@ -179,17 +167,12 @@ def image_paths(content: dict[str, Any], path: Path) -> tuple[dict[str, str], li
 def _found(entry: Any, key: str, before: Any, path: Path) -> str:
     """The folder or list that `entry` means, below the folder of the data.yaml."""
     text = posixpath.normpath(str(entry).strip().replace("\\", "/"))
-    bare = text
-    while bare.startswith("../"):
-        bare = bare[3:]
     ahead = [posixpath.normpath(posixpath.join(before, text))] if isinstance(before, str) else []
-    for name in [*ahead, text, bare]:
+    for name in [*ahead, text, re.sub(r"^(\.\./)+", "", text)]:
         if (name == "." or not leaves(name)) and there(path.parent / name):
             return name
-    raise ForError(
-        f"{printable(path)} has {key}: {printable(entry)}, which is not in {printable(path.parent)}; "
-        "move the data.yaml to the folder of its images, or correct it"
-    )
+    what = f"{printable(path)} has {key}: {printable(entry)}, which is not in {printable(path.parent)}"
+    raise ForError(f"{what}; move the data.yaml to the folder of its images, or correct it")
 
 
 def _images(name: str, path: Path) -> tuple[list[str], list[dict[str, str]]]:
@@ -201,9 +184,7 @@ def _images(name: str, path: Path) -> tuple[list[str], list[dict[str, str]]]:
     if place.suffix != ".txt":
         return [name], []
     names = []
-    for number, line in enumerate(read_lines(place, "image"), 1):
-        if not line:
-            continue
+    for number, line in ((n, line) for n, line in enumerate(read_lines(place, "image"), 1) if line):
         # "./" starts at the folder of the list; all else at that of the data.yaml.
         start = posixpath.dirname(name) if line.startswith("./") else ""
         text = posixpath.normpath(posixpath.join(start, line))
