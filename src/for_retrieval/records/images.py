@@ -50,8 +50,7 @@ def open_image(path: Path, max_pixels: int | None = None, min_side: int = 1) -> 
     try:
         if path.stat().st_size == 0:
             raise BrokenImage(path, "empty file")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about odd metadata and large sizes; the checks here decide
+        with warnings.catch_warnings(action="ignore"):  # about odd metadata and large sizes; the checks here decide
             return _decode(path, max_pixels, min_side)
     except BrokenImage:
         raise
@@ -96,11 +95,9 @@ def inspect_all(
 def upright_size(path: Path) -> tuple[int, int] | None:
     """Width and height after EXIF orientation, from the header alone; None if the file is not a usable image."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=_formats(path)) as image:
-                turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
-                return (image.height, image.width) if turned else (image.width, image.height)
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_formats(path)) as image:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+            return (image.height, image.width) if turned else (image.width, image.height)
     except Exception:  # `inspect` opens it too, and reports the reason
         return None
 

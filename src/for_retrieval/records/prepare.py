@@ -16,7 +16,7 @@ from for_retrieval.records import splits
 from for_retrieval.records.images import BrokenImage, inspect_all
 from for_retrieval.records.readers import format_of
 from for_retrieval.records.readers.source import Source
-from for_retrieval.records.records import DatasetInfo, Records, load_info, load_records
+from for_retrieval.records.records import NEGATIVE_COLUMNS, DatasetInfo, Records, load_info, load_records
 from for_retrieval.records.seen import listing, note_prepared, prepared_from
 from for_retrieval.records.words import Words, attribute_words, read_queries
 
@@ -64,12 +64,7 @@ def read_with_captions(
     data: Data, root: Path, processes: int, unpacked: Path, cache: Path | None = None
 ) -> tuple[Records, dict[str, str]]:
     """As `read_set`, with the captions of the images that have one; images of shards are written to `unpacked`."""
-    source, place = format_of(data.kind).read(data, root, unpacked)
-    records = _records(data, root, place, source, processes, cache)
-    return records, {i: source.captions[i] for i in records.images["image_id"] if i in source.captions}
-
-
-def _records(data: Data, root: Path, images_root: str, source: Source, processes: int, cache: Path | None) -> Records:
+    source, images_root = format_of(data.kind).read(data, root, unpacked)
     folder, base_folder = root / images_root, root / data.root
     base, novel = _base_and_novel(data, base_folder, source)
     chosen = splits.read_splits(base_folder / data.splits, source.images) if data.splits else None
@@ -92,21 +87,21 @@ def _records(data: Data, root: Path, images_root: str, source: Source, processes
         dropped={**source.dropped, "ignored_category_objects": int((~known).sum()), **dropped},
     )
     on_kept = source.objects["image_id"].isin(images["image_id"])
-    negatives = source.negatives
-    if negatives is not None:
-        negatives = negatives[negatives["image_id"].isin(images["image_id"]) & negatives["category"].isin(names)]
-    return Records(images, source.objects[known & on_kept], info, negatives)
+    negatives = None
+    if source.absent is not None:
+        table = pd.DataFrame(source.absent, columns=list(NEGATIVE_COLUMNS))
+        negatives = table[table["image_id"].isin(images["image_id"]) & table["category"].isin(names)]
+    records = Records(images, source.objects[known & on_kept], info, negatives)
+    return records, {i: source.captions[i] for i in records.images["image_id"] if i in source.captions}
 
 
 def _words(data: Data, base_folder: Path, source: Source, names: list[str], known: pd.Series[bool]) -> dict[str, Words]:
     """Synonyms and hypernyms by category, and the words of attributes; those in data.queries replace others."""
     queries = read_queries(base_folder / data.queries, source.categories) if data.queries else {}
-    attributes = queries["attributes"] if "attributes" in queries else attribute_words(source.objects[known])
     found = {key: getattr(source, key) | queries.get(key, {}) for key in ("synonyms", "hypernyms")}
-    return {
-        **{key: {name: words[name] for name in names if name in words} for key, words in found.items()},
-        "attributes": attributes,
-    }
+    words = {key: {name: listed[name] for name in names if name in listed} for key, listed in found.items()}
+    words["attributes"] = queries["attributes"] if "attributes" in queries else attribute_words(source.objects[known])
+    return words
 
 
 def _base_and_novel(data: Data, base_folder: Path, source: Source) -> tuple[list[str], list[str]]:

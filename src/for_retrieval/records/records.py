@@ -151,8 +151,21 @@ def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
     Raises:
         ForError: a file is missing or damaged.
     """
-    names = ["images", "objects", *(["negatives"] if (folder / "negatives.parquet").exists() else [])]
-    return {name: _read_table(folder / f"{name}.parquet") for name in names}
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables: dict[str, pd.DataFrame] = {}
+    for name in ("images", "objects", "negatives"):
+        path = folder / f"{name}.parquet"
+        try:
+            tables[name] = pq.read_table(path, partitioning=None).to_pandas()
+        except FileNotFoundError:
+            if name != "negatives":
+                raise ForError(f"{path} does not exist; {_REMEDY}") from None
+        except (pa.ArrowException, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise ForError(f"{path} is not a readable Parquet file ({reason}); {_REMEDY}") from None
+    return tables
 
 
 def _normalised(frame: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
@@ -171,16 +184,3 @@ def _digest(*frames: pd.DataFrame) -> str:
             else:
                 digest.update(json.dumps(values.tolist()).encode())
     return digest.hexdigest()
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.read_table(path, partitioning=None).to_pandas()
-    except FileNotFoundError:
-        raise ForError(f"{path} does not exist; {_REMEDY}") from None
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise ForError(f"{path} is not a readable Parquet file ({reason}); {_REMEDY}") from None

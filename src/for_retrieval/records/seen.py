@@ -57,7 +57,14 @@ class SeenImages:
         """Look up `paths`."""
         self._database = cache / "images.sqlite"
         self._states = {path: state for path in paths if (state := file_state(path))}
-        stored = {row[:3]: ImageFacts(*row[3:]) for row in self._rows()}
+        stored: dict[tuple[Any, ...], ImageFacts] = {}
+        if self._database.exists():
+            try:
+                with closing(sqlite3.connect(self._database, timeout=60)) as database:
+                    database.execute(_TABLE)
+                    stored = {row[:3]: ImageFacts(*row[3:]) for row in database.execute("SELECT * FROM images")}
+            except sqlite3.DatabaseError:  # damaged
+                self._database.unlink(missing_ok=True)
         known = {path: stored.get((os.fsencode(path), *state)) for path, state in self._states.items()}
         self.facts = {path: facts for path, facts in known.items() if facts}
 
@@ -69,17 +76,6 @@ class SeenImages:
             with closing(sqlite3.connect(self._database, timeout=60)) as database, database:
                 database.execute(_TABLE)
                 database.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?)", rows)
-
-    def _rows(self) -> list[Any]:
-        if not self._database.exists():
-            return []
-        try:
-            with closing(sqlite3.connect(self._database, timeout=60)) as database:
-                database.execute(_TABLE)
-                return database.execute("SELECT * FROM images").fetchall()
-        except sqlite3.DatabaseError:  # damaged
-            self._database.unlink(missing_ok=True)
-            return []
 
 
 def listing(data: Data, root: Path) -> str | None:

@@ -23,6 +23,8 @@ def profile(records: Records, looks: Sequence[Look | str]) -> Profile:
     """
     images, objects, info = records.images, records.objects, records.info
     counts = objects["category"].value_counts()
+    area = (images["width"].astype("float64") * images["height"]).set_axis(images["image_id"])
+    area = area[~area.index.duplicated()]
     return {
         "name": info.name,
         "digest": info.digest,
@@ -31,16 +33,11 @@ def profile(records: Records, looks: Sequence[Look | str]) -> Profile:
         "base": len(info.base),
         "novel": len(info.novel),
         "categories": {name: int(counts.get(name, 0)) for name in sorted([*info.base, *info.novel])},
-        "box_size": _quantiles(box_shares(images, objects)),
+        "box_size": _quantiles(
+            objects["w"].astype("float64") * objects["h"] / objects["image_id"].map(area).astype("float64")
+        ),
         "brightness": _quantiles(pd.Series([look.brightness for look in looks if isinstance(look, Look)])),
     }
-
-
-def box_shares(images: pd.DataFrame, objects: pd.DataFrame) -> pd.Series:
-    """The share of its image that each box covers, 0 to 1; NaN if its image is unknown."""
-    area = (images["width"].astype("float64") * images["height"]).set_axis(images["image_id"])
-    area = area[~area.index.duplicated()]
-    return objects["w"].astype("float64") * objects["h"] / objects["image_id"].map(area).astype("float64")
 
 
 def drift(now: Profile, accepted: Profile | None) -> dict[str, float] | None:

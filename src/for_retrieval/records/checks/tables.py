@@ -31,12 +31,15 @@ def check_tables(
 ) -> Tables:
     """All tables by name. fractions: image ids by percent. gallery: splits. drift: as profile.py returns it."""
     shown = _images_per_category(records)
+    base, split = sorted(records.info.base), records.images["split"]
+    images_of = shown["category"].value_counts()
+    counts = {name: int((split == name).sum()) for name in SPLITS}
     negatives = {} if records.negatives is None else {"negatives": _negatives(records, records.negatives)}
     return negatives | {
         "images": _images(records.images, looks, checks.near_duplicate_bits),
         "objects": _objects(records),
-        "counts": _counts(records, gallery),
-        "base categories": _base_categories(records, shown),
+        "counts": pd.DataFrame([{**counts, "gallery": split.isin(gallery).sum()}]),
+        "base categories": pd.DataFrame({"category": base, "train_images": [int(images_of.get(n, 0)) for n in base]}),
         "fractions": _fractions(records, fractions),
         "fraction images": _fraction_images(records, fractions),
         "fraction labels": _fraction_labels(records, fractions, shown, checks.min_labelled),
@@ -114,25 +117,12 @@ def _is_object(text: str) -> bool:
         return False
 
 
-def _counts(records: Records, gallery: Sequence[str]) -> pd.DataFrame:
-    """One row: the number of images per split, and of images that can be searched."""
-    split = records.images["split"]
-    counts = {name: int((split == name).sum()) for name in SPLITS}
-    return pd.DataFrame([{**counts, "gallery": split.isin(gallery).sum()}])
-
-
 def _images_per_category(records: Records) -> pd.DataFrame:
     """Distinct pairs of base category and training image that shows it."""
     train = records.images.loc[records.images["split"] == "train", "image_id"]
     objects = records.objects
     wanted = objects["image_id"].isin(train) & objects["category"].isin(records.info.base)
     return objects.loc[wanted, ["category", "image_id"]].drop_duplicates()
-
-
-def _base_categories(records: Records, shown: pd.DataFrame) -> pd.DataFrame:
-    counts = shown["category"].value_counts()
-    names = sorted(records.info.base)
-    return pd.DataFrame({"category": names, "train_images": [int(counts.get(name, 0)) for name in names]})
 
 
 def _fraction_images(records: Records, fractions: Mapping[float, Sequence[str]]) -> pd.DataFrame:

@@ -33,9 +33,7 @@ def read_coco(path: Path) -> Source:
     add_objects(found, content["annotations"], names)
     found.raise_first()
     texts = {str(entry["id"]): entry.get("caption") for entry in content["images"]}
-    found.captions = {
-        i: text for i, text in texts.items() if isinstance(text, str) and text.strip() and is_unicode(text)
-    }
+    found.captions = {i: t for i, t in texts.items() if isinstance(t, str) and t.strip() and is_unicode(t)}
     add_words(found, content["categories"])
     return found.finished(names.values())
 
@@ -136,9 +134,14 @@ def images_of(folder: Path, annotations: Places) -> Places:
     images = "images" if (folder / "images").is_dir() else None
     if isinstance(annotations, str):
         return _named_alike(folder, annotations) or images or Path(annotations).parent.as_posix()
-    found = {part: _named_alike(folder, name) or _own_folder(name) for part, name in annotations.items()}
-    places = {part: place for part, place in found.items() if place is not None}
-    return places if len(places) == len(found) else images or "."
+    found = {}
+    for part, name in annotations.items():
+        parent = Path(name).parent
+        # ``valid/_annotations.coco.json`` -> ``valid``, which is a folder of this part alone
+        own = None if parent.name in ("", "annotations") else parent.as_posix()
+        if place := _named_alike(folder, name) or own:
+            found[part] = place
+    return found if len(found) == len(annotations) else images or "."
 
 
 def _named_alike(folder: Path, annotations: str) -> str | None:
@@ -146,12 +149,6 @@ def _named_alike(folder: Path, annotations: str) -> str | None:
     word = re.search(r"(?:train|valid|val|test)\d*", Path(annotations).stem.lower())
     places = (word[0], f"images/{word[0]}") if word else ()
     return next((place for place in places if (folder / place).is_dir()), None)
-
-
-def _own_folder(annotations: str) -> str | None:
-    """``valid/_annotations.coco.json`` -> ``valid``; None if the file is not in a folder of its own part."""
-    parent = Path(annotations).parent
-    return None if parent.name in ("", "annotations") else parent.as_posix()
 
 
 # `Format.missing` for JSON lists with more keys, or none.

@@ -9,7 +9,7 @@ from pathlib import Path
 from for_retrieval.errors import ForError, UsageError, printable
 from for_retrieval.records.images import ENDINGS, EXTENSIONS
 from for_retrieval.records.readers.format import Format, Place, Places, image_folder, require_folder
-from for_retrieval.records.readers.source import Picture, Source
+from for_retrieval.records.readers.source import Picture, Source, is_unicode
 
 
 def read_folder(root: Path) -> Source:
@@ -51,9 +51,7 @@ def _walk(root: Path) -> Iterator[Path]:
 
 
 def _refusal(path: Path, root: Path) -> str | None:
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
+    if not is_unicode(str(path)):
         return "file name is not UTF-8"
     # A link to something inside `root` adds nothing: the walk finds its target too.
     try:

@@ -85,8 +85,8 @@ def _groups(found: Source, entries: list[Any], ids: dict[str, str]) -> dict[str,
         letter = entry.get("frequency")
         if not isinstance(letter, str) or letter not in GROUPS:
             found.problem(f"category {entry['id']} has the frequency {letter!r}, which must be 'f', 'c' or 'r'")
-            continue
-        groups[GROUPS[letter]].append(ids[str(entry["id"])])
+        else:
+            groups[GROUPS[letter]].append(ids[str(entry["id"])])
     return groups
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from for_retrieval.errors import ForError, printable
-from for_retrieval.records.records import NEGATIVE_COLUMNS, OBJECT_COLUMNS
+from for_retrieval.records.records import OBJECT_COLUMNS
 
 CHECK = "check data.annotations in params.yaml"
 SLACK = 1.0  # px that a box may extend past its image: exporters round; more means a wrong image size
@@ -73,12 +73,6 @@ class Source:
         """The objects as a table with the columns of OBJECT_COLUMNS, boxes inside their images."""
         table = pd.DataFrame(self.rows, columns=[*OBJECT_COLUMNS, "width", "height"])
         return round_inside(table)[list(OBJECT_COLUMNS)].astype(OBJECT_COLUMNS)
-
-    @property
-    def negatives(self) -> pd.DataFrame | None:
-        """The pairs in `absent` as a table with the columns of NEGATIVE_COLUMNS."""
-        columns = list(NEGATIVE_COLUMNS)
-        return None if self.absent is None else pd.DataFrame(self.absent, columns=columns).astype(NEGATIVE_COLUMNS)
 
     def problem(self, sentence: str) -> None:
         """Note a problem; `sentence` names the entry and has no full stop."""
@@ -206,19 +200,7 @@ def join(sources: Mapping[str, Source], folders: Mapping[str, str]) -> Source:
 
 def is_unicode(text: str) -> bool:
     """Whether `text` can be encoded; JSON can hold lone surrogates, which cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def there(path: Path) -> bool:
-    """Whether a file or folder exists; False also for a name that no file can have, such as one too long."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
+    return text == text.encode(errors="ignore").decode()
 
 
 def leaves(name: str) -> bool:

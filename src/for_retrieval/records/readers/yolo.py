@@ -6,6 +6,7 @@ ultralytics is not used: it brings a training framework, is under the AGPL, and 
 from __future__ import annotations
 
 import math
+import os
 import posixpath
 import re
 from pathlib import Path
@@ -17,7 +18,7 @@ from for_retrieval.errors import ForError, UsageError, printable
 from for_retrieval.records.images import EXTENSIONS, upright_size
 from for_retrieval.records.readers.folder import read_folder
 from for_retrieval.records.readers.format import PARTS, Format, Place, annotated, contains, each
-from for_retrieval.records.readers.source import CHECK, Box, Picture, Source, is_unicode, leaves, read_lines, there
+from for_retrieval.records.readers.source import CHECK, Box, Picture, Source, is_unicode, leaves, read_lines
 
 _LARGEST = 10_000_000  # bytes of a text file
 _OVER = 0.01  # how far a coordinate may be below 0 or above 1: exporters round
@@ -43,7 +44,7 @@ def read_yolo(path: Path) -> Source:
         width, height = upright_size(path.parent / name) or (0, 0)
         found.pictures[name] = Picture(name, name, width, height)
         labels = label_path(name)
-        if not there(path.parent / labels):
+        if not os.path.exists(path.parent / labels):  # False also for a name too long for a file
             continue
         labelled = True
         for number, line in enumerate(_lines(found, path.parent / labels), 1):
@@ -169,7 +170,7 @@ def _found(entry: Any, key: str, before: Any, path: Path) -> str:
     text = posixpath.normpath(str(entry).strip().replace("\\", "/"))
     ahead = [posixpath.normpath(posixpath.join(before, text))] if isinstance(before, str) else []
     for name in [*ahead, text, re.sub(r"^(\.\./)+", "", text)]:
-        if (name == "." or not leaves(name)) and there(path.parent / name):
+        if (name == "." or not leaves(name)) and os.path.exists(path.parent / name):
             return name
     what = f"{printable(path)} has {key}: {printable(entry)}, which is not in {printable(path.parent)}"
     raise ForError(f"{what}; move the data.yaml to the folder of its images, or correct it")
