@@ -51,11 +51,7 @@ def save_fraction(folder: Path, percent: float, image_ids: list[str]) -> None:
 
 
 def load_fraction(folder: Path, percent: float) -> list[str]:
-    """Read a fraction's image ids.
-
-    Raises:
-        ForError: the file is missing or damaged.
-    """
+    """Read a fraction's image ids; ForError if the file is missing or damaged."""
     path = fraction_path(folder, percent)
     content = read_json(path, _REMEDY)
     if not isinstance(content, dict) or not isinstance(content.get("images"), list):

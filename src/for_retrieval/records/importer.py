@@ -156,22 +156,14 @@ def read_without_project(
 
 
 def check_folder(folder: Path, processes: int, **options: Unpack[Options]) -> Found:
-    """Read the set in `folder` without a project and summarise it.
-
-    Raises:
-        UsageError: as `describe`. ForError: the data is invalid.
-    """
+    """The `summary` of the set in `folder`, without a project; raises what `read_without_project` does."""
     with TemporaryDirectory() as unpacked:
         data, records, _ = read_without_project(folder, Path(unpacked, "images"), processes, **options)
     return summary(data, records)
 
 
 def require_usable(found: Found) -> None:
-    """Check that a project with the default `data.max_broken` would accept the set.
-
-    Raises:
-        ForError: too many images are missing or broken.
-    """
+    """Raise a ForError if a project with the default `data.max_broken` would refuse the set for its broken images."""
     broken = [*({"path": path, "reason": MISSING} for path in found["missing"]), *found["broken"]]
     dropped = found["dropped"]["images_in_no_split"] + found["dropped"]["duplicate_images"]
     refuse_too_many(broken, found["images"] + dropped + len(broken), DEFAULTS["max_broken"], Path(found["root"]))

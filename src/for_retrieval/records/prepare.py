@@ -139,11 +139,7 @@ def _inspect(
 
 
 def refuse_too_many(broken: list[dict[str, str]], total: int, limit: float, folder: Path) -> None:
-    """Stop if a larger share than `limit` of the `total` images in `folder` is broken.
-
-    Raises:
-        ForError: it is.
-    """
+    """Raise a ForError if a larger share than `limit` of the `total` images in `folder` is broken."""
     if len(broken) > limit * total:
         raise ForError(
             f"{len(broken)} of {total} images in {printable(folder)} cannot be used, more than data.max_broken "

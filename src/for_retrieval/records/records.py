@@ -119,11 +119,7 @@ class Records:
 
 
 def load_records(folder: Path) -> Records:
-    """Read what `Records.save` wrote.
-
-    Raises:
-        ForError: a file is missing or damaged, or the files do not belong together.
-    """
+    """Read what `Records.save` wrote; ForError if a file is missing or damaged, or they do not belong together."""
     info = load_info(folder)
     tables = read_tables(folder)
     records = Records(tables["images"], tables["objects"], info, tables.get("negatives"))
@@ -133,11 +129,7 @@ def load_records(folder: Path) -> Records:
 
 
 def load_info(folder: Path) -> DatasetInfo:
-    """The description of a prepared set.
-
-    Raises:
-        ForError: dataset.json is missing or damaged.
-    """
+    """The description of a prepared set; ForError if dataset.json is missing or damaged."""
     content = read_json(folder / "dataset.json", _REMEDY)
     try:
         return DatasetInfo(**content)
@@ -146,11 +138,7 @@ def load_info(folder: Path) -> DatasetInfo:
 
 
 def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
-    """The stored tables images, objects and, if present, negatives, unchecked.
-
-    Raises:
-        ForError: a file is missing or damaged.
-    """
+    """The stored tables images, objects and, if any, negatives, unchecked; ForError if one is missing or damaged."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -133,11 +133,7 @@ def fitted_line(pen: ImageDraw.ImageDraw, text: str, size: int, room: int) -> st
 
 
 def draw_sample(records: Records, root: Path, out: Path, count: int, boxes: bool) -> None:
-    """Write a sheet of `count` evenly spaced images of a prepared set, with their annotated boxes if asked.
-
-    Raises:
-        UsageError: `out` does not end in .png.
-    """
+    """Draw a sheet of `count` evenly spaced images of a prepared set, with their annotated boxes if asked."""
     last, paths = len(records.images) - 1, records.paths(root)
     rows = sorted({number * last // max(count - 1, 1) for number in range(count)})
     cells = []

@@ -72,14 +72,12 @@ def spoken_attributes(objects: pd.DataFrame) -> pd.DataFrame:
 
     `objects` needs the column attributes. Of a list of values each is taken.
     """
-    said = {text: _pairs(json.loads(text)) for text in objects["attributes"].unique()}
+    said = {}
+    for text in objects["attributes"].unique():
+        values = [(name, v if isinstance(v, list) else [v]) for name, v in json.loads(text).items()]
+        said[text] = [(name, word) for name, listed in values for value in listed if (word := spoken(value))]
     rows = [(index, *pair) for index, text in objects["attributes"].items() for pair in said[text]]
     return pd.DataFrame(rows, columns=["object", "attribute", "word"])
-
-
-def _pairs(attributes: dict[str, Any]) -> list[tuple[str, str]]:
-    values = [(name, value if isinstance(value, list) else [value]) for name, value in attributes.items()]
-    return [(name, word) for name, listed in values for value in listed if (word := spoken(value))]
 
 
 def attribute_words(objects: pd.DataFrame) -> Words:

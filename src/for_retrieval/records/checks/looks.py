@@ -69,15 +69,14 @@ def look_at_all(
     work = partial(_look, max_pixels=max_pixels, min_side=min_side)
     found: list[Look | str] = []
     new: dict[str, Look] = {}
-    for (_, content, _), result in zip(items, for_images(work, items, processes), strict=True):
+    for content, result in zip(hashes, for_images(work, items, processes), strict=True):
         if isinstance(result, Look):
             new[content] = result
         found.append(known[content] if result is None else result)
-        if len(new) == _SHARD:
-            _save(folder, new)
+        if len(new) == _SHARD or (new and len(found) == len(items)):
+            text = json.dumps({digest: astuple(look) for digest, look in new.items()})
+            write_text(folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json", text)
             new = {}
-    if new:
-        _save(folder, new)
     return found
 
 
@@ -105,11 +104,6 @@ def _load(folder: Path) -> dict[str, Look]:
         except (ValueError, TypeError, AttributeError):
             path.unlink()  # truncated, by a full disk for example; its images are decoded again
     return looks
-
-
-def _save(folder: Path, looks: dict[str, Look]) -> None:
-    text = json.dumps({digest: astuple(look) for digest, look in looks.items()})
-    write_text(folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json", text)
 
 
 Bits = NDArray[np.uint64]

@@ -108,11 +108,7 @@ class Verdict:
         return "\n".join([*lines, failed or f"{count} checks passed{warned}"])
 
     def raise_if_failed(self, page: Path) -> None:
-        """Stop if the set must not be used; `page` has the details.
-
-        Raises:
-            ForError: a check failed; the message has a line for each.
-        """
+        """Raise a ForError with a line for each failed check, if there is one; `page` has the details."""
         if self.failures:
             count = f"{len(self.failures)} of {len(self.outcomes)}"
             first = f"{self.name} failed {count} checks; all of them are in {page}"

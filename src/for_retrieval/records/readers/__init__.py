@@ -19,11 +19,7 @@ KINDS = ("nuimages", "yolo", "voc", "coco", "panoptic", "lvis", "webdataset", "f
 
 
 def format_of(kind: str) -> Format:
-    """The format of a `data.kind`.
-
-    Raises:
-        UsageError: there is no such format.
-    """
+    """The format of a `data.kind`; UsageError if there is none."""
     if kind not in KINDS:
         raise UsageError(f"{kind!r} is not a kind of data set; {nearest(kind, KINDS)}")
     found: Format = import_module(f"{__name__}.{kind}").FORMAT

@@ -75,11 +75,7 @@ def image_folder(data: Data) -> str:
 
 
 def require_folder(root: Path) -> None:
-    """Check that the image folder exists.
-
-    Raises:
-        ForError: `root` does not exist or is a file.
-    """
+    """Raise a ForError if the image folder `root` does not exist or is a file."""
     if not root.is_dir():
         problem = "is not a folder" if root.exists() else "does not exist"
         raise ForError(f"the image folder {printable(root)} {problem}; check data.root and data.images in params.yaml")

@@ -117,15 +117,10 @@ def _add_negatives(found: Source, listed: Listed, ids: dict[str, str]) -> int:
     """Add the negatives, and count those that were contradicted."""
     objects = found.objects
     shown = set(zip(objects["image_id"], objects["category"], strict=True))
-    found.absent, contradicting = [], 0
-    for image_id, (absent, partly) in listed.items():
-        present = {ids[number] for number in partly}
-        for word in sorted({ids[number] for number in absent}):
-            if word in present or (image_id, word) in shown:
-                contradicting += 1
-            else:
-                found.absent.append((image_id, word))
-    return contradicting
+    shown |= {(image_id, ids[number]) for image_id, (_, partly) in listed.items() for number in partly}
+    pairs = [(image_id, word) for image_id, (absent, _) in listed.items() for word in sorted({ids[n] for n in absent})]
+    found.absent = [pair for pair in pairs if pair not in shown]
+    return len(pairs) - len(found.absent)
 
 
 FORMAT = Format(

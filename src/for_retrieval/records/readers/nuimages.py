@@ -128,11 +128,7 @@ def _add_objects(found: Source, entries: list[Any], categories: dict[str, str], 
 
 
 def _attributes(tokens: Any, names: dict[str, str]) -> dict[str, Any]:
-    """``vehicle.parked`` -> {"vehicle": "parked"}; several of one kind become a list.
-
-    Raises:
-        ValueError: not a list of known tokens.
-    """
+    """``vehicle.parked`` -> {"vehicle": "parked"}, several of one kind as a list; ValueError if a token is unknown."""
     if tokens is not None and not isinstance(tokens, list):
         raise ValueError(f"has the attribute_tokens {tokens!r}, which must be a list")
     found: dict[str, list[str]] = {}

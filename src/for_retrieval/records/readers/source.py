@@ -80,11 +80,7 @@ class Source:
         self._problems += 1
 
     def raise_first(self) -> None:
-        """Stop if there was a problem.
-
-        Raises:
-            ForError: there was one; the message is the first one and the number of others.
-        """
+        """Raise a ForError with the first problem and the number of others, if there was one."""
         if self._problems:
             others = f" ({self._problems - 1} more problems in this {self._what})" if self._problems > 1 else ""
             raise ForError(f"{printable(self._path)}: {self._problem}; correct the file{others}")
@@ -151,10 +147,9 @@ class Source:
                 self.dropped["zero_area_boxes"] += 1
 
     def finished(self, categories: Iterable[str] | None = None, **dropped: int) -> Source:
-        """This source, when all was added. categories: None for those of the objects. dropped: more counts.
+        """This source, complete; ForError if there was a problem.
 
-        Raises:
-            ForError: there was a problem.
+        categories: None for those of the objects. dropped: more counts.
         """
         self.raise_first()
         names = sorted({row[5] for row in self.rows}) if categories is None else dict.fromkeys(categories)
@@ -243,11 +238,7 @@ def read_box(value: Any, width: int, height: int) -> Box | None:
 
 
 def from_corners(value: Any) -> list[float]:
-    """A box [xmin, ymin, xmax, ymax] as [x, y, w, h].
-
-    Raises:
-        ValueError: not four finite numbers, or the end is before the start.
-    """
+    """A box [xmin, ymin, xmax, ymax] as [x, y, w, h]; ValueError if they are not four finite numbers in order."""
     left, top, right, bottom = _four(value)
     if right < left or bottom < top:
         raise ValueError(f"has the box {value!r}, whose end is before its start")
@@ -255,11 +246,7 @@ def from_corners(value: Any) -> list[float]:
 
 
 def attribute_text(value: Any) -> str:
-    """An object's attributes as JSON text with sorted keys; ``color`` becomes ``colour``.
-
-    Raises:
-        ValueError: not a JSON object, or it holds what JSON cannot.
-    """
+    """Attributes as JSON text with sorted keys, ``color`` as ``colour``; ValueError if they are not a JSON object."""
     if value is not None and not isinstance(value, dict):
         raise ValueError(f"has the attributes {value!r}, which must be an object {{name: value}}")
     if not value:
@@ -285,11 +272,7 @@ def round_inside(boxes: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_lines(path: Path, what: str) -> list[str]:
-    """The lines of a text file, stripped; `what` says what each line is.
-
-    Raises:
-        ForError: it cannot be read, or is not UTF-8.
-    """
+    """The lines, stripped, of a text file with one `what` per line; ForError if it cannot be read or is not UTF-8."""
     try:
         return [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:

@@ -172,13 +172,11 @@ def _add_json(sample: _Sample, text: str) -> None:
 
 
 def _category(text: str, names: list[str]) -> str:
-    if not text.isdecimal():
-        if not text:
-            raise ValueError("is empty, where a category is expected")
-        return text
-    if int(text) >= len(names):
+    if not text:
+        raise ValueError("is empty, where a category is expected")
+    if text.isdecimal() and int(text) >= len(names):
         raise ValueError(f"is {text[:20]}, which is not a line of {_CLASS_NAMES[0]} (it has {len(names)})")
-    return names[int(text)]
+    return names[int(text)] if text.isdecimal() else text
 
 
 def _add_objects(found: Source, key: str, sample: _Sample, whole: list[int]) -> None:

@@ -62,11 +62,7 @@ def read_yolo(path: Path) -> Source:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The content of a data.yaml.
-
-    Raises:
-        ForError: it does not exist, or is not YAML with keys.
-    """
+    """The content of a data.yaml; ForError if it does not exist, cannot be read, or is not YAML with keys."""
     where = printable(path)
     if not path.is_file():
         raise ForError(f"the annotation file {where} does not exist; {CHECK}")
@@ -113,11 +109,7 @@ def _lines(found: Source, path: Path) -> list[str]:
 
 
 def _label(line: str, names: dict[int, str], polygons: bool) -> tuple[str, Box] | None:
-    """Category and box [x, y, w, h] relative to the size of the image, clipped to it; None for an empty line.
-
-    Raises:
-        ValueError: the line is not a label.
-    """
+    """Category and box [x, y, w, h], relative to the image and clipped to it; None if empty; ValueError if wrong."""
     words = line.split()
     if not words:
         return None
