@@ -229,11 +229,9 @@ def stored_checks(stored: Tables) -> list[Check]:
         checks.append(Check(table, title, "ExpectTableColumnsToMatchSet", options, says, PREPARE))
         for name, kind in columns.items():
             if name in frame:  # otherwise the check above fails
-                typed = {"column": name, "type_": kind}
+                typed, title = {"column": name, "type_": kind}, f"{name} is {kind}"
                 says = f"{table} holds {{observed}} in the column {name}, not {kind}"
-                filled, lacks = {"column": name}, f"rows have no {name}"
-                checks += [
-                    Check(table, f"{name} is {kind}", "ExpectColumnValuesToBeOfType", typed, says, PREPARE),
-                    Check(table, f"{name} is filled", "ExpectColumnValuesToNotBeNull", filled, lacks, PREPARE),
-                ]
+                checks.append(Check(table, title, "ExpectColumnValuesToBeOfType", typed, says, PREPARE))
+                title, says = f"{name} is filled", f"rows have no {name}"
+                checks.append(Check(table, title, "ExpectColumnValuesToNotBeNull", {"column": name}, says, PREPARE))
     return checks

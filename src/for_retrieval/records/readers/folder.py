@@ -45,9 +45,9 @@ def _walk(root: Path) -> Iterator[Path]:
 
     for folder, folders, files in os.walk(root, onerror=fail):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        links = [name for name in folders if (Path(folder) / name).is_symlink()]
+        links = [name for name in folders if Path(folder, name).is_symlink()]
         pictures = [n for n in files if not n.startswith(".") and Path(n).suffix.lower() in EXTENSIONS]
-        yield from (Path(folder) / name for name in links + pictures)
+        yield from (Path(folder, name) for name in links + pictures)
 
 
 def _refusal(path: Path, root: Path) -> str | None:

@@ -47,7 +47,12 @@ def read_yolo(path: Path) -> Source:
         if not os.path.exists(path.parent / labels):  # False also for a name too long for a file
             continue
         labelled = True
-        for number, line in enumerate(_lines(found, path.parent / labels), 1):
+        try:
+            lines = (found.read_bytes(path.parent / labels, _LARGEST) or b"").decode("utf-8").splitlines()
+        except UnicodeDecodeError:
+            found.problem(f"{printable(Path(labels).name)} is not text in UTF-8")
+            continue
+        for number, line in enumerate(lines, 1):
             where = f"line {number} of {printable(labels)}"
             with found.problems_of(where):
                 label = _label(line, names, polygons)
@@ -98,14 +103,6 @@ def _names(content: dict[str, Any], path: Path) -> dict[int, str]:
         if not isinstance(name, str | int | float) or not str(name).strip() or not is_unicode(str(name)):
             raise ForError(f"{printable(path)} has the name {name!a} for class {number}, which must be a word")
     return {number: str(name).strip() for number, name in pairs.items()}
-
-
-def _lines(found: Source, path: Path) -> list[str]:
-    try:
-        return (found.read_bytes(path, _LARGEST) or b"").decode("utf-8").splitlines()
-    except UnicodeDecodeError:
-        found.problem(f"{printable(path.name)} is not text in UTF-8")
-        return []
 
 
 def _label(line: str, names: dict[int, str], polygons: bool) -> tuple[str, Box] | None:
