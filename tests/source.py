@@ -10,7 +10,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
 PACKAGES = ("src/for_retrieval", "src/drawn_scenes", "flows", "pretrain", "benchmarks")
-BASE = ("errors", "files", "invalid", "params", "project", "settings")  # of for_retrieval
+BASE = ("errors", "files", "params", "project", "settings")  # of for_retrieval
 
 Symbol = tuple[str, str | None]  # (module, a name that it defines); None: the whole module
 

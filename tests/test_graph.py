@@ -68,7 +68,7 @@ def stages() -> list[Stage]:
         for name, stage in yaml.safe_load(pipeline.read_text(encoding="utf-8"))["stages"].items():
             inner: dict[str, Any] = stage.get("do", stage)
             deps = [dep.replace("${data.root}", root) for dep in inner.get("deps", [])]
-            paths = [Path(pipeline.parent, dep).resolve() for dep in deps]
+            paths = [Path(pipeline.parent, inner.get("wdir", "."), dep).resolve() for dep in deps]
             code = [path for path in paths if path.suffix == ".py" or path.is_relative_to(SOURCE)]
             folder = pipeline.parent.relative_to(REPOSITORY).as_posix()
             found.append(Stage(f"{folder}/{name}".removeprefix("./"), start_of(inner["cmd"]), code))
@@ -166,5 +166,5 @@ def test_reach_follows_what_runs_and_nothing_else() -> None:
     assert not {name for name in features if name.startswith(("for_retrieval.train", "for_retrieval.evaluate"))}
     assert "for_retrieval.train.loop" in reached(("for_retrieval.stages", "train"))
     assert "for_retrieval.release.edge" in reached(("for_retrieval.stages", "index"))
-    drawn = reached(("drawn_scenes.streets", None))
+    drawn = reached(("drawn_scenes.driving", None))
     assert "drawn_scenes.drawings.birds" in drawn, "imported for its effect"

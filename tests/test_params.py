@@ -72,7 +72,7 @@ def test_an_unknown_key_is_told_the_nearest(write_params: WriteParams, tmp_path:
         (
             "train.objectives.keep.weight",
             -1,
-            "keep.weight: Input should be greater than or equal to 0",
+            "train.objectives.keep.weight: Input should be greater than or equal to 0",
         ),
         ("data.kind", 3, "data.kind: Input should be a valid string (it is 3)"),
         ("data.images", 3, "data.images: must be a path, or a path for train, val and test (it is 3)"),

@@ -45,7 +45,7 @@ def test_no_workers_means_all_cores() -> None:
     ("text", "said"),
     [
         ("worker = 2", "unknown key 'worker'; did you mean 'workers'?"),
-        ("zzz = 2", "unknown key 'zzz'; valid are: cache, compile, device, devices, keep_generations"),
+        ("zzz = 2", "unknown key 'zzz'; valid are: cache, compile, device, devices, engine, keep_generations"),
         ("device = 0", "device must be text in quotes, not 0"),
         ("device =", "is not valid TOML"),
     ],

@@ -157,7 +157,8 @@ def encode(
     Raises:
         ForError: an image that `prepare` accepted can no longer be read.
     """
-    todo = store.missing(list(images))[parallel.rank() :: parallel.count()]
+    # This process's part of all images, not of the missing ones: another process may have written some by now.
+    todo = store.missing(list(images)[parallel.rank() :: parallel.count()])
     if backend != "none":
         tower.compile(backend)
     loader = DataLoader(
