@@ -41,7 +41,7 @@ class Settings:
     tracking_uri: MLflow's server or database; empty means SQLite in ``var/mlflow``.
     keep_generations: index generations to keep, the live one included.
     query_log: whether queries are logged to ``var/queries.jsonl``, which the monitor reads.
-    engine: of new index generations, a name in release/engines.py; empty means the server if there is one, otherwise
+    engine: of new index generations, a name in release/engines; empty means the server if there is one, otherwise
     the embedded engine. qdrant_url: a Qdrant server. qdrant_timeout: seconds per request.
     qdrant_quantization: ``none`` or ``int8``.
     """

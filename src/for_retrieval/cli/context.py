@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+WIDEST = 1000  # characters of a table
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for what changes the release now, instead of failing.")]
 
 
@@ -60,7 +61,8 @@ def show(renderable: RenderableType) -> None:
     from rich.console import Console
 
     console = Console()
-    console.print(renderable, width=max(console.width, console.measure(renderable).maximum))
+    console.width = max(console.width, Console(width=WIDEST).measure(renderable).maximum)
+    console.print(renderable)
 
 
 def show_rows(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:

@@ -119,6 +119,28 @@ def checked(values: dict[str, Any]) -> Params:
     return check_params(values, "params.yaml with the requested changes")
 
 
+def overridden(root: Path, profile: str | None, fraction: float | None) -> dict[str, Any]:
+    """The values of params.yaml with those of a profile laid over them, and with the run of a fraction as `index.run`.
+
+    Raises:
+        UsageError: there is no such profile, no run uses `fraction` percent of the labels, or the result is not valid.
+    """
+    load_params(root / "params.yaml")
+    values = read_sections(root / "params.yaml")
+    if profile is not None:
+        values = merged(values, load_profile(root, profile))
+    params = checked(values)
+    if fraction is None:
+        return values
+    runs = {name: run for name, run in params.train.runs.items() if run.fraction == fraction}
+    if not runs:
+        known = ", ".join(f"{value:g}" for value in sorted({run.fraction for run in params.train.runs.values()}))
+        raise UsageError(f"no run of train.runs uses {fraction:g} % of the labels; there are {known}")
+    # The run that serves, if it is among them, else the first with all words.
+    run = params.index.run if params.index.run in runs else min(runs, key=lambda name: runs[name].vocabulary != "in")
+    return merged(values, {"index": {"run": run}})
+
+
 def apply_profile(root: Path, name: str) -> list[Change]:
     """Write a profile into params.yaml and return the values that changed; comments are kept.
 

@@ -85,7 +85,7 @@ def answer(project_root: Path, query: str, top_k: int, *, index: Path | None = N
 
 def _found(folder: Path, live: Entry, text: str, top_k: int) -> tuple[list[Region], str]:
     """The best regions in one generation, by its own text tower, and its image root."""
-    from for_retrieval.query.text import TextTower
+    from for_retrieval.model.text_tower import TextTower
     from for_retrieval.release.pointer import bundle_of
     from for_retrieval.release.search import open_entry
 

@@ -1,4 +1,4 @@
-"""A contact sheet of the images on which two versions differ most."""
+"""The images on which two generations differ most: found by one only, as a contact sheet."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from for_retrieval.model.text_tower import TextTower
 from for_retrieval.project import Project
-from for_retrieval.query.text import TextTower
 from for_retrieval.records.records import Records, load_records
 from for_retrieval.records.sheet import Cell, Group, draw_sheet
 from for_retrieval.release.gate import labels
@@ -31,7 +31,7 @@ class Difference:
     lost: list[str]
 
 
-def draw(project: Project, old: str, new: str, path: Path) -> bool:
+def draw_differences(project: Project, old: str, new: str, path: Path) -> bool:
     """Write a PNG at `path`, names of categories as queries; False where the two generations never differ."""
     records = load_records(project.prepared)
     found = differences(project, records, old, new)
