@@ -23,7 +23,7 @@ if find_spec("prefect") is None and (_missing := missing_library("prefect")):
 
 HOST = "127.0.0.1"
 SERVICES = Path("var/services")  # where supervisord runs
-SOCKET, PORTS = "supervisor.sock", "ports.json"  # there: how to reach it, and the ports of what `make up` started
+STARTED = SERVICES / "started.json"  # its socket, and the ports of what `make up` started
 QUIET = {
     "DO_NOT_TRACK": "1",
     "DVC_NO_ANALYTICS": "1",
@@ -37,12 +37,12 @@ QUIET = {
 def url_of(root: Path, service: str) -> str | None:
     """Where a service of `make up` answers; None if supervisord does not run in this project."""
     try:
-        port = read_json(root / SERVICES / PORTS)[service]
-        with contextlib.chdir(root / SERVICES), socket.socket(socket.AF_UNIX) as probe:
-            probe.connect(SOCKET)  # by its short name: the path of a socket may have 107 bytes at most
+        started = read_json(root / STARTED)
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(started["socket"])
+        return f"http://{HOST}:{started['ports'][service]}"
     except (ForError, KeyError, TypeError, OSError):
         return None
-    return f"http://{HOST}:{port}"
 
 
 def variables() -> dict[str, str]:

@@ -13,7 +13,8 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +33,11 @@ HOUR = 3600
 own_server: list[subprocess.Popen[str]] = []  # Prefect's server, if this process started one; it ends when Python does
 
 
-def main(flow: Flow[..., Any]) -> int:
-    """The command line of a flow, with an option for each of its parameters; returns the exit code."""
+def main(flow: Flow[..., Any], soon: Sequence[str] = ()) -> int:
+    """The command line of a flow, with an option for each of its parameters; returns the exit code.
+
+    soon: modules that take long to import, and that the flow will need; see `run`.
+    """
     text = inspect.getdoc(flow.fn) or ""
     notes = dict(re.findall(r"^    (\w+): (.+)\.$", text, re.MULTILINE))
     name = Path(inspect.getfile(flow.fn)).stem
@@ -42,18 +46,20 @@ def main(flow: Flow[..., Any]) -> int:
         kinds: dict[Any, dict[str, Any]] = {bool: {"action": "store_true"}, float | None: {"type": float}}
         parser.add_argument(f"--{option}", help=notes[option], **kinds.get(parameter.annotation, {}))
     options = vars(parser.parse_args())
-    return run(lambda: str(flow(**options)))
+    return run(lambda: str(flow(**options)), soon)
 
 
-def run(flow: Callable[[], str]) -> int:
+def run(flow: Callable[[], str], soon: Sequence[str] = ()) -> int:
     """Run `flow` and print the sentence that it returns; returns the exit code.
 
     An error is one line on stderr, ``error: ...``, with 1, or 2 for a wrong call; Ctrl-C is 130.
+
+    soon: modules to import while Prefect's own server starts.
     """
     try:
         check_server()
         if not os.environ.get("PREFECT_API_URL"):
-            _start_server()
+            _start_server(soon)
         print(flow(), flush=True)
     except ForError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -118,7 +124,7 @@ def healthy(address: str, patience: float = PATIENCE) -> bool:
         return False
 
 
-def _start_server() -> None:
+def _start_server(soon: Sequence[str]) -> None:
     """Start Prefect's server for the time of this process; its log is own-server.log in PREFECT_HOME.
 
     Raises:
@@ -130,10 +136,12 @@ def _start_server() -> None:
         probe.bind((HOST, 0))
         port = str(probe.getsockname()[1])
     address, log = f"http://{HOST}:{port}/api", Path(os.environ["PREFECT_HOME"]) / "own-server.log"
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", port, "--no-ui"]
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", port]
     with log.open("w", encoding="utf-8") as output:  # no schedules, no late runs: those are for `make up`
         server = guard.start(*command, "--no-scheduler", "--no-late-runs", stdout=output, stderr=output)
     own_server.append(server)
+    for module in soon:
+        import_module(module)
     latest = time.monotonic() + STARTING
     while not healthy(f"{address}/health", 1.0):
         if server.poll() is not None or time.monotonic() > latest:

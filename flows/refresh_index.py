@@ -49,4 +49,4 @@ def refresh_index(wait: bool = False) -> State[Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(refresh_index))
+    sys.exit(main(refresh_index, soon=("for_retrieval.model.model", "for_retrieval.records.checks.run")))

@@ -22,7 +22,7 @@ from flows.overrides import project_for
 from for_retrieval.errors import ForError, TransientError
 from for_retrieval.project import Project
 from for_retrieval.release.mlflow_store import check
-from for_retrieval.release.pointer import Entry, find_pointer, release_lock
+from for_retrieval.release.pointer import Entry, bundled_model, find_pointer, release_lock
 from for_retrieval.release.promote import due, outcome, promote
 from for_retrieval.release.promote import register as register_model
 from for_retrieval.settings import find_root
@@ -59,9 +59,9 @@ def pull_data(root: Path) -> None:
 
 
 @task(cache_policy=NO_CACHE)
-def repro(root: Path, stage: str) -> None:
-    """`dvc repro` of a stage and all before it; who calls it sets a name and a time limit."""
-    dvc.repro(root, stage, get_run_logger().info)
+def repro(root: Path, *what: str) -> None:
+    """`dvc repro`; who calls it sets a name and a time limit."""
+    dvc.dvc(root, "repro", *what, say=get_run_logger().info)
 
 
 @task(name="register", cache_policy=NO_CACHE, timeout_seconds=HOUR, **RETRIED)
@@ -149,6 +149,13 @@ def check_complete(root: Path) -> None:
         )
 
 
+def indexed(project: Project) -> bool:
+    """Whether the index of the model in models/bundle is still there."""
+    pointer = find_pointer(project.index)
+    entries = (pointer.candidate, *pointer.entries) if pointer else ()
+    return bundled_model(project) in {entry.model for entry in entries if entry}
+
+
 @flow(name="release")
 def release(force: bool = False, wait: bool = False) -> State[Any]:
     """Register what `dvc repro` made, and promote it if it is better than the champion.
@@ -183,6 +190,10 @@ def retrain(
         with project_for(own, profile, fraction, say) as root:
             for name, last, hours in STAGES:
                 repro.with_options(name=name, timeout_seconds=hours * HOUR)(root, last)
+            if not indexed(Project(root)):  # another run's took its place, which DVC does not know
+                repro.with_options(name="index again", timeout_seconds=4 * HOUR)(
+                    root, "--single-item", "--force", "index"
+                )
             return register_and_promote(root, force)
 
 

@@ -12,9 +12,11 @@ import argparse
 import contextlib
 import os
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +26,7 @@ from xmlrpc.client import Fault, ServerProxy
 import psutil  # type: ignore[import-untyped]
 from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]
 
-from flows import HOST, PORTS, SERVICES, SOCKET, url_of, variables
+from flows import HOST, SERVICES, STARTED, url_of, variables
 from flows.command import STARTING, healthy
 from for_retrieval.errors import ForError
 from for_retrieval.files import read_json, write_json
@@ -44,24 +46,27 @@ def up(root: Path, port: int, mlflow_port: int) -> list[str]:
     Raises:
         ForError: a port is taken by another program, or a service ended as it started.
     """
-    fresh = url_of(root, "server") is None
-    if fresh:  # a tracking server that settings name is not ours to start
-        own_store = place(Project(root)).database is not None
+    project, url = Project(root), url_of(root, "server")
+    os.environ["PREFECT_API_URL"] = f"{url or f'http://{HOST}:{port}'}/api"
+    if url is None:  # a tracking server that settings name is not ours to start
+        own_store = place(project).database is not None
         _start_supervisor(root, {"server": port, **({"mlflow": mlflow_port} if own_store else {})})
     try:
-        running, ports = _running(root), read_json(root / SERVICES / PORTS)
-        for name in ports.keys() - running:
-            _ask(root, "startProcess", name, False)
+        running, ports = _running(root), read_json(root / STARTED)["ports"]
+        if "server" not in running:
+            _ask(root, "startProcess", "server", False)
+        if "mlflow" in ports and "mlflow" not in running:
+            with connected(project, project.params.data.name):  # makes a new database, which two must not do at once
+                _ask(root, "startProcess", "mlflow", False)
         _wait(root, "server", "/api/health")
         if "worker" not in running:
-            os.environ["PREFECT_API_URL"] = f"{url_of(root, 'server')}/api"
             _run(root, "prefect", "work-pool", "create", POOL, "--type", "process", tolerated="already exists")
             _run(root, "prefect", "--no-prompt", "deploy", "--all")
             _ask(root, "startProcess", "worker")
         if "mlflow" in ports:
             _wait(root, "mlflow", "/health")
     except BaseException:
-        if fresh:
+        if url is None:
             down(root)
         raise
     return status(root)
@@ -79,7 +84,9 @@ def down(root: Path) -> list[str]:
         supervisor = psutil.Process(_ask(root, "getPID"))
         _ask(root, "shutdown")
         supervisor.wait(60)
-    (root / SERVICES / PORTS).unlink(missing_ok=True)
+    if (root / STARTED).exists():
+        shutil.rmtree(Path(read_json(root / STARTED)["socket"]).parent, ignore_errors=True)
+        (root / STARTED).unlink()
     ended = {name for name in ORDER if _end_leftovers(root, name) or name in running}
     return [f"{name:8} {'stopped' if name in ended else 'was not running'}" for name in ("worker", "mlflow", "server")]
 
@@ -100,26 +107,12 @@ def exports() -> list[str]:
     return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
 
 
-def become(root: Path, name: str) -> NoReturn:
+def become(root: Path, name: str, command: list[str]) -> NoReturn:
     """Turn this process, a child of supervisord, into a service."""
     _end_leftovers(root, name)  # one that was killed spares its children, and they may keep its port
-    port = str(read_json(root / SERVICES / PORTS).get(name))
-    env = {**os.environ, MARK: f"{name} {root}", "PYTHONUNBUFFERED": "1"}
-    if name == "server":
-        command = ["prefect", "server", "start", "--host", HOST, "--port", port]
-        env.pop("PREFECT_API_URL", None)
-    elif name == "worker":
-        env["PREFECT_API_URL"] = os.environ["PREFECT_API_URL"] = f"{url_of(root, 'server')}/api"
+    if name == "worker":
         mark_crashed()
-        command = ["prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", "local"]
-    else:
-        project = Project(root)
-        with connected(project, project.params.data.name):  # makes a new database, which two must not do at once
-            store = place(project)
-        command = ["mlflow", "server", "--host", HOST, "--port", port, "--workers", "1"]
-        command += ["--backend-store-uri", store.uri, "--artifacts-destination", str(store.artifacts)]
-        env |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    os.execve(sys.executable, [sys.executable, "-m", *command], env)
+    os.execve(sys.executable, [sys.executable, "-m", *command], {**os.environ, MARK: f"{name} {root}"})
 
 
 def mark_crashed() -> None:
@@ -151,15 +144,27 @@ def _start_supervisor(root: Path, ports: dict[str, int]) -> None:
         except OSError:
             remedy = "name a free one (--help), or end it"
             raise ForError(f"port {port} on {HOST} is taken by another program; {remedy}") from None
-    write_json(root / SERVICES / PORTS, ports)
-    os.environ["FOR_PYTHON"] = sys.executable
+    (root / SERVICES).mkdir(parents=True, exist_ok=True)
+    # A private folder for the socket, whose path may have 107 bytes at most.
+    started = {"socket": f"{tempfile.mkdtemp(prefix='for-retrieval-', dir='/tmp')}/supervisor.sock", "ports": ports}
+    write_json(root / STARTED, started)
+    store = place(Project(root))
+    os.environ |= {
+        "FOR_PYTHON": sys.executable,
+        "FOR_SOCKET": started["socket"],
+        "FOR_SERVER_PORT": str(ports["server"]),
+        "FOR_MLFLOW_PORT": str(ports.get("mlflow")),
+        "FOR_MLFLOW_STORE": store.uri,
+        "FOR_MLFLOW_ARTIFACTS": str(store.artifacts),
+        "PYTHONUNBUFFERED": "1",
+    }
     _run(root / SERVICES, "supervisor.supervisord", "-c", str(root / "supervisord.conf"))
 
 
 def _ask(root: Path, method: str, *arguments: Any) -> Any:
     """Call supervisord: https://supervisord.org/api.html."""
-    transport = SupervisorTransport(serverurl=f"unix://{SOCKET}")
-    with contextlib.chdir(root / SERVICES), contextlib.closing(transport):
+    transport = SupervisorTransport(serverurl=f"unix://{read_json(root / STARTED)['socket']}")
+    with contextlib.closing(transport):
         try:
             return getattr(ServerProxy(f"http://{HOST}", transport).supervisor, method)(*arguments)
         except Fault as error:
@@ -209,9 +214,10 @@ def _run(folder: Path, *command: str, tolerated: str = "") -> None:
 
 def main() -> int:
     """The command line; returns the exit code."""
+    if sys.argv[1:2] == ["run"]:  # by supervisord.conf
+        become(find_root(), sys.argv[2], sys.argv[3:])
     parser = argparse.ArgumentParser("python -m flows.services", description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("what", choices=["up", "down", "status", "exports", "run"])
-    parser.add_argument("service", nargs="?", choices=ORDER, help="for `run`, which supervisord calls")
+    parser.add_argument("what", choices=["up", "down", "status", "exports"])
     parser.add_argument("--port", type=int, default=4200, help="of Prefect's server (4200)")
     parser.add_argument("--mlflow-port", type=int, default=5000, help="of MLflow's UI (5000)")
     options = parser.parse_args()
@@ -220,7 +226,6 @@ def main() -> int:
         "down": lambda: down(find_root()),
         "status": lambda: status(find_root()),
         "exports": exports,
-        "run": lambda: become(find_root(), options.service),
     }
     try:
         lines = actions[options.what]()

@@ -10,7 +10,7 @@ import pytest
 from for_retrieval.errors import ForError, UsageError
 from for_retrieval.params import load_params
 from for_retrieval.params.editing import edit_params
-from for_retrieval.records.importer import import_data
+from for_retrieval.records.importer import found_table, import_data
 
 Coco = Callable[..., Path]
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -58,6 +58,14 @@ def test_the_lists_beside_a_set_are_found(coco: Coco, project: Path, tmp_path: P
     assert load_params(project / "params.yaml").data.queries == "mine.json"
     with pytest.raises(UsageError, match="a folder of images has no annotations"):
         import_data(project, tmp_path / "set", kind="folder", queries="mine.json")
+
+
+def test_the_words_of_attributes_are_shown(coco: Coco, project: Path, tmp_path: Path) -> None:
+    coco(lambda c: [entry.update(attributes={"size": "small", "color": "red"}) for entry in c["annotations"]])
+    found = import_data(project, tmp_path / "set")
+    assert found["attributes"] == {"colour": ["red"], "size": ["small"]}
+    rows = dict(zip(*(list(column.cells) for column in found_table(found).columns), strict=True))
+    assert (str(rows["attribute colour"]), str(rows["attribute size"])) == ("red", "small")
 
 
 def test_only_the_changed_lines_change_and_comments_stay(coco: Coco, project: Path, tmp_path: Path) -> None:

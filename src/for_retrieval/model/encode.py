@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import track
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from torch import Tensor
@@ -167,25 +167,14 @@ def encode(
         num_workers=reading.workers if len(todo) > SHARD else 0,
         pin_memory=tower.device.type == "cuda",  # so that the next batch is copied while this one is encoded
     )
-    columns = (
-        TextColumn(f"encoding images at {tower.input_size} px"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=not todo or parallel.rank() > 0) as progress:
-        bar = progress.add_task("", total=len(todo))
-        done, pending = 0, 0
-        held: list[Features] = []
-        for batch in loader:
-            held.append(tower.features(normalised(batch.to(tower.device, non_blocking=True), tower)))
-            pending += len(batch)
-            progress.advance(bar, len(batch))
-            if pending >= SHARD:
-                store.add(todo[done : done + pending], Features.joined(held))
-                done, pending, held = done + pending, 0, []
-        if pending:
-            store.add(todo[done:], Features.joined(held))
+    done, held = 0, list[Features]()
+    bar = Console(stderr=True, quiet=not todo or parallel.rank() > 0)
+    for batch in track(loader, f"encoding images at {tower.input_size} px", console=bar):
+        held.append(tower.features(normalised(batch.to(tower.device, non_blocking=True), tower)))
+        pending = sum(len(part.pooled) for part in held)
+        if pending >= SHARD or done + pending == len(todo):
+            store.add(todo[done : done + pending], Features.joined(held))
+            done, held = done + pending, []
     return len(todo)
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+import yaml
+
 from for_retrieval.errors import ForError
+from for_retrieval.files import write_text
 from for_retrieval.stages import guard
 
 STAGE = re.compile(r"^Running stage '([^']+)'")
@@ -85,3 +89,46 @@ def dvc(root: Path, *arguments: str, say: Say) -> None:
         if 128 < code < 193:  # as a shell reports signals; DVC itself fails with 255
             reason = f"it was ended by signal {code - 128}"
         raise ForError(f"stage {stage} failed: {reason}" if stage else f"dvc {' '.join(arguments)} failed: {reason}")
+
+
+def lay(folder: Path, root: Path, values: dict[str, Any], shared: Iterable[Path]) -> None:
+    """Make a project in `folder` anew: that of `root` with other parameters, and with stage outputs of its own.
+
+    DVC's cache is shared; everything else is a link into `root`.
+
+    Args:
+        values: of params.yaml.
+        shared: folders of `root` that must be there to be linked to.
+    """
+    if folder.exists():
+        shutil.rmtree(folder)  # of links only the links
+    own = _own(root)
+    mixed = {root / path.parts[0] for path in own if len(path.parts) > 1}  # folders with outputs and other things
+    for path in shared:
+        path.mkdir(parents=True, exist_ok=True)
+    for path in [*root.iterdir(), *(path for above in mixed if above.is_dir() for path in above.iterdir())]:
+        if path.relative_to(root) not in own and path not in mixed:
+            link = folder / path.relative_to(root)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(path)
+    for name in ("dvc.yaml", "dvc.lock", ".dvcignore"):
+        if (root / name).exists():
+            shutil.copyfile(root / name, folder / name)
+    with (folder / ".dvcignore").open("a", encoding="utf-8") as file:
+        file.write("\n/var\n")
+    cache = config(root)["cache"]
+    lines = ["[core]", "no_scm = true", "analytics = false", "check_update = false", "[cache]"]
+    lines += [f"dir = {cache.get('dir', root / '.dvc' / 'cache')}"]
+    lines += [f"type = {','.join(cache['type'])}"] if "type" in cache else []
+    write_text(folder / ".dvc" / "config", "\n".join(lines) + "\n")
+    write_text(folder / "params.yaml", yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+
+
+def _own(root: Path) -> set[Path]:
+    """What each project has for itself: parameters, the graph, and the outputs in dvc.yaml, two levels deep at most."""
+    found = {Path(name) for name in ("params.yaml", "dvc.yaml", "dvc.lock", ".dvcignore", ".dvc", ".git")}
+    for stage in yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"].values():
+        for out in stage.get("do", stage).get("outs", []):
+            name = next(iter(out)) if isinstance(out, dict) else out
+            found.add(Path(*PurePosixPath(name).parts[:2]))
+    return found

@@ -26,18 +26,27 @@ def check_tables(
     checks: Checks,
     drift: Mapping[str, float] | None,
 ) -> Tables:
-    """All tables by name. fractions: image ids by percent. gallery: splits. drift: as profile.py returns it."""
-    shown = _images_per_category(records)
-    negatives = {} if records.negatives is None else {"negatives": _negatives(records, records.negatives)}
-    return negatives | {
+    """All tables by name; without labels, those and the columns about labels are left out.
+
+    fractions: image ids by percent. gallery: splits. drift: as profile.py returns it.
+    """
+    tables = {
         "images": _images(records.images, looks, checks.near_duplicate_bits),
-        "objects": _objects(records),
         "counts": _counts(records, gallery),
-        "base categories": _base_categories(records, shown),
         "fractions": _fractions(records, fractions),
         "fraction images": _fraction_images(records, fractions),
-        "fraction labels": _fraction_labels(records, fractions, shown, checks.min_labelled),
         "drift": pd.DataFrame([dict(drift or {})]),
+    }
+    if records.negatives is not None:
+        tables["negatives"] = _negatives(records, records.negatives)
+    if not records.info.base and records.objects.empty:
+        without = {"counts": ["val", "test"], "fractions": ["imbalance"]}
+        return {name: table.drop(columns=without.get(name, [])) for name, table in tables.items()}
+    shown = _images_per_category(records)
+    return tables | {
+        "objects": _objects(records),
+        "base categories": _base_categories(records, shown),
+        "fraction labels": _fraction_labels(records, fractions, shown, checks.min_labelled),
     }
 
 

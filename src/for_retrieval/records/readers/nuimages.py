@@ -21,37 +21,14 @@ class Words(NamedTuple):
     """The word to ask for a category, other words for the same thing, and words for wider categories."""
 
     word: str
-    synonyms: tuple[str, ...] = ()
-    hypernyms: tuple[str, ...] = ()
+    synonyms: list[str] = []
+    hypernyms: list[str] = []
 
 
 SURFACES = ("flat.driveable_surface", "vehicle.ego")  # masks without boxes
 
-WORDS = {
-    "animal": Words("animal"),
-    "human.pedestrian.adult": Words("adult", ("grown-up",), ("pedestrian", "person")),
-    "human.pedestrian.child": Words("child", ("kid",), ("pedestrian", "person")),
-    "human.pedestrian.construction_worker": Words("construction worker", ("road worker",), ("pedestrian", "person")),
-    "human.pedestrian.personal_mobility": Words("kick scooter", ("personal mobility device",)),
-    "human.pedestrian.police_officer": Words("police officer", ("policeman",), ("pedestrian", "person")),
-    "human.pedestrian.stroller": Words("stroller", ("pram", "baby carriage")),
-    "human.pedestrian.wheelchair": Words("wheelchair"),
-    "movable_object.barrier": Words("barrier", ("road barrier",)),
-    "movable_object.debris": Words("debris", ("rubble",)),
-    "movable_object.pushable_pullable": Words("pushcart", ("handcart",)),
-    "movable_object.trafficcone": Words("traffic cone", ("pylon",)),
-    "static_object.bicycle_rack": Words("bicycle rack", ("bike rack",)),
-    "vehicle.bicycle": Words("bicycle", ("bike",), ("two-wheeler",)),
-    "vehicle.bus.bendy": Words("articulated bus", ("bendy bus",), ("bus", "vehicle")),
-    "vehicle.bus.rigid": Words("rigid bus", (), ("bus", "vehicle")),
-    "vehicle.car": Words("car", ("automobile",), ("vehicle",)),
-    "vehicle.construction": Words("construction vehicle", ("construction machine",), ("vehicle",)),
-    "vehicle.emergency.ambulance": Words("ambulance", (), ("emergency vehicle", "vehicle")),
-    "vehicle.emergency.police": Words("police car", ("patrol car",), ("emergency vehicle", "vehicle")),
-    "vehicle.motorcycle": Words("motorcycle", ("motorbike",), ("two-wheeler",)),
-    "vehicle.trailer": Words("trailer", (), ("vehicle",)),
-    "vehicle.truck": Words("truck", ("lorry",), ("vehicle",)),
-}
+# Category -> its words, of all 23 categories.
+WORDS = {name: Words(**entry) for name, entry in read_json(Path(__file__).with_name("nuimages.json")).items()}
 
 
 def read_nuimages(folder: Path) -> Source:
@@ -67,8 +44,10 @@ def read_nuimages(folder: Path) -> Source:
     surfaces = _table(folder, "surface_ann") if (folder / "surface_ann.json").exists() else []
     found = Source(folder, "folder")
     _add_frames(found, tables["sample_data"])
-    categories = _named(found, tables["category"], "category")
-    attributes = _named(found, tables["attribute"], "attribute")
+    categories, attributes = (
+        {str(entry["token"]): str(entry["name"]) for _, entry in found.complete(tables[name], ("token", "name"), name)}
+        for name in ("category", "attribute")
+    )
     _add_objects(found, tables["object_ann"], categories, attributes)
     found.raise_first()
     entries = [entry for entry in [*tables["object_ann"], *surfaces] if isinstance(entry, dict)]
@@ -79,8 +58,8 @@ def read_nuimages(folder: Path) -> Source:
         where = printable(folder)
         raise ForError(f"{where} has no annotated key frames; name a version with annotations, such as v1.0-train")
     words = [words_of(name) for name in categories.values() if name not in SURFACES]
-    found.synonyms = {entry.word: list(entry.synonyms) for entry in words if entry.synonyms}
-    found.hypernyms = {entry.word: list(entry.hypernyms) for entry in words if entry.hypernyms}
+    found.synonyms = {entry.word: entry.synonyms for entry in words if entry.synonyms}
+    found.hypernyms = {entry.word: entry.hypernyms for entry in words if entry.hypernyms}
     unlabelled = frames - len(found.pictures)
     return found.finished((entry.word for entry in words), key_frames_without_annotations=unlabelled)
 
@@ -100,31 +79,18 @@ def _table(folder: Path, name: str) -> list[Any]:
     return content
 
 
-def _named(found: Source, entries: list[Any], table: str) -> dict[str, str]:
-    """Token -> name."""
-    names: dict[str, str] = {}
-    for position, entry in enumerate(entries):
-        if not found.lacks(entry, ("token", "name"), f"{table}[{position}]"):
-            names[str(entry["token"])] = str(entry["name"])
-    return names
-
-
 def _add_frames(found: Source, entries: list[Any]) -> None:
-    """Add the key frames of cameras."""
-    for position, entry in enumerate(entries):
-        if isinstance(entry, dict) and entry.get("is_key_frame") is False:
-            continue
-        if found.lacks(entry, ("token", "filename", "is_key_frame"), f"sample_data[{position}]"):
-            continue
+    keys = ("token", "filename", "is_key_frame")
+    for _, entry in found.complete(
+        entries, keys, "sample_data", lambda entry: isinstance(entry, dict) and entry.get("is_key_frame") is False
+    ):
         if str(entry["filename"]).lower().endswith(EXTENSIONS):  # others are point clouds
             token, size = str(entry["token"]), (entry.get("width"), entry.get("height"))
             found.add_picture(token, entry["filename"], *size, f"sample_data {token}", "filename")
 
 
 def _add_objects(found: Source, entries: list[Any], categories: dict[str, str], attributes: dict[str, str]) -> None:
-    for position, entry in enumerate(entries):
-        if found.lacks(entry, ("token", "sample_data_token", "category_token", "bbox"), f"object_ann[{position}]"):
-            continue
+    for _, entry in found.complete(entries, ("token", "sample_data_token", "category_token", "bbox"), "object_ann"):
         where, frame = f"object_ann {entry['token']}", found.pictures.get(str(entry["sample_data_token"]))
         category = categories.get(str(entry["category_token"]))
         if frame is None:
@@ -133,20 +99,13 @@ def _add_objects(found: Source, entries: list[Any], categories: dict[str, str], 
             found.problem(f"{where} has the category_token {entry['category_token']}, which category does not list")
         else:
             where = f"{where} on {frame.path}"
-            try:
+            with found.problems_of(where):
                 box, said = from_corners(entry["bbox"]), _attributes(entry.get("attribute_tokens"), attributes)
-            except ValueError as error:
-                found.problem(f"{where} {error}")
-            else:
                 found.add_object(where, frame.image_id, box, words_of(category).word, said)
 
 
 def _attributes(tokens: Any, names: dict[str, str]) -> dict[str, Any]:
-    """``vehicle.parked`` -> {"vehicle": "parked"}; several of one kind become a list.
-
-    Raises:
-        ValueError: not a list of known tokens.
-    """
+    """``vehicle.parked`` -> {"vehicle": "parked"}, several of one kind as a list; ValueError if a token is unknown."""
     if tokens is not None and not isinstance(tokens, list):
         raise ValueError(f"has the attribute_tokens {tokens!r}, which must be a list")
     found: dict[str, list[str]] = {}
