@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,13 +13,11 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from for_retrieval.errors import ForError, printable
 from for_retrieval.files import file_hash
-from for_retrieval.records.seen import SeenImages
+from for_retrieval.records.seen import ImageFacts, SeenImages
 from for_retrieval.records.workers import for_images
 
-EXTENSIONS = (
-    ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif",
-    ".tga",
-)  # fmt: skip
+ENDINGS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "ppm", "pgm", "jp2", "avif", "tga")
+EXTENSIONS = tuple(f".{ending}" for ending in ENDINGS)
 # Pillow reads more, but with parsers that few people use and test (FITS, EPS, WMF, ...).
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
 MISSING = "missing file"
@@ -38,15 +35,6 @@ class BrokenImage(ForError):
         return f"{printable(self.path)}: {self.reason}; replace or remove the file"
 
 
-@dataclass(frozen=True)
-class ImageFacts:
-    """What the tables record of an image: px after EXIF orientation, and the sha256 of its bytes."""
-
-    width: int
-    height: int
-    hash: str
-
-
 def open_image(path: Path, max_pixels: int | None = None, min_side: int = 1) -> Image.Image:
     """The first frame of an image as upright RGB, transparent parts on white.
 
@@ -62,8 +50,7 @@ def open_image(path: Path, max_pixels: int | None = None, min_side: int = 1) -> 
     try:
         if path.stat().st_size == 0:
             raise BrokenImage(path, "empty file")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about odd metadata and large sizes; the checks here decide
+        with warnings.catch_warnings(action="ignore"):  # about odd metadata and large sizes; the checks here decide
             return _decode(path, max_pixels, min_side)
     except BrokenImage:
         raise
@@ -92,26 +79,25 @@ def inspect_all(
     """
     seen = SeenImages(cache, paths) if cache else None
     found: dict[Path, ImageFacts | BrokenImage] = {
-        path: ImageFacts(width, height, digest)
-        for path, (width, height, digest) in (seen.facts if seen else {}).items()
-        if min(width, height) >= min_side and width * height <= max_pixels
+        path: facts
+        for path, facts in (seen.facts if seen else {}).items()
+        if min(facts.width, facts.height) >= min_side and facts.width * facts.height <= max_pixels
     }
     todo = [path for path in paths if path not in found]
     work = partial(inspect, max_pixels=max_pixels, min_side=min_side)
     read = dict(zip(todo, for_images(work, todo, processes), strict=True))
     if seen:
-        seen.add({path: (f.width, f.height, f.hash) for path, f in read.items() if isinstance(f, ImageFacts)})
-    return [found[path] if path in found else read[path] for path in paths]
+        seen.add({path: facts for path, facts in read.items() if isinstance(facts, ImageFacts)})
+    found |= read
+    return [found[path] for path in paths]
 
 
 def upright_size(path: Path) -> tuple[int, int] | None:
     """Width and height after EXIF orientation, from the header alone; None if the file is not a usable image."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=_formats(path)) as image:
-                turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
-                return (image.height, image.width) if turned else (image.width, image.height)
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_formats(path)) as image:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+            return (image.height, image.width) if turned else (image.width, image.height)
     except Exception:  # `inspect` opens it too, and reports the reason
         return None
 
@@ -129,7 +115,10 @@ def _decode(path: Path, max_pixels: int | None, min_side: int) -> Image.Image:
         if min(width, height) < min_side:
             raise BrokenImage(path, f"{width} x {height} px, a side below data.min_side ({min_side})")
         image.load()
-        return _to_rgb(_upright(image))
+        # After loading: for TIFF, Pillow turns the pixels itself while loading and removes the tag.
+        with suppress(Exception):  # damaged EXIF is common and does not concern the pixels, which are turned first
+            ImageOps.exif_transpose(image, in_place=True)
+        return _to_rgb(image)
 
 
 def _reason(error: Exception) -> str:
@@ -145,20 +134,12 @@ def _reason(error: Exception) -> str:
     return "truncated file" if "truncated" in text.lower() else f"cannot be decoded ({text})"
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    # After loading: for TIFF, Pillow turns the pixels itself while loading and removes the tag.
-    with suppress(Exception):  # damaged EXIF is common and does not concern the pixels, which are turned first
-        ImageOps.exif_transpose(image, in_place=True)
-    return image
-
-
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F" or image.mode.startswith("I"):
         return _to_8_bit(image).convert("RGB")
     if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
     return image.convert("RGB")
 
 

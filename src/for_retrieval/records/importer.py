@@ -64,8 +64,10 @@ def describe(folder: Path, **options: Unpack[Options]) -> dict[str, Any]:
     form = format_of(found.kind)
     if not form.labelled and (categories or options.get("queries")):
         raise UsageError("a folder of images has no annotations, categories or queries; leave out --kind folder")
+    lists = ("splits", "categories", "queries")
+    existing = {key: f"{key}.json" if (folder / f"{key}.json").is_file() else None for key in lists}
     if categories is None or not categories.startswith(OFFICIAL):
-        guessed = (_existing(folder, "categories.json") or form.categories) if form.labelled and not novel else None
+        guessed = (existing["categories"] or form.categories) if form.labelled and not novel else None
         categories = _below(folder, categories, "--categories") or guessed
     return {
         "kind": found.kind,
@@ -73,11 +75,11 @@ def describe(folder: Path, **options: Unpack[Options]) -> dict[str, Any]:
         "root": folder.resolve().as_posix(),
         "images": _places(folder, options.get("images"), "--images") or found.images,
         "annotations": found.annotations,
-        "splits": _below(folder, options.get("splits"), "--splits") or _existing(folder, "splits.json"),
+        "splits": _below(folder, options.get("splits"), "--splits") or existing["splits"],
         "categories": categories,
         "novel": list(novel),
         "queries": _below(folder, options.get("queries"), "--queries")
-        or (_existing(folder, "queries.json") if form.labelled else None),
+        or (existing["queries"] if form.labelled else None),
     }
 
 
@@ -87,7 +89,6 @@ def set_name(folder: Path) -> str:
 
 
 def _places(folder: Path, given: str | None, option: str) -> Places | None:
-    """One path, or one per part."""
     if given is None or "=" not in given or (folder / given).exists() or Path(given).exists():
         return _below(folder, given, option)
     places = {}
@@ -107,13 +108,8 @@ def _below(folder: Path, given: str | None, option: str) -> str | None:
         if path.exists():
             whole, base = path.resolve(), folder.resolve()
             return (whole.relative_to(base) if whole.is_relative_to(base) else whole).as_posix()
-    raise UsageError(
-        f"{option}: {printable(given)} is neither in {printable(folder)} nor in this folder; correct the path"
-    )
-
-
-def _existing(folder: Path, name: str) -> str | None:
-    return name if (folder / name).is_file() else None
+    where = f"{printable(given)} is neither in {printable(folder)} nor in this folder"
+    raise UsageError(f"{option}: {where}; correct the path")
 
 
 Found = dict[str, Any]  # see `summary`
@@ -154,29 +150,20 @@ def read_without_project(
         UsageError: as `describe`. ForError: the data is invalid.
     """
     described = describe(folder, **options)
-    if described["annotations"] is None:
-        described["annotations"] = ""  # the format does not use it
+    described["annotations"] = described["annotations"] or ""  # None if the format does not use it
     data = Data.model_construct(**{**DEFAULTS, **described, "max_broken": 1.0})
     return data, *read_with_captions(data, folder, processes, unpacked)
 
 
 def check_folder(folder: Path, processes: int, **options: Unpack[Options]) -> Found:
-    """Read the set in `folder` without a project and summarise it.
-
-    Raises:
-        UsageError: as `describe`. ForError: the data is invalid.
-    """
+    """The `summary` of the set in `folder`, without a project; raises what `read_without_project` does."""
     with TemporaryDirectory() as unpacked:
         data, records, _ = read_without_project(folder, Path(unpacked, "images"), processes, **options)
     return summary(data, records)
 
 
 def require_usable(found: Found) -> None:
-    """Check that a project with the default `data.max_broken` would accept the set.
-
-    Raises:
-        ForError: too many images are missing or broken.
-    """
+    """Raise a ForError if a project with the default `data.max_broken` would refuse the set for its broken images."""
     broken = [*({"path": path, "reason": MISSING} for path in found["missing"]), *found["broken"]]
     dropped = found["dropped"]["images_in_no_split"] + found["dropped"]["duplicate_images"]
     refuse_too_many(broken, found["images"] + dropped + len(broken), DEFAULTS["max_broken"], Path(found["root"]))

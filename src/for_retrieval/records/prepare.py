@@ -12,21 +12,12 @@ from for_retrieval.errors import ForError, UsageError, printable
 from for_retrieval.files import write_json
 from for_retrieval.params import Data, Params
 from for_retrieval.project import Project
+from for_retrieval.records import splits
 from for_retrieval.records.images import BrokenImage, inspect_all
-from for_retrieval.records.readers import format_of, read_source
+from for_retrieval.records.readers import format_of
 from for_retrieval.records.readers.source import Source
-from for_retrieval.records.records import DatasetInfo, Records, load_info, load_records
+from for_retrieval.records.records import NEGATIVE_COLUMNS, DatasetInfo, Records, load_info, load_records
 from for_retrieval.records.seen import listing, note_prepared, prepared_from
-from for_retrieval.records.splits import (
-    LVIS,
-    OFFICIAL,
-    assign_splits,
-    novel_by_name,
-    official_split,
-    read_categories,
-    read_splits,
-    split_by_parts,
-)
 from for_retrieval.records.words import Words, attribute_words, read_queries
 
 
@@ -41,9 +32,9 @@ def prepare(params: Params, root: Path, out: Path, processes: int, cache: Path |
         ForError: the data is invalid. UsageError: params.yaml names something that the data does not have.
     """
     root = root.resolve()
-    out = root / out
+    out, unpacked = root / out, root / out / "images"
     files = listing(params.data, root) if cache else None  # first, so that files that change meanwhile count as new
-    unpacked = Path(_from_project(out / "images", root))
+    unpacked = unpacked.relative_to(root) if unpacked.is_relative_to(root) else unpacked
     records, captions = read_with_captions(params.data, root, processes, unpacked, cache)
     if captions:
         write_json(out / "captions.json", captions)
@@ -73,56 +64,44 @@ def read_with_captions(
     data: Data, root: Path, processes: int, unpacked: Path, cache: Path | None = None
 ) -> tuple[Records, dict[str, str]]:
     """As `read_set`, with the captions of the images that have one; images of shards are written to `unpacked`."""
-    source, place = read_source(data, root, unpacked)
-    records = _records(data, root, place, source, processes, cache)
-    return records, {i: source.captions[i] for i in records.images["image_id"] if i in source.captions}
-
-
-def _records(data: Data, root: Path, images_root: str, source: Source, processes: int, cache: Path | None) -> Records:
+    source, images_root = format_of(data.kind).read(data, root, unpacked)
     folder, base_folder = root / images_root, root / data.root
     base, novel = _base_and_novel(data, base_folder, source)
-    chosen = read_splits(base_folder / data.splits, source.images) if data.splits else None
+    chosen = splits.read_splits(base_folder / data.splits, source.images) if data.splits else None
     images, broken = _inspect(data, folder, source, processes, cache)
     if chosen is None and source.parts is not None:
-        chosen = split_by_parts(images, source.parts, data.split_ratio)
-    images, dropped = assign_splits(images, chosen, data.split_ratio)
+        chosen = splits.split_by_parts(images, source.parts, data.split_ratio)
+    images, dropped = splits.assign_splits(images, chosen, data.split_ratio)
     if images.empty:
         first = f" (the first of {len(broken)} broken ones is {_named(broken[0])})" if broken else ""
         raise ForError(f"no image of {printable(folder)} is left to use{first}; check data.images and data.splits")
-    known = source.objects["category"].isin([*base, *novel])
-    words = _words(data, base_folder, source, known)
+    names = [*base, *novel]
+    known = source.objects["category"].isin(names)
     info = DatasetInfo(
         name=data.name,
         root=images_root,
         base=base,
         novel=novel,
-        synonyms={name: words["synonyms"][name] for name in [*base, *novel] if name in words["synonyms"]},
-        hypernyms={name: words["hypernyms"][name] for name in [*base, *novel] if name in words["hypernyms"]},
-        attributes=words["attributes"],
+        **_words(data, base_folder, source, names, known),
         broken=sorted(broken, key=lambda entry: entry["path"]),
         dropped={**source.dropped, "ignored_category_objects": int((~known).sum()), **dropped},
     )
     on_kept = source.objects["image_id"].isin(images["image_id"])
-    negatives = source.negatives
-    if negatives is not None:
-        kept = negatives["image_id"].isin(images["image_id"]) & negatives["category"].isin([*base, *novel])
-        negatives = negatives[kept]
-    return Records(images, source.objects[known & on_kept], info, negatives)
+    negatives = None
+    if source.absent is not None:
+        table = pd.DataFrame(source.absent, columns=list(NEGATIVE_COLUMNS))
+        negatives = table[table["image_id"].isin(images["image_id"]) & table["category"].isin(names)]
+    records = Records(images, source.objects[known & on_kept], info, negatives)
+    return records, {i: source.captions[i] for i in records.images["image_id"] if i in source.captions}
 
 
-def _words(data: Data, base_folder: Path, source: Source, known: pd.Series[bool]) -> dict[str, Words]:
+def _words(data: Data, base_folder: Path, source: Source, names: list[str], known: pd.Series[bool]) -> dict[str, Words]:
     """Synonyms and hypernyms by category, and the words of attributes; those in data.queries replace others."""
     queries = read_queries(base_folder / data.queries, source.categories) if data.queries else {}
-    return {
-        "synonyms": {**source.synonyms, **queries.get("synonyms", {})},
-        "hypernyms": {**source.hypernyms, **queries.get("hypernyms", {})},
-        "attributes": queries["attributes"] if "attributes" in queries else attribute_words(source.objects[known]),
-    }
-
-
-def _from_project(path: Path, root: Path) -> str:
-    inside = path.is_relative_to(root)
-    return (path.relative_to(root) if inside else path).as_posix()
+    found = {key: getattr(source, key) | queries.get(key, {}) for key in ("synonyms", "hypernyms")}
+    words = {key: {name: listed[name] for name in names if name in listed} for key, listed in found.items()}
+    words["attributes"] = queries["attributes"] if "attributes" in queries else attribute_words(source.objects[known])
+    return words
 
 
 def _base_and_novel(data: Data, base_folder: Path, source: Source) -> tuple[list[str], list[str]]:
@@ -130,13 +109,13 @@ def _base_and_novel(data: Data, base_folder: Path, source: Source) -> tuple[list
         raise UsageError("data.novel, data.categories and data.queries must be empty, since this set has no labels")
     if data.categories and data.novel:
         raise UsageError("data.categories and data.novel both define the novel categories; set one of them")
-    if data.categories and data.categories.startswith(OFFICIAL):
-        return official_split(data.categories, source.categories, source.groups)
+    if data.categories and data.categories.startswith(splits.OFFICIAL):
+        return splits.official_split(data.categories, source.categories, source.groups)
     if data.categories:
-        return read_categories(base_folder / data.categories, source.categories)
+        return splits.read_categories(base_folder / data.categories, source.categories)
     if source.groups and not data.novel:
-        return official_split(LVIS, source.categories, source.groups)
-    return novel_by_name(source.categories, data.novel)
+        return splits.official_split(splits.LVIS, source.categories, source.groups)
+    return splits.novel_by_name(source.categories, data.novel)
 
 
 def _inspect(
@@ -160,11 +139,7 @@ def _inspect(
 
 
 def refuse_too_many(broken: list[dict[str, str]], total: int, limit: float, folder: Path) -> None:
-    """Stop if a larger share than `limit` of the `total` images in `folder` is broken.
-
-    Raises:
-        ForError: it is.
-    """
+    """Raise a ForError if a larger share than `limit` of the `total` images in `folder` is broken."""
     if len(broken) > limit * total:
         raise ForError(
             f"{len(broken)} of {total} images in {printable(folder)} cannot be used, more than data.max_broken "

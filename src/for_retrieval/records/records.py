@@ -33,7 +33,6 @@ OBJECT_COLUMNS = {
     "crowd": "bool",  # the box holds many instances
 }
 NEGATIVE_COLUMNS = {"image_id": "str", "category": "str"}  # annotators looked, and the image does not show it
-_NEGATIVES = "negatives.parquet"
 _REMEDY = "run `dvc repro prepare`"
 
 
@@ -104,21 +103,23 @@ class Records:
 
         A fourth file, negatives.parquet, is written only if the records have negatives.
         """
-        _write_table(self.images, folder / "images.parquet")
-        _write_table(self.objects, folder / "objects.parquet")
-        if self.negatives is None:
-            (folder / _NEGATIVES).unlink(missing_ok=True)  # from the set that was prepared here before
-        else:
-            _write_table(self.negatives, folder / _NEGATIVES)
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        for table, name in ((self.images, "images"), (self.objects, "objects"), (self.negatives, "negatives")):
+            path = folder / f"{name}.parquet"
+            if table is None:
+                path.unlink(missing_ok=True)  # from the set that was prepared here before
+                continue
+            # Without pandas' metadata, which names the version of pandas: equal tables give equal bytes.
+            content = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+            with atomic(path) as temporary:
+                pq.write_table(content, temporary, compression="zstd")
         write_json(folder / "dataset.json", dataclasses.asdict(self.info))
 
 
 def load_records(folder: Path) -> Records:
-    """Read what `Records.save` wrote.
-
-    Raises:
-        ForError: a file is missing or damaged, or the files do not belong together.
-    """
+    """Read what `Records.save` wrote; ForError if a file is missing or damaged, or they do not belong together."""
     info = load_info(folder)
     tables = read_tables(folder)
     records = Records(tables["images"], tables["objects"], info, tables.get("negatives"))
@@ -128,11 +129,7 @@ def load_records(folder: Path) -> Records:
 
 
 def load_info(folder: Path) -> DatasetInfo:
-    """The description of a prepared set.
-
-    Raises:
-        ForError: dataset.json is missing or damaged.
-    """
+    """The description of a prepared set; ForError if dataset.json is missing or damaged."""
     content = read_json(folder / "dataset.json", _REMEDY)
     try:
         return DatasetInfo(**content)
@@ -141,13 +138,22 @@ def load_info(folder: Path) -> DatasetInfo:
 
 
 def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
-    """The stored tables images, objects and, if present, negatives, unchecked.
+    """The stored tables images, objects and, if any, negatives, unchecked; ForError if one is missing or damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    Raises:
-        ForError: a file is missing or damaged.
-    """
-    names = ["images", "objects", *(["negatives"] if (folder / _NEGATIVES).exists() else [])]
-    return {name: _read_table(folder / f"{name}.parquet") for name in names}
+    tables: dict[str, pd.DataFrame] = {}
+    for name in ("images", "objects", "negatives"):
+        path = folder / f"{name}.parquet"
+        try:
+            tables[name] = pq.read_table(path, partitioning=None).to_pandas()
+        except FileNotFoundError:
+            if name != "negatives":
+                raise ForError(f"{path} does not exist; {_REMEDY}") from None
+        except (pa.ArrowException, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise ForError(f"{path} is not a readable Parquet file ({reason}); {_REMEDY}") from None
+    return tables
 
 
 def _normalised(frame: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
@@ -166,26 +172,3 @@ def _digest(*frames: pd.DataFrame) -> str:
             else:
                 digest.update(json.dumps(values.tolist()).encode())
     return digest.hexdigest()
-
-
-def _write_table(frame: pd.DataFrame, path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    # Without pandas' metadata, which names the version of pandas: equal tables give equal bytes.
-    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    with atomic(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.read_table(path, partitioning=None).to_pandas()
-    except FileNotFoundError:
-        raise ForError(f"{path} does not exist; {_REMEDY}") from None
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise ForError(f"{path} is not a readable Parquet file ({reason}); {_REMEDY}") from None

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import file_hash, read_json, write_json
@@ -24,8 +24,16 @@ from for_retrieval.files import file_hash, read_json, write_json
 if TYPE_CHECKING:
     from for_retrieval.params import Data  # loads pydantic, and queries load this file
 
+
+class ImageFacts(NamedTuple):
+    """What the tables record of an image: px after EXIF orientation, and the sha256 of its bytes."""
+
+    width: int
+    height: int
+    hash: str
+
+
 State = tuple[int, int]  # of a file: its size in bytes, and its modification time in ns
-Facts = tuple[int, int, str]  # of an image: width and height in px, and the sha256 of the file
 RECENT = 2 * 10**9  # ns; a file that changed less than this ago may change again unnoticed
 
 
@@ -49,11 +57,18 @@ class SeenImages:
         """Look up `paths`."""
         self._database = cache / "images.sqlite"
         self._states = {path: state for path in paths if (state := file_state(path))}
-        stored = {row[0]: (row[1:3], row[3:]) for row in self._rows()}
-        known = ((path, state, stored.get(os.fsencode(path))) for path, state in self._states.items())
-        self.facts: dict[Path, Facts] = {path: row[1] for path, state, row in known if row and row[0] == state}
+        stored: dict[tuple[Any, ...], ImageFacts] = {}
+        if self._database.exists():
+            try:
+                with closing(sqlite3.connect(self._database, timeout=60)) as database:
+                    database.execute(_TABLE)
+                    stored = {row[:3]: ImageFacts(*row[3:]) for row in database.execute("SELECT * FROM images")}
+            except sqlite3.DatabaseError:  # damaged
+                self._database.unlink(missing_ok=True)
+        known = {path: stored.get((os.fsencode(path), *state)) for path, state in self._states.items()}
+        self.facts = {path: facts for path, facts in known.items() if facts}
 
-    def add(self, found: Mapping[Path, Facts]) -> None:
+    def add(self, found: Mapping[Path, ImageFacts]) -> None:
         """Store the facts of those of `paths` that were read."""
         rows = [(os.fsencode(p), *self._states[p], *facts) for p, facts in found.items() if p in self._states]
         if rows:
@@ -61,17 +76,6 @@ class SeenImages:
             with closing(sqlite3.connect(self._database, timeout=60)) as database, database:
                 database.execute(_TABLE)
                 database.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?)", rows)
-
-    def _rows(self) -> list[Any]:
-        if not self._database.exists():
-            return []
-        try:
-            with closing(sqlite3.connect(self._database, timeout=60)) as database:
-                database.execute(_TABLE)
-                return database.execute("SELECT * FROM images").fetchall()
-        except sqlite3.DatabaseError:  # damaged
-            self._database.unlink(missing_ok=True)
-            return []
 
 
 def listing(data: Data, root: Path) -> str | None:

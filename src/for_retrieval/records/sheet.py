@@ -133,15 +133,10 @@ def fitted_line(pen: ImageDraw.ImageDraw, text: str, size: int, room: int) -> st
 
 
 def draw_sample(records: Records, root: Path, out: Path, count: int, boxes: bool) -> None:
-    """Write a sheet of `count` evenly spaced images of a prepared set, with their annotated boxes if asked.
-
-    Raises:
-        UsageError: `out` does not end in .png.
-    """
+    """Draw a sheet of `count` evenly spaced images of a prepared set, with their annotated boxes if asked."""
     last, paths = len(records.images) - 1, records.paths(root)
-    rows = sorted({number * last // max(count - 1, 1) for number in range(count)})
     cells = []
-    for row in rows:
+    for row in sorted({number * last // max(count - 1, 1) for number in range(count)}):
         found = records.objects[records.objects["image_id"] == records.images["image_id"].iloc[row]]
         labelled = [((o.x, o.y, o.w, o.h), o.category) for o in found.itertuples(index=False)] if boxes else []
         cells.append(Cell(paths[row], boxes=labelled))

@@ -35,14 +35,12 @@ def read_splits(path: Path, images: pd.DataFrame) -> dict[str, str]:
             if image_id is None:
                 unknown.append(name)
             elif chosen.setdefault(image_id, split) != split:
-                where = f"{chosen[image_id]} and {split}"
-                raise ForError(f"{printable(path)} puts the image {name!r} into {where}; keep one")
+                both = f"{chosen[image_id]} and {split}"
+                raise ForError(f"{printable(path)} puts the image {name!r} into {both}; keep one")
     if unknown:
         others = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
-        raise ForError(
-            f"{printable(path)} names {unknown[0]!r}{others}, which is no image id and no file name of this "
-            "set; correct or remove it"
-        )
+        what = f"{printable(path)} names {unknown[0]!r}{others}"
+        raise ForError(f"{what}, which is no image id and no file name of this set; correct or remove it")
     return chosen
 
 
@@ -74,18 +72,13 @@ def split_of(digest: str, ratio: SplitRatio) -> str:
 
 
 def split_by_parts(images: pd.DataFrame, parts: dict[str, str], ratio: SplitRatio) -> dict[str, str] | None:
-    """Image id -> split, for a format that has parts (train, val, test).
+    """Image id -> split, for a format that has parts (train, val, test); None if there is only one, which is no split.
 
     The labels of the test part of published sets are often not public, so that results are reported on val. So if a
     set has only train and val, val becomes test. If no part is val then, images for val are taken from train, by a
     hash of their content and in the shares of `ratio`.
 
-    Args:
-        images: image_id and hash, of those that can be used.
-        parts: image id -> part.
-
-    Returns:
-        None if there is only one part, which is no split.
+    images: image_id and hash, of those that can be used. parts: image id -> part.
     """
     named = set(parts.values())
     if len(named) < 2:

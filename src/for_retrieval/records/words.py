@@ -35,9 +35,8 @@ def read_queries(path: Path, categories: Collection[str]) -> dict[str, Words]:
     """
     content = read_json(path, _CHECK)
     if not isinstance(content, dict) or not all(isinstance(table, dict) for table in content.values()):
-        raise ForError(
-            f"{printable(path)} must hold {{synonyms: {{...}}, hypernyms: {{...}}, attributes: {{...}}}}; {_CHECK}"
-        )
+        example = ", ".join(f"{key}: {{...}}" for key in _KEYS)
+        raise ForError(f"{printable(path)} must hold {{{example}}}; {_CHECK}")
     for key, table in content.items():
         if key not in _KEYS:
             raise ForError(f"{printable(path)} has the key {key!r}; {nearest(key, _KEYS)}")
@@ -48,10 +47,8 @@ def read_queries(path: Path, categories: Collection[str]) -> dict[str, Words]:
             if not isinstance(words, list) or not all(map(spoken if key == "attributes" else _is_word, words)):
                 raise ForError(f"{printable(path)}: {name!r} in {key} must be a list of words; correct it")
     if "attributes" in content:
-        said = {
-            COLOUR if name == "color" else name: map(spoken, words) for name, words in content["attributes"].items()
-        }
-        content["attributes"] = {name: list(dict.fromkeys(words)) for name, words in said.items()}
+        said = {name: list(dict.fromkeys(map(spoken, words))) for name, words in content["attributes"].items()}
+        content["attributes"] = {COLOUR if name == "color" else name: words for name, words in said.items()}
     return dict(content)
 
 
@@ -75,14 +72,12 @@ def spoken_attributes(objects: pd.DataFrame) -> pd.DataFrame:
 
     `objects` needs the column attributes. Of a list of values each is taken.
     """
-    said = {text: _pairs(json.loads(text)) for text in objects["attributes"].unique()}
+    said = {}
+    for text in objects["attributes"].unique():
+        values = [(name, v if isinstance(v, list) else [v]) for name, v in json.loads(text).items()]
+        said[text] = [(name, word) for name, listed in values for value in listed if (word := spoken(value))]
     rows = [(index, *pair) for index, text in objects["attributes"].items() for pair in said[text]]
     return pd.DataFrame(rows, columns=["object", "attribute", "word"])
-
-
-def _pairs(attributes: dict[str, Any]) -> list[tuple[str, str]]:
-    values = [(name, value if isinstance(value, list) else [value]) for name, value in attributes.items()]
-    return [(name, word) for name, listed in values for value in listed if (word := spoken(value))]
 
 
 def attribute_words(objects: pd.DataFrame) -> Words:

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -52,26 +51,18 @@ def _results(work: Callable[[Item], Result], items: Sequence[Item], processes: i
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=end_with_parent)
     try:
-        with _ctrl_c_waits():
+        # Ctrl-C is blocked in processes that are started here, so that it cannot end one while it imports.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
             results = pool.map(work, items, chunksize=_CHUNK)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         yield from results
     except BrokenProcessPool:
-        raise ForError(
-            f"a process died while reading {len(items)} images, most likely because memory ran out; "
-            "run again with FOR_WORKERS=1 or a lower data.max_pixels"
-        ) from None
+        what = f"a process died while reading {len(items)} images, most likely because memory ran out"
+        raise ForError(f"{what}; run again with FOR_WORKERS=1 or a lower data.max_pixels") from None
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _ctrl_c_waits() -> Iterator[None]:
-    """Block Ctrl-C in processes that are started in this context, so that it cannot end one while it imports."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def end_with_parent() -> None:

@@ -63,20 +63,20 @@ def look_at_all(
     Raises:
         ForError: a worker process died, or the cache cannot be written.
     """
-    known = _load(cache)
+    folder = cache / "looks" / f"v{_VERSION}"
+    known = _load(folder)
     items = [(path, content, content in known) for path, content in zip(paths, hashes, strict=True)]
     work = partial(_look, max_pixels=max_pixels, min_side=min_side)
     found: list[Look | str] = []
     new: dict[str, Look] = {}
-    for (_, content, _), result in zip(items, for_images(work, items, processes), strict=True):
+    for content, result in zip(hashes, for_images(work, items, processes), strict=True):
         if isinstance(result, Look):
             new[content] = result
         found.append(known[content] if result is None else result)
-        if len(new) == _SHARD:
-            _save(cache, new)
+        if len(new) == _SHARD or (new and len(found) == len(items)):
+            text = json.dumps({digest: astuple(look) for digest, look in new.items()})
+            write_text(folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json", text)
             new = {}
-    if new:
-        _save(cache, new)
     return found
 
 
@@ -95,13 +95,9 @@ def _look(item: tuple[Path, str, bool], max_pixels: int, min_side: int) -> Look 
         return f"cannot be read ({error.strerror})"
 
 
-def _folder(cache: Path) -> Path:
-    return cache / "looks" / f"v{_VERSION}"
-
-
-def _load(cache: Path) -> dict[str, Look]:
+def _load(folder: Path) -> dict[str, Look]:
     looks: dict[str, Look] = {}
-    for path in sorted(_folder(cache).glob("[!.]*.json")):
+    for path in sorted(folder.glob("[!.]*.json")):
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             looks |= {digest: Look(*values) for digest, values in content.items()}
@@ -110,13 +106,7 @@ def _load(cache: Path) -> dict[str, Look]:
     return looks
 
 
-def _save(cache: Path, looks: dict[str, Look]) -> None:
-    text = json.dumps({digest: astuple(look) for digest, look in looks.items()})
-    write_text(_folder(cache) / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json", text)
-
-
 Bits = NDArray[np.uint64]
-_WIDTH = 64
 _BLOCK = 2048  # fingerprints that are compared with a whole bucket at a time: 2048 x 8192 distances are 16 MB
 
 
@@ -140,7 +130,7 @@ def near_pairs(fingerprints: Bits, most: int) -> NDArray[np.int64]:
 
 def _between_unique(unique: Bits, most: int) -> NDArray[np.int64]:
     """Pairs [n, 2] of different fingerprints."""
-    edges = np.linspace(0, _WIDTH, most + 2).round().astype(int)
+    edges = np.linspace(0, 64, most + 2).round().astype(int)
     found = [np.empty((0, 2), np.int64)]
     for low, high in pairwise(edges):
         mask = np.uint64(((1 << int(high - low)) - 1) << int(low))

@@ -60,10 +60,8 @@ def run_suite(tables: Tables, checks: Sequence[Check]) -> tuple[list[Outcome], d
         pages[table] = _page(result)
     if len(outcomes) != len(checks):
         lost = next(check for number, check in enumerate(checks) if number not in outcomes)
-        raise ForError(
-            f"{len(checks)} checks were built but {len(outcomes)} evaluated; the first lost one is {lost.title!r}; "
-            "install the version of great_expectations that pyproject.toml names"
-        )
+        what = f"{len(checks)} checks were built but {len(outcomes)} evaluated; the first lost one is {lost.title!r}"
+        raise ForError(f"{what}; install the version of great_expectations that pyproject.toml names")
     return [outcomes[number] for number in range(len(checks))], pages
 
 
@@ -86,10 +84,9 @@ def _config(found: ExpectationValidationResult) -> ExpectationConfiguration:
 
 
 def _expectation(number: int, check: Check) -> Expectation:
-    kind = getattr(gxe, check.expectation)
-    severity = "warning" if check.warns else "critical"
-    expectation: Expectation = kind(**check.options, description=check.title, severity=severity, meta={"check": number})
-    return expectation
+    about = {"description": check.title, "severity": "warning" if check.warns else "critical"}
+    made: Expectation = getattr(gxe, check.expectation)(**check.options, **about, meta={"check": number})
+    return made
 
 
 def _outcome(check: Check, found: ExpectationValidationResult) -> Outcome:
@@ -97,9 +94,8 @@ def _outcome(check: Check, found: ExpectationValidationResult) -> Outcome:
     if errors.get("raised_exception", True):  # several errors: a dictionary of them, without this key
         nested = [e for e in errors.values() if isinstance(e, dict)]
         reason = errors.get("exception_message") or (nested[0].get("exception_message") if nested else "no reason")
-        raise ForError(
-            f"the check {check.title!r} of {check.table} could not be evaluated ({_line(reason)}); {_REPORT}"
-        )
+        what = f"the check {check.title!r} of {check.table}"
+        raise ForError(f"{what} could not be evaluated ({_line(reason)}); {_REPORT}")
     result = found.result
     if "unexpected_count" not in result:
         return Outcome(check, bool(found.success), observed=_plain(result.get("observed_value")))
@@ -119,20 +115,14 @@ def _plain(value: Any) -> Any:
 def _first(check: Check, result: dict[str, Any]) -> list[str]:
     """Names of the first failing rows, with the failing value if it is text."""
     names = ROW_NAMES.get(check.table, [])
-    found = [entry for entry in result.get("unexpected_index_list") or [] if isinstance(entry, dict)]
     shown: dict[str, None] = {}
-    for entry in found:
-        value = entry.get(check.column)
-        name = " ".join(_name(key, entry[key]) for key in names)
-        extra = f" ({value})" if check.column not in names and isinstance(value, str) else ""
-        shown[name + extra] = None
-        if len(shown) == FIRST:
-            break
+    for entry in result.get("unexpected_index_list") or []:
+        if isinstance(entry, dict) and len(shown) < FIRST:
+            value = entry.get(check.column)
+            parts = [f"{entry[key]:g} %" if key == "percent" else str(entry[key]) for key in names]
+            extra = [f"({value})"] if check.column not in names and isinstance(value, str) else []
+            shown[" ".join(parts + extra)] = None
     return list(shown)
-
-
-def _name(key: str, value: Any) -> str:
-    return f"{value:g} %" if key == "percent" else str(value)
 
 
 def _page(result: ExpectationSuiteValidationResult) -> str:

@@ -80,12 +80,12 @@ class Verdict:
     @property
     def failures(self) -> list[Outcome]:
         """Failed checks that stop the pipeline."""
-        return [outcome for outcome in self.outcomes if not outcome.success and not outcome.check.warns]
+        return [outcome for outcome in self.outcomes if state(outcome) == "failed"]
 
     @property
     def warnings(self) -> list[Outcome]:
         """Failed checks that only warn."""
-        return [outcome for outcome in self.outcomes if not outcome.success and outcome.check.warns]
+        return [outcome for outcome in self.outcomes if state(outcome) == "warning"]
 
     def to_json(self) -> dict[str, Any]:
         """The report, without times and paths: equal data give equal reports."""
@@ -102,23 +102,17 @@ class Verdict:
 
     def summary(self) -> str:
         """A line per warning, and one for all checks."""
-        lines = [f"warning: {outcome.sentence()}" for outcome in self.warnings]
-        count = len(self.outcomes)
-        if self.failures:
-            return "\n".join([*lines, f"{len(self.failures)} of {count} checks failed"])
-        with_warnings = f", {len(lines)} of them with a warning" if lines else ""
-        return "\n".join([*lines, f"{count} checks passed{with_warnings}"])
+        lines, count = [f"warning: {outcome.sentence()}" for outcome in self.warnings], len(self.outcomes)
+        warned = f", {len(lines)} of them with a warning" if lines else ""
+        failed = f"{len(self.failures)} of {count} checks failed" if self.failures else None
+        return "\n".join([*lines, failed or f"{count} checks passed{warned}"])
 
     def raise_if_failed(self, page: Path) -> None:
-        """Stop if the set must not be used; `page` has the details.
-
-        Raises:
-            ForError: a check failed; the message has a line for each.
-        """
+        """Raise a ForError with a line for each failed check, if there is one; `page` has the details."""
         if self.failures:
-            lines = [f"  {outcome.sentence()}" for outcome in self.failures]
             count = f"{len(self.failures)} of {len(self.outcomes)}"
-            raise ForError("\n".join([f"{self.name} failed {count} checks; all of them are in {page}", *lines]))
+            first = f"{self.name} failed {count} checks; all of them are in {page}"
+            raise ForError("\n  ".join([first, *(outcome.sentence() for outcome in self.failures)]))
 
     def table(self) -> Table:
         """A row per check; passed checks of columns and types are one row per file."""

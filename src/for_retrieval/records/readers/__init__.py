@@ -12,38 +12,18 @@ from typing import TYPE_CHECKING
 from for_retrieval.errors import UsageError, nearest, printable
 
 if TYPE_CHECKING:
-    from for_retrieval.params import Data
     from for_retrieval.records.readers.format import Format, Place, Places
-    from for_retrieval.records.readers.source import Source
 
 # Values of `data.kind`, in the order in which a folder is tried.
 KINDS = ("nuimages", "yolo", "voc", "coco", "panoptic", "lvis", "webdataset", "folder")
 
 
 def format_of(kind: str) -> Format:
-    """The format of a `data.kind`.
-
-    Raises:
-        UsageError: there is no such format.
-    """
+    """The format of a `data.kind`; UsageError if there is none."""
     if kind not in KINDS:
         raise UsageError(f"{kind!r} is not a kind of data set; {nearest(kind, KINDS)}")
     found: Format = import_module(f"{__name__}.{kind}").FORMAT
     return found
-
-
-def read_source(data: Data, root: Path, unpacked: Path) -> tuple[Source, str]:
-    """Read the set that `data` describes.
-
-    root: the project folder. unpacked: below it, where images of shards may be written.
-
-    Returns:
-        The set, and its image folder as `DatasetInfo.root` has it.
-
-    Raises:
-        UsageError: `data.kind` is unknown. ForError: the data is invalid or missing.
-    """
-    return format_of(data.kind).read(data, root, unpacked)
 
 
 def detect(folder: Path, kind: str | None, annotations: Places | None) -> Place:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +33,7 @@ def read_coco(path: Path) -> Source:
     add_objects(found, content["annotations"], names)
     found.raise_first()
     texts = {str(entry["id"]): entry.get("caption") for entry in content["images"]}
-    found.captions = {
-        i: text for i, text in texts.items() if isinstance(text, str) and text.strip() and is_unicode(text)
-    }
+    found.captions = {i: t for i, t in texts.items() if isinstance(t, str) and t.strip() and is_unicode(t)}
     add_words(found, content["categories"])
     return found.finished(names.values())
 
@@ -58,19 +55,15 @@ def read_lists(path: Path, what: str) -> dict[str, list[Any]]:
 
 def add_pictures(found: Source, entries: list[Any]) -> None:
     """Add the entries of ``images``."""
-    for position, entry in enumerate(entries):
-        if not found.lacks(entry, ("id", "file_name", "width", "height"), f"images[{position}]"):
-            image_id = str(entry["id"])
-            size = entry["width"], entry["height"]
-            found.add_picture(image_id, entry["file_name"], *size, f"image {image_id}", "file_name")
+    for _, entry in found.complete(entries, ("id", "file_name", "width", "height"), "images"):
+        image_id, size = str(entry["id"]), (entry["width"], entry["height"])
+        found.add_picture(image_id, entry["file_name"], *size, f"image {image_id}", "file_name")
 
 
 def read_names(found: Source, entries: list[Any]) -> dict[str, str]:
     """Category id -> name. Two ids may share a name: they are then one category."""
     names: dict[str, str] = {}
-    for position, entry in enumerate(entries):
-        if found.lacks(entry, ("id", "name"), f"categories[{position}]"):
-            continue
+    for _, entry in found.complete(entries, ("id", "name"), "categories"):
         if str(entry["id"]) in names:
             found.problem(f"category {entry['id']} is listed twice")
         elif not isinstance(entry["name"], str) or not entry["name"].strip():
@@ -93,18 +86,15 @@ def add_words(found: Source, entries: list[dict[str, Any]]) -> None:
 
 def add_objects(found: Source, entries: list[Any], names: dict[str, str], what: str = "annotation") -> None:
     """Add the entries of ``annotations``, or others with the same keys, which messages call `what`."""
-    for position, entry in enumerate(entries):
-        if found.lacks(entry, ("id", "image_id", "category_id", "bbox"), f"{what}s[{position}]"):
-            continue
+    for _, entry in found.complete(entries, ("id", "image_id", "category_id", "bbox"), f"{what}s"):
         where, image_id, category_id = f"{what} {entry['id']}", str(entry["image_id"]), str(entry["category_id"])
         if image_id not in found.pictures:
             found.problem(f"{where} is on image {image_id}, which 'images' does not list")
         elif category_id not in names:
             found.problem(f"{where} has the category {category_id}, which 'categories' does not list")
         else:
-            where = f"{where} on image {image_id}"
             details = entry["bbox"], names[category_id], entry.get("attributes"), bool(entry.get("iscrowd"))
-            found.add_object(where, image_id, *details)
+            found.add_object(f"{where} on image {image_id}", image_id, *details)
 
 
 def find_lists(folder: Path, wanted: tuple[str, ...], kind: str | None = None) -> Place | None:
@@ -118,7 +108,7 @@ def find_lists(folder: Path, wanted: tuple[str, ...], kind: str | None = None) -
     """
     for pattern in ("*.json", "annotations/*.json", "*/*.json"):
         paths = [path for path in sorted(folder.glob(pattern)) if contains(path, _KEYS)]
-        kinds = {path.relative_to(folder).as_posix(): _kind_of(path) for path in paths}
+        kinds = {path.relative_to(folder).as_posix(): kind_of(path) for path in paths}
         names = [name for name, its in kinds.items() if its in wanted]
         if pattern == "*/*.json" and by_part(names) is None:
             continue
@@ -127,28 +117,16 @@ def find_lists(folder: Path, wanted: tuple[str, ...], kind: str | None = None) -
         if names:
             places = names[0] if len(names) == 1 else by_part(names)
             if places is None or len({kinds[name] for name in names}) > 1:
-                raise UsageError(
-                    f"{printable(folder)} has several annotation files ({', '.join(map(printable, names))}); name one "
-                    "with --annotations"
-                )
+                what = f"{printable(folder)} has several annotation files ({', '.join(map(printable, names))})"
+                raise UsageError(f"{what}; name one with --annotations")
             found = kind or kinds[names[0]]
             return Place(found, "." if found == "lvis" else images_of(folder, places), places)
     return None
 
 
-def _find(folder: Path, asked: bool) -> Place | None:
-    if asked:
-        return find_lists(folder, ("coco", "lvis"), "coco")  # an LVIS file can be read as COCO
-    return find_lists(folder, ("coco", *_MARKS))
-
-
-def _kind_of(path: Path) -> str:
+def kind_of(path: Path) -> str:
+    """The format of JSON lists, by the keys that only it has."""
     return next((kind for kind, mark in _MARKS.items() if contains(path, (mark,))), "coco")
-
-
-def is_kind(kind: str) -> Callable[[Path], bool]:
-    """`Format.fits` for JSON lists of `kind`."""
-    return lambda path: _kind_of(path) == kind
 
 
 def images_of(folder: Path, annotations: Places) -> Places:
@@ -156,9 +134,14 @@ def images_of(folder: Path, annotations: Places) -> Places:
     images = "images" if (folder / "images").is_dir() else None
     if isinstance(annotations, str):
         return _named_alike(folder, annotations) or images or Path(annotations).parent.as_posix()
-    found = {part: _named_alike(folder, name) or _own_folder(name) for part, name in annotations.items()}
-    places = {part: place for part, place in found.items() if place is not None}
-    return places if len(places) == len(found) else images or "."
+    found = {}
+    for part, name in annotations.items():
+        parent = Path(name).parent
+        # ``valid/_annotations.coco.json`` -> ``valid``, which is a folder of this part alone
+        own = None if parent.name in ("", "annotations") else parent.as_posix()
+        if place := _named_alike(folder, name) or own:
+            found[part] = place
+    return found if len(found) == len(annotations) else images or "."
 
 
 def _named_alike(folder: Path, annotations: str) -> str | None:
@@ -168,22 +151,17 @@ def _named_alike(folder: Path, annotations: str) -> str | None:
     return next((place for place in places if (folder / place).is_dir()), None)
 
 
-def _own_folder(annotations: str) -> str | None:
-    """``valid/_annotations.coco.json`` -> ``valid``; None if the file is not in a folder of its own part."""
-    parent = Path(annotations).parent
-    return None if parent.name in ("", "annotations") else parent.as_posix()
-
-
-def without_lists(detail: str) -> str:
-    """`Format.missing` for JSON lists with `detail`."""
-    return f"no JSON file in {{}} has images, annotations and categories{detail}; name one with --annotations"
-
+# `Format.missing` for JSON lists with more keys, or none.
+MISSING = "no JSON file in {} has images, annotations and categories%s; name one with --annotations"
 
 FORMAT = Format(
     about="COCO instances: JSON with boxes, and attributes of objects where CVAT or others wrote them",
-    missing=without_lists(""),
+    missing=MISSING % "",
     read=annotated(read_coco),
-    find=_find,
-    fits=is_kind("coco"),
+    # An LVIS file can be read as COCO, if the user asks for it.
+    find=lambda folder, asked: (
+        find_lists(folder, ("coco", "lvis"), "coco") if asked else find_lists(folder, ("coco", *_MARKS))
+    ),
+    fits=lambda path: kind_of(path) == "coco",
     images=images_of,
 )

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from for_retrieval.errors import ForError, UsageError, printable
-from for_retrieval.params import Data
-from for_retrieval.records.images import EXTENSIONS
+from for_retrieval.records.images import ENDINGS, EXTENSIONS
 from for_retrieval.records.readers.format import Format, Place, Places, image_folder, require_folder
-from for_retrieval.records.readers.source import Picture, Source
+from for_retrieval.records.readers.source import Picture, Source, is_unicode
 
 
 def read_folder(root: Path) -> Source:
@@ -32,10 +31,8 @@ def read_folder(root: Path) -> Source:
         elif path.suffix.lower() in EXTENSIONS and not path.is_dir():
             names.append(name)
     if not names and not found.broken:
-        what = (
-            f"there are no images in {printable(root)} (endings: {' '.join(e.removeprefix('.') for e in EXTENSIONS)})"
-        )
-        raise ForError(f"{what}; check data.root and data.images in params.yaml")
+        where = f"{printable(root)} (endings: {' '.join(ENDINGS)})"
+        raise ForError(f"there are no images in {where}; check data.root and data.images in params.yaml")
     found.pictures = {name: Picture(name, name, 0, 0) for name in sorted(names)}
     return found
 
@@ -48,15 +45,13 @@ def _walk(root: Path) -> Iterator[Path]:
 
     for folder, folders, files in os.walk(root, onerror=fail):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        links = [name for name in folders if (Path(folder) / name).is_symlink()]
+        links = [name for name in folders if Path(folder, name).is_symlink()]
         pictures = [n for n in files if not n.startswith(".") and Path(n).suffix.lower() in EXTENSIONS]
-        yield from (Path(folder) / name for name in links + pictures)
+        yield from (Path(folder, name) for name in links + pictures)
 
 
 def _refusal(path: Path, root: Path) -> str | None:
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
+    if not is_unicode(str(path)):
         return "file name is not UTF-8"
     # A link to something inside `root` adds nothing: the walk finds its target too.
     try:
@@ -66,10 +61,6 @@ def _refusal(path: Path, root: Path) -> str | None:
     return "link out of the image folder" if leaves else None
 
 
-def _read(data: Data, root: Path, _unpacked: Path) -> tuple[Source, str]:
-    return read_folder(root / image_folder(data)), image_folder(data)
-
-
 def _no_annotations(_folder: Path, _annotations: Places) -> Places:
     raise UsageError("a folder of images has no annotations; leave out --annotations, or leave out --kind folder")
 
@@ -77,7 +68,7 @@ def _no_annotations(_folder: Path, _annotations: Places) -> Places:
 FORMAT = Format(
     about="a plain folder of images, without annotations",
     missing="there are no images in {}",
-    read=_read,
+    read=lambda data, root, _unpacked: (read_folder(root / image_folder(data)), image_folder(data)),
     find=lambda _folder, _asked: Place("folder", ".", None),
     images=_no_annotations,
     labelled=False,

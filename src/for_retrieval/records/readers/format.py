@@ -14,7 +14,7 @@ from for_retrieval.params import Data
 from for_retrieval.records.readers.source import Source, join
 
 Places = str | dict[str, str]  # one path below the folder of the set, or one per part
-_PARTS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
+PARTS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
 _WORD = re.compile(r"(?<![a-z])(train|valid|val|test)(?![a-z])")
 
 
@@ -33,7 +33,8 @@ class Format:
 
     about: what the format is, in a few words.
     missing: what to say about a folder ``{}`` that has no set of this format.
-    read: (data, root, unpacked) -> the set, and its image folder as `DatasetInfo.root` has it; see `read_source`.
+    read: (data, root, unpacked) -> the set, and its image folder as `DatasetInfo.root` has it; ForError if the data is
+        invalid or missing. root: the project folder. unpacked: below it, where images of shards may be written.
     find: (folder, asked) -> the set in a folder; `asked`: the user named this format.
     fits: whether an annotation file or folder that the user named is of this format.
     images: (folder, annotations) -> where the images of annotations that the user named lie.
@@ -74,11 +75,7 @@ def image_folder(data: Data) -> str:
 
 
 def require_folder(root: Path) -> None:
-    """Check that the image folder exists.
-
-    Raises:
-        ForError: `root` does not exist or is a file.
-    """
+    """Raise a ForError if the image folder `root` does not exist or is a file."""
     if not root.is_dir():
         problem = "is not a folder" if root.exists() else "does not exist"
         raise ForError(f"the image folder {printable(root)} {problem}; check data.root and data.images in params.yaml")
@@ -94,7 +91,7 @@ def by_part(names: list[str]) -> dict[str, str] | None:
     parts: dict[str, str] = {}
     for name in names:
         if found := _WORD.findall(name.lower()):
-            parts.setdefault(_PARTS[found[-1]], name)
+            parts.setdefault(PARTS[found[-1]], name)
     alike = {_WORD.sub("", name.lower()) for name in names}
     if len(parts) < max(2, len(names)) or len(alike) > 1:
         return None

@@ -64,23 +64,20 @@ def _listed(found: Source, entries: list[Any], ids: dict[str, str]) -> Listed:
     """Image id -> ids of the categories listed as absent, and of those listed as not exhaustive."""
     listed: Listed = {}
     for position, entry in enumerate(entries):
-        lists = []
-        for key in ("neg_category_ids", "not_exhaustive_category_ids"):
-            given = entry.get(key) if isinstance(entry, dict) else None
-            if not isinstance(given, list):
+        entry = entry if isinstance(entry, dict) else {}
+        lists = listed[str(entry.get("id"))] = (set(), set())
+        for key, numbers in zip(("neg_category_ids", "not_exhaustive_category_ids"), lists, strict=True):
+            if not isinstance(entry.get(key), list):
                 found.problem(f"images[{position}] has no list {key!r}, which LVIS has for every image")
-                given = []
-            if unknown := [str(number) for number in given if str(number) not in ids]:
+                continue
+            numbers |= set(map(str, entry[key]))
+            if unknown := [number for number in map(str, entry[key]) if number not in ids]:
                 where = f"image {entry.get('id')} has the category {printable(unknown[0])} in {key!r}"
                 found.problem(f"{where}, which 'categories' does not list")
-            lists.append({str(number) for number in given})
-        if isinstance(entry, dict):
-            listed[str(entry.get("id"))] = (lists[0], lists[1])
     return listed
 
 
 def _groups(found: Source, entries: list[Any], ids: dict[str, str]) -> dict[str, list[str]]:
-    """Frequency group -> its categories."""
     groups: dict[str, list[str]] = {group: [] for group in GROUPS.values()}
     for entry in entries:
         if not isinstance(entry, dict) or str(entry.get("id")) not in ids:
@@ -88,8 +85,8 @@ def _groups(found: Source, entries: list[Any], ids: dict[str, str]) -> dict[str,
         letter = entry.get("frequency")
         if not isinstance(letter, str) or letter not in GROUPS:
             found.problem(f"category {entry['id']} has the frequency {letter!r}, which must be 'f', 'c' or 'r'")
-            continue
-        groups[GROUPS[letter]].append(ids[str(entry["id"])])
+        else:
+            groups[GROUPS[letter]].append(ids[str(entry["id"])])
     return groups
 
 
@@ -120,23 +117,18 @@ def _add_negatives(found: Source, listed: Listed, ids: dict[str, str]) -> int:
     """Add the negatives, and count those that were contradicted."""
     objects = found.objects
     shown = set(zip(objects["image_id"], objects["category"], strict=True))
-    found.absent, contradicting = [], 0
-    for image_id, (absent, partly) in listed.items():
-        present = {ids[number] for number in partly}
-        for word in sorted({ids[number] for number in absent}):
-            if word in present or (image_id, word) in shown:
-                contradicting += 1
-            else:
-                found.absent.append((image_id, word))
-    return contradicting
+    shown |= {(image_id, ids[number]) for image_id, (_, partly) in listed.items() for number in partly}
+    pairs = [(image_id, word) for image_id, (absent, _) in listed.items() for word in sorted({ids[n] for n in absent})]
+    found.absent = [pair for pair in pairs if pair not in shown]
+    return len(pairs) - len(found.absent)
 
 
 FORMAT = Format(
     about="LVIS v1: COCO's JSON with negatives and frequency groups",
-    missing=coco.without_lists(" with neg_category_ids"),
+    missing=coco.MISSING % " with neg_category_ids",
     read=annotated(read_lvis),
     find=lambda folder, asked: coco.find_lists(folder, ("lvis",)) if asked else None,
-    fits=coco.is_kind("lvis"),
+    fits=lambda path: coco.kind_of(path) == "lvis",
     images=lambda folder, _: "images" if (folder / "images").is_dir() else ".",  # coco_url has train2017 and val2017
     categories=LVIS,
 )

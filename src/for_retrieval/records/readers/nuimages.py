@@ -44,8 +44,10 @@ def read_nuimages(folder: Path) -> Source:
     surfaces = _table(folder, "surface_ann") if (folder / "surface_ann.json").exists() else []
     found = Source(folder, "folder")
     _add_frames(found, tables["sample_data"])
-    categories = _named(found, tables["category"], "category")
-    attributes = _named(found, tables["attribute"], "attribute")
+    categories, attributes = (
+        {str(entry["token"]): str(entry["name"]) for _, entry in found.complete(tables[name], ("token", "name"), name)}
+        for name in ("category", "attribute")
+    )
     _add_objects(found, tables["object_ann"], categories, attributes)
     found.raise_first()
     entries = [entry for entry in [*tables["object_ann"], *surfaces] if isinstance(entry, dict)]
@@ -77,31 +79,18 @@ def _table(folder: Path, name: str) -> list[Any]:
     return content
 
 
-def _named(found: Source, entries: list[Any], table: str) -> dict[str, str]:
-    """Token -> name."""
-    names: dict[str, str] = {}
-    for position, entry in enumerate(entries):
-        if not found.lacks(entry, ("token", "name"), f"{table}[{position}]"):
-            names[str(entry["token"])] = str(entry["name"])
-    return names
-
-
 def _add_frames(found: Source, entries: list[Any]) -> None:
-    """Add the key frames of cameras."""
-    for position, entry in enumerate(entries):
-        if isinstance(entry, dict) and entry.get("is_key_frame") is False:
-            continue
-        if found.lacks(entry, ("token", "filename", "is_key_frame"), f"sample_data[{position}]"):
-            continue
+    keys = ("token", "filename", "is_key_frame")
+    for _, entry in found.complete(
+        entries, keys, "sample_data", lambda entry: isinstance(entry, dict) and entry.get("is_key_frame") is False
+    ):
         if str(entry["filename"]).lower().endswith(EXTENSIONS):  # others are point clouds
             token, size = str(entry["token"]), (entry.get("width"), entry.get("height"))
             found.add_picture(token, entry["filename"], *size, f"sample_data {token}", "filename")
 
 
 def _add_objects(found: Source, entries: list[Any], categories: dict[str, str], attributes: dict[str, str]) -> None:
-    for position, entry in enumerate(entries):
-        if found.lacks(entry, ("token", "sample_data_token", "category_token", "bbox"), f"object_ann[{position}]"):
-            continue
+    for _, entry in found.complete(entries, ("token", "sample_data_token", "category_token", "bbox"), "object_ann"):
         where, frame = f"object_ann {entry['token']}", found.pictures.get(str(entry["sample_data_token"]))
         category = categories.get(str(entry["category_token"]))
         if frame is None:
@@ -110,20 +99,13 @@ def _add_objects(found: Source, entries: list[Any], categories: dict[str, str], 
             found.problem(f"{where} has the category_token {entry['category_token']}, which category does not list")
         else:
             where = f"{where} on {frame.path}"
-            try:
+            with found.problems_of(where):
                 box, said = from_corners(entry["bbox"]), _attributes(entry.get("attribute_tokens"), attributes)
-            except ValueError as error:
-                found.problem(f"{where} {error}")
-            else:
                 found.add_object(where, frame.image_id, box, words_of(category).word, said)
 
 
 def _attributes(tokens: Any, names: dict[str, str]) -> dict[str, Any]:
-    """``vehicle.parked`` -> {"vehicle": "parked"}; several of one kind become a list.
-
-    Raises:
-        ValueError: not a list of known tokens.
-    """
+    """``vehicle.parked`` -> {"vehicle": "parked"}, several of one kind as a list; ValueError if a token is unknown."""
     if tokens is not None and not isinstance(tokens, list):
         raise ValueError(f"has the attribute_tokens {tokens!r}, which must be a list")
     found: dict[str, list[str]] = {}

@@ -41,18 +41,13 @@ def _segments(found: Source, entries: list[Any], stuff: set[str]) -> tuple[list[
     """The segments of things as annotations of an instances file, and the number of segments of stuff."""
     segments: list[Any] = []
     dropped = 0
-    for position, entry in enumerate(entries):
-        where = f"annotations[{position}]"
-        if found.lacks(entry, ("image_id", "segments_info"), where):
-            continue
+    for where, entry in found.complete(entries, ("image_id", "segments_info"), "annotations"):
         given = entry["segments_info"]
         if not isinstance(given, list):
             where = f"{where} on image {entry['image_id']}"
             found.problem(f"{where} has the segments_info {repr(given)[:60]}, which must be a list")
             continue
-        for number, segment in enumerate(given):
-            if found.lacks(segment, ("id", "category_id", "bbox"), f"{where}.segments_info[{number}]"):
-                continue
+        for _, segment in found.complete(given, ("id", "category_id", "bbox"), f"{where}.segments_info"):
             if str(segment["category_id"]) in stuff:
                 dropped += 1
             else:
@@ -62,9 +57,9 @@ def _segments(found: Source, entries: list[Any], stuff: set[str]) -> tuple[list[
 
 FORMAT = Format(
     about="COCO panoptic: JSON with segments, of which the boxes of things are read",
-    missing=coco.without_lists(" with segments_info"),
+    missing=coco.MISSING % " with segments_info",
     read=annotated(read_panoptic),
     find=lambda folder, asked: coco.find_lists(folder, ("panoptic",)) if asked else None,
-    fits=coco.is_kind("panoptic"),
+    fits=lambda path: coco.kind_of(path) == "panoptic",
     images=coco.images_of,
 )

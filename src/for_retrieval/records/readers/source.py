@@ -6,7 +6,8 @@ import json
 import math
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -16,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from for_retrieval.errors import ForError, printable
-from for_retrieval.records.records import NEGATIVE_COLUMNS, OBJECT_COLUMNS
+from for_retrieval.records.records import OBJECT_COLUMNS
 
 CHECK = "check data.annotations in params.yaml"
 SLACK = 1.0  # px that a box may extend past its image: exporters round; more means a wrong image size
@@ -73,37 +74,39 @@ class Source:
         table = pd.DataFrame(self.rows, columns=[*OBJECT_COLUMNS, "width", "height"])
         return round_inside(table)[list(OBJECT_COLUMNS)].astype(OBJECT_COLUMNS)
 
-    @property
-    def negatives(self) -> pd.DataFrame | None:
-        """The pairs in `absent` as a table with the columns of NEGATIVE_COLUMNS."""
-        columns = list(NEGATIVE_COLUMNS)
-        return None if self.absent is None else pd.DataFrame(self.absent, columns=columns).astype(NEGATIVE_COLUMNS)
-
     def problem(self, sentence: str) -> None:
         """Note a problem; `sentence` names the entry and has no full stop."""
         self._problem = self._problem or sentence
         self._problems += 1
 
     def raise_first(self) -> None:
-        """Stop if there was a problem.
-
-        Raises:
-            ForError: there was one; the message is the first one and the number of others.
-        """
+        """Raise a ForError with the first problem and the number of others, if there was one."""
         if self._problems:
             others = f" ({self._problems - 1} more problems in this {self._what})" if self._problems > 1 else ""
             raise ForError(f"{printable(self._path)}: {self._problem}; correct the file{others}")
 
-    def lacks(self, entry: Any, keys: tuple[str, ...], where: str) -> bool:
-        """Whether a JSON entry lacks one of `keys` or has text there that is not valid Unicode; both are problems."""
-        for key in keys:
-            if not isinstance(entry, dict) or entry.get(key) is None:
-                self.problem(f"{where} lacks the key {key!r}")
-                return True
-            if isinstance(entry[key], str) and not is_unicode(entry[key]):
-                self.problem(f"{where} has {entry[key]!a} as {key!r}, which is not valid Unicode")
-                return True
-        return False
+    @contextmanager
+    def problems_of(self, where: str) -> Iterator[None]:
+        """Note a ValueError, whose message follows `where`, as a problem."""
+        try:
+            yield
+        except ValueError as error:
+            self.problem(f"{where} {error}")
+
+    def complete(
+        self, entries: list[Any], keys: tuple[str, ...], name: str, skip: Callable[[Any], bool] = lambda _: False
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Place and entry of the JSON objects in the list `name` that have all `keys`; others are problems."""
+        for where, entry in ((f"{name}[{n}]", entry) for n, entry in enumerate(entries) if not skip(entry)):
+            for key in keys:
+                if not isinstance(entry, dict) or entry.get(key) is None:
+                    self.problem(f"{where} lacks the key {key!r}")
+                    break
+                if isinstance(entry[key], str) and not is_unicode(entry[key]):
+                    self.problem(f"{where} has {entry[key]!a} as {key!r}, which is not valid Unicode")
+                    break
+            else:
+                yield where, entry
 
     def read_bytes(self, path: Path, most: int) -> bytes | None:
         """The content of a file of at most `most` bytes; anything else is a problem."""
@@ -136,21 +139,17 @@ class Source:
     ) -> None:
         """Add an object on a picture that was added. box: [x, y, w, h] in px; without area it is only counted."""
         picture = self.pictures[image_id]
-        try:
+        with self.problems_of(where):
             found, text = read_box(box, picture.width, picture.height), attribute_text(attributes)
-        except ValueError as error:
-            self.problem(f"{where} {error}")
-            return
-        if found:
-            self.rows.append((image_id, *found, category, text, crowd, picture.width, picture.height))
-        else:
-            self.dropped["zero_area_boxes"] += 1
+            if found:
+                self.rows.append((image_id, *found, category, text, crowd, picture.width, picture.height))
+            else:
+                self.dropped["zero_area_boxes"] += 1
 
     def finished(self, categories: Iterable[str] | None = None, **dropped: int) -> Source:
-        """This source, when all was added. categories: None for those of the objects. dropped: more counts.
+        """This source, complete; ForError if there was a problem.
 
-        Raises:
-            ForError: there was a problem.
+        categories: None for those of the objects. dropped: more counts.
         """
         self.raise_first()
         names = sorted({row[5] for row in self.rows}) if categories is None else dict.fromkeys(categories)
@@ -196,19 +195,7 @@ def join(sources: Mapping[str, Source], folders: Mapping[str, str]) -> Source:
 
 def is_unicode(text: str) -> bool:
     """Whether `text` can be encoded; JSON can hold lone surrogates, which cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def there(path: Path) -> bool:
-    """Whether a file or folder exists; False also for a name that no file can have, such as one too long."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
+    return text == text.encode(errors="ignore").decode()
 
 
 def leaves(name: str) -> bool:
@@ -251,11 +238,7 @@ def read_box(value: Any, width: int, height: int) -> Box | None:
 
 
 def from_corners(value: Any) -> list[float]:
-    """A box [xmin, ymin, xmax, ymax] as [x, y, w, h].
-
-    Raises:
-        ValueError: not four finite numbers, or the end is before the start.
-    """
+    """A box [xmin, ymin, xmax, ymax] as [x, y, w, h]; ValueError if they are not four finite numbers in order."""
     left, top, right, bottom = _four(value)
     if right < left or bottom < top:
         raise ValueError(f"has the box {value!r}, whose end is before its start")
@@ -263,11 +246,7 @@ def from_corners(value: Any) -> list[float]:
 
 
 def attribute_text(value: Any) -> str:
-    """An object's attributes as JSON text with sorted keys; ``color`` becomes ``colour``.
-
-    Raises:
-        ValueError: not a JSON object, or it holds what JSON cannot.
-    """
+    """Attributes as JSON text with sorted keys, ``color`` as ``colour``; ValueError if they are not a JSON object."""
     if value is not None and not isinstance(value, dict):
         raise ValueError(f"has the attributes {value!r}, which must be an object {{name: value}}")
     if not value:
@@ -293,11 +272,7 @@ def round_inside(boxes: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_lines(path: Path, what: str) -> list[str]:
-    """The lines of a text file, stripped; `what` says what each line is.
-
-    Raises:
-        ForError: it cannot be read, or is not UTF-8.
-    """
+    """The lines, stripped, of a text file with one `what` per line; ForError if it cannot be read or is not UTF-8."""
     try:
         return [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:

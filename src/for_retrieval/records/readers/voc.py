@@ -73,17 +73,13 @@ def _parsed(found: Source, file: Path) -> Element | None:
 
 def _add_object(found: Source, image_id: str, entry: Element, where: str) -> None:
     name = (entry.findtext("name") or "").strip()
-    if not name:
-        found.problem(f"{where} has no name")
-        return
-    try:
-        sides = ("xmin", "ymin", "xmax", "ymax")
-        x, y, w, h = from_corners([_number(entry.findtext(f"bndbox/{side}")) for side in sides])
-    except ValueError as error:
-        found.problem(f"{where} {error}")
-        return
+    sides = [_number(entry.findtext(f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax")]
     flags = {flag: True for flag in _FLAGS if (entry.findtext(flag) or "").strip() == "1"}
-    found.add_object(where, image_id, [x - 1, y - 1, w + 1, h + 1], name, flags)
+    with found.problems_of(where):
+        if not name:
+            raise ValueError("has no name")
+        x, y, w, h = from_corners(sides)
+        found.add_object(where, image_id, [x - 1, y - 1, w + 1, h + 1], name, flags)
 
 
 def _number(text: str | None) -> Any:

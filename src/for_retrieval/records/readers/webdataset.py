@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from for_retrieval.errors import ForError, UsageError, printable
-from for_retrieval.params import Data
-from for_retrieval.records.images import EXTENSIONS, upright_size
+from for_retrieval.records.images import ENDINGS, EXTENSIONS, upright_size
 from for_retrieval.records.readers.format import Format, Place, Places
 from for_retrieval.records.readers.source import Picture, Source, is_unicode, leaves, read_lines
 
@@ -43,43 +42,31 @@ def members(shard: Path, wanted: Mapping[str, int]) -> Iterator[tuple[str, str, 
                 if not entry.isreg():
                     raise ForError(f"{where} holds {entry.name!a}, which is a link or a device; remove it")
                 if leaves(name) or not is_unicode(name):
-                    raise ForError(
-                        f"{printable(shard)} holds {entry.name!a}, which is not inside its folder; rename it"
-                    )
+                    raise ForError(f"{where} holds {entry.name!a}, which is not inside its folder; rename it")
                 folder, base = posixpath.split(name)
-                if base.startswith("."):
-                    continue
                 stem, _, ending = base.partition(".")
-                if (most := wanted.get(ending.lower())) is None:
+                most = wanted.get(ending.lower())
+                if base.startswith(".") or most is None:
                     continue
                 if entry.size > most:
-                    raise ForError(
-                        f"{printable(shard)} holds {name!r} of {entry.size} bytes, more than {most}; remove it"
-                    )
+                    raise ForError(f"{where} holds {name!r} of {entry.size} bytes, more than {most}; remove it")
                 file = archive.extractfile(entry)
                 assert file is not None  # it is a regular file
                 yield posixpath.join(folder, stem), ending.lower(), file.read()
-            _require_end(shard, archive.offset)
+            # tarfile reads a damaged header as the end of the archive; a real end is a block of zeros.
+            with shard.open("rb") as raw:
+                raw.seek(archive.offset)
+                block = raw.read(tarfile.BLOCKSIZE)
+            if len(block) < tarfile.BLOCKSIZE or any(block):
+                raise ForError(f"{where} is truncated or damaged after {archive.offset} bytes; replace it")
     except tarfile.TarError as error:
-        raise ForError(
-            f"{printable(shard)} is not an uncompressed tar file, or damaged ({error}); replace it"
-        ) from None
+        raise ForError(f"{where} is not an uncompressed tar file, or damaged ({error}); replace it") from None
     except OSError as error:
         raise ForError(f"{where} cannot be read ({error.strerror or error}); replace it") from None
 
 
-def _require_end(shard: Path, offset: int) -> None:
-    """tarfile reads a damaged header as the end of the archive; a real end is a block of zeros."""
-    with shard.open("rb") as file:
-        file.seek(offset)
-        block = file.read(tarfile.BLOCKSIZE)
-    if len(block) < tarfile.BLOCKSIZE or any(block):
-        raise ForError(f"{printable(shard)} is truncated or damaged after {offset} bytes; replace it")
-
-
 _CHECK = "check data.root in params.yaml"
-_IMAGES = [ending.removeprefix(".") for ending in EXTENSIONS]
-_WANTED = dict.fromkeys(_IMAGES, 200_000_000) | dict.fromkeys(("json", "txt", "cls"), 10_000_000)  # bytes
+_WANTED = dict.fromkeys(ENDINGS, 200_000_000) | dict.fromkeys(("json", "txt", "cls"), 10_000_000)  # bytes
 _CLASS_NAMES = ("classnames.txt", "classes.txt")
 _PART = re.compile(r"(?:^|[^a-z])(train|val|test)(?![a-z])")
 
@@ -110,7 +97,8 @@ def read_webdataset(root: Path, out: Path) -> Source:
     if not shards:
         raise ForError(f"there are no shards (*.tar) in {printable(root)} or in folders of it; {_CHECK}")
     shutil.rmtree(out, ignore_errors=True)
-    names, found = _class_names(root), Source(root, "set")
+    lists = [root / name for name in _CLASS_NAMES if (root / name).is_file()]
+    names, found = read_lines(lists[0], "category") if lists else [], Source(root, "set")
     samples: dict[str, _Sample] = {}
     for shard in shards:
         stem = shard.relative_to(root).with_suffix("").as_posix()
@@ -118,7 +106,7 @@ def read_webdataset(root: Path, out: Path) -> Source:
         for name, ending, content in members(shard, _WANTED):
             key = posixpath.join(stem, name)
             sample = samples.setdefault(key, _Sample(parts[-1] if parts else ""))
-            if ending in _IMAGES:
+            if ending in ENDINGS:
                 _add_image(found, sample, key, ending, content, out)
             else:
                 _add_text(found, sample, key, ending, content, names)
@@ -130,20 +118,15 @@ def read_webdataset(root: Path, out: Path) -> Source:
             _add_objects(found, key, sample, [0, 0, width, height])
     found.raise_first()
     if not kept:
-        raise ForError(f"the shards in {printable(root)} hold no images (endings: {' '.join(_IMAGES)}); {_CHECK}")
-    part_of = {key: sample.part for key, sample in kept.items()}
-    found.parts = part_of if all(part_of.values()) else None
+        raise ForError(f"the shards in {printable(root)} hold no images (endings: {' '.join(ENDINGS)}); {_CHECK}")
+    if all(sample.part for sample in kept.values()):
+        found.parts = {key: sample.part for key, sample in kept.items()}
     found.captions = {key: sample.caption for key, sample in kept.items() if sample.caption}
     return found.finished(samples_without_image=len(samples) - len(kept))
 
 
 def _shards(root: Path) -> list[Path]:
     return sorted([*root.glob("*.tar"), *root.glob("*/*.tar")])
-
-
-def _class_names(root: Path) -> list[str]:
-    files = [root / name for name in _CLASS_NAMES if (root / name).is_file()]
-    return read_lines(files[0], "category") if files else []
 
 
 def _add_image(found: Source, sample: _Sample, key: str, ending: str, content: bytes, out: Path) -> None:
@@ -189,13 +172,11 @@ def _add_json(sample: _Sample, text: str) -> None:
 
 
 def _category(text: str, names: list[str]) -> str:
-    if not text.isdecimal():
-        if not text:
-            raise ValueError("is empty, where a category is expected")
-        return text
-    if int(text) >= len(names):
+    if not text:
+        raise ValueError("is empty, where a category is expected")
+    if text.isdecimal() and int(text) >= len(names):
         raise ValueError(f"is {text[:20]}, which is not a line of {_CLASS_NAMES[0]} (it has {len(names)})")
-    return names[int(text)]
+    return names[int(text)] if text.isdecimal() else text
 
 
 def _add_objects(found: Source, key: str, sample: _Sample, whole: list[int]) -> None:
@@ -210,10 +191,6 @@ def _add_objects(found: Source, key: str, sample: _Sample, whole: list[int]) -> 
             found.problem(f"{where} has the category {ascii(name)[:60]}, which must be a word")
 
 
-def _read(data: Data, root: Path, unpacked: Path) -> tuple[Source, str]:
-    return read_webdataset(root / data.root, root / unpacked), unpacked.as_posix()
-
-
 def _find(folder: Path, asked: bool) -> Place | None:
     pictures = any(path.suffix.lower() in EXTENSIONS for path in folder.iterdir())  # with an archive among them
     return Place("webdataset", ".", None) if _shards(folder) and not pictures else None
@@ -226,7 +203,7 @@ def _no_annotations(_folder: Path, _annotations: Places) -> Places:
 FORMAT = Format(
     about="WebDataset: uncompressed tar files with images and .json, .cls or .txt",
     missing="no shard (*.tar) is in {} or in a folder of it; name the folder that holds them",
-    read=_read,
+    read=lambda data, root, unpacked: (read_webdataset(root / data.root, root / unpacked), unpacked.as_posix()),
     find=_find,
     images=_no_annotations,
     unpacks=True,

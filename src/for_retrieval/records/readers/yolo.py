@@ -6,7 +6,9 @@ ultralytics is not used: it brings a training framework, is under the AGPL, and 
 from __future__ import annotations
 
 import math
+import os
 import posixpath
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +17,11 @@ import yaml
 from for_retrieval.errors import ForError, UsageError, printable
 from for_retrieval.records.images import EXTENSIONS, upright_size
 from for_retrieval.records.readers.folder import read_folder
-from for_retrieval.records.readers.format import Format, Place, annotated, contains, each
-from for_retrieval.records.readers.source import (
-    CHECK,
-    Box,
-    Picture,
-    Source,
-    is_unicode,
-    leaves,
-    read_lines,
-    there,
-)
+from for_retrieval.records.readers.format import PARTS, Format, Place, annotated, contains, each
+from for_retrieval.records.readers.source import CHECK, Box, Picture, Source, is_unicode, leaves, read_lines
 
 _LARGEST = 10_000_000  # bytes of a text file
 _OVER = 0.01  # how far a coordinate may be below 0 or above 1: exporters round
-_KEYS = {"train": "train", "val": "val", "valid": "val", "test": "test"}  # key of data.yaml -> part
 
 
 def read_yolo(path: Path) -> Source:
@@ -52,19 +44,21 @@ def read_yolo(path: Path) -> Source:
         width, height = upright_size(path.parent / name) or (0, 0)
         found.pictures[name] = Picture(name, name, width, height)
         labels = label_path(name)
-        if not there(path.parent / labels):
+        if not os.path.exists(path.parent / labels):  # False also for a name too long for a file
             continue
         labelled = True
-        for number, line in enumerate(_lines(found, path.parent / labels), 1):
+        try:
+            lines = (found.read_bytes(path.parent / labels, _LARGEST) or b"").decode("utf-8").splitlines()
+        except UnicodeDecodeError:
+            found.problem(f"{printable(Path(labels).name)} is not text in UTF-8")
+            continue
+        for number, line in enumerate(lines, 1):
             where = f"line {number} of {printable(labels)}"
-            try:
+            with found.problems_of(where):
                 label = _label(line, names, polygons)
-            except ValueError as error:
-                found.problem(f"{where} {error}")
-                continue
-            if label and width:  # an image that cannot be read is reported later
-                box = [share * side for share, side in zip(label[1], (width, height) * 2, strict=True)]
-                found.add_object(where, name, box, label[0])
+                if label and width:  # an image that cannot be read is reported later
+                    box = [share * side for share, side in zip(label[1], (width, height) * 2, strict=True)]
+                    found.add_object(where, name, box, label[0])
     found.raise_first()
     if not labelled:
         first = printable(label_path(next(iter(found.parts))))
@@ -73,11 +67,7 @@ def read_yolo(path: Path) -> Source:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The content of a data.yaml.
-
-    Raises:
-        ForError: it does not exist, or is not YAML with keys.
-    """
+    """The content of a data.yaml; ForError if it does not exist, cannot be read, or is not YAML with keys."""
     where = printable(path)
     if not path.is_file():
         raise ForError(f"the annotation file {where} does not exist; {CHECK}")
@@ -115,20 +105,8 @@ def _names(content: dict[str, Any], path: Path) -> dict[int, str]:
     return {number: str(name).strip() for number, name in pairs.items()}
 
 
-def _lines(found: Source, path: Path) -> list[str]:
-    try:
-        return (found.read_bytes(path, _LARGEST) or b"").decode("utf-8").splitlines()
-    except UnicodeDecodeError:
-        found.problem(f"{printable(path.name)} is not text in UTF-8")
-        return []
-
-
 def _label(line: str, names: dict[int, str], polygons: bool) -> tuple[str, Box] | None:
-    """Category and box [x, y, w, h] relative to the size of the image, clipped to it; None for an empty line.
-
-    Raises:
-        ValueError: the line is not a label.
-    """
+    """Category and box [x, y, w, h], relative to the image and clipped to it; None if empty; ValueError if wrong."""
     words = line.split()
     if not words:
         return None
@@ -164,7 +142,7 @@ def image_paths(content: dict[str, Any], path: Path) -> tuple[dict[str, str], li
     """
     parts: dict[str, str] = {}
     broken: list[dict[str, str]] = []
-    for key, part in _KEYS.items():
+    for key, part in PARTS.items():
         given = content.get(key)
         for entry in given if isinstance(given, list) else [] if given is None else [given]:
             names, unusable = _images(_found(entry, key, content.get("path"), path), path)
@@ -179,17 +157,12 @@ def image_paths(content: dict[str, Any], path: Path) -> tuple[dict[str, str], li
 def _found(entry: Any, key: str, before: Any, path: Path) -> str:
     """The folder or list that `entry` means, below the folder of the data.yaml."""
     text = posixpath.normpath(str(entry).strip().replace("\\", "/"))
-    bare = text
-    while bare.startswith("../"):
-        bare = bare[3:]
     ahead = [posixpath.normpath(posixpath.join(before, text))] if isinstance(before, str) else []
-    for name in [*ahead, text, bare]:
-        if (name == "." or not leaves(name)) and there(path.parent / name):
+    for name in [*ahead, text, re.sub(r"^(\.\./)+", "", text)]:
+        if (name == "." or not leaves(name)) and os.path.exists(path.parent / name):
             return name
-    raise ForError(
-        f"{printable(path)} has {key}: {printable(entry)}, which is not in {printable(path.parent)}; "
-        "move the data.yaml to the folder of its images, or correct it"
-    )
+    what = f"{printable(path)} has {key}: {printable(entry)}, which is not in {printable(path.parent)}"
+    raise ForError(f"{what}; move the data.yaml to the folder of its images, or correct it")
 
 
 def _images(name: str, path: Path) -> tuple[list[str], list[dict[str, str]]]:
@@ -201,9 +174,7 @@ def _images(name: str, path: Path) -> tuple[list[str], list[dict[str, str]]]:
     if place.suffix != ".txt":
         return [name], []
     names = []
-    for number, line in enumerate(read_lines(place, "image"), 1):
-        if not line:
-            continue
+    for number, line in ((n, line) for n, line in enumerate(read_lines(place, "image"), 1) if line):
         # "./" starts at the folder of the list; all else at that of the data.yaml.
         start = posixpath.dirname(name) if line.startswith("./") else ""
         text = posixpath.normpath(posixpath.join(start, line))
