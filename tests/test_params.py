@@ -50,7 +50,7 @@ def _keys(value: Any) -> Any:
     [
         ("modle", "unknown key 'modle'; did you mean 'model'?"),
         ("train.step", "unknown key 'train.step'; did you mean 'steps'?"),
-        ("data.scenes.sise", "unknown key 'data.scenes.sise'; did you mean 'size'?"),
+        ("data.querys", "unknown key 'data.querys'; did you mean 'queries'?"),
         ("data.split_ratio.tset", "unknown key 'data.split_ratio.tset'; did you mean 'test'?"),
         ("train.runs.in-100.seed", "unknown key 'train.runs.in-100.seed'; did you mean 'seeds'?"),
         ("index.zzzz", "unknown key 'index.zzzz'; valid are: gallery, run"),
@@ -72,9 +72,9 @@ def test_an_unknown_key_is_told_the_nearest(write_params: WriteParams, tmp_path:
         (
             "train.objectives.keep.weight",
             -1,
-            "keep.weight: Input should be greater than or equal to 0",
+            "train.objectives.keep.weight: Input should be greater than or equal to 0",
         ),
-        ("data.kind", "tfds", "data.kind: Input should be 'coco', 'panoptic', "),
+        ("data.kind", 3, "data.kind: Input should be a valid string (it is 3)"),
         ("data.images", 3, "data.images: must be a path, or a path for train, val and test (it is 3)"),
         ("data.annotations", {"trian": "a"}, "data.annotations: must be a path, or a path for train, val and test"),
         ("data.name", "a/b", "data.name: String should match pattern"),

@@ -20,7 +20,7 @@ PROFILES = sorted(path.stem for path in (REPOSITORY / "params").glob("*.yaml"))
 STRIDES = {"ViT-B-16": 16, "RN50": 32}  # px that the input size must be a multiple of
 
 QUICK = """# Something quick.
-data: {categories: official/coco-48-17, splits: null}
+data: {categories: official/coco-48-17, splits: splits.json}
 train:
   vocabulary: {attributes: false}
   runs: {in-100: {seeds: [0, 1], without: [keep]}, new: {fraction: 1, vocabulary: in, seeds: [0]}}
@@ -93,8 +93,8 @@ def test_without_a_name_the_profiles_are_listed(quick: Path, cli: Command) -> No
     [
         (None, "did you mean 'quick'?"),
         ("train: {step: 5}", "unknown key 'train.step'; did you mean 'steps'?"),
-        ("- 1", "quik.yaml must hold sections of params.yaml"),
-        ("train: 5", "params.yaml with what was asked for: train"),
+        ("- 1", "quik.yaml must hold sections such as"),
+        ("train: 5", "params.yaml with the requested changes: train"),
     ],
 )
 def test_a_wrong_profile_is_a_sentence_and_changes_nothing(

@@ -75,7 +75,6 @@ def outcome(command: Run, root: Path) -> dict[str, Any]:
     kept = json.loads((root / "data" / "index" / "CURRENT").read_text(encoding="utf-8"))
     files = sorted((root / "models").rglob("*.safetensors")) + sorted((root / "reports").rglob("*.json"))
     answers = json.loads(command("for-cli", "query", "red car", "--json", cwd=root).out)
-    release = json.loads((root / "data" / "release.json").read_text(encoding="utf-8"))
     return {
         "pair": pair_of(root),
         "previous": [entry["generation"] for entry in kept["previous"]],
@@ -84,7 +83,7 @@ def outcome(command: Run, root: Path) -> dict[str, Any]:
         "versions": versions,
         "files": {path.relative_to(root).as_posix(): file_hash(path) for path in files},
         "lock": (root / "dvc.lock").read_text(encoding="utf-8"),
-        "release": release,
+        "decided": kept["decided"],
         "answers": answers["results"],
     }
 

@@ -112,7 +112,7 @@ def test_of_two_runs_of_a_fraction_the_one_that_serves_stays_else_the_one_with_a
         ("quik", None, r"there is no profile 'quik' .*did you mean 'quick'\?"),
         ("../params", None, "there is no profile"),
         (None, 7, "no run of train.runs uses 7 % of the labels; there are 10, 100"),
-        ("wrong", None, "params.yaml with what was asked for: .*train.step"),
+        ("wrong", None, "params.yaml with the requested changes: .*train.step"),
         ("list", None, "list.yaml must hold sections of params.yaml"),
         ("bad", None, "bad.yaml cannot be read"),
     ],

@@ -1,4 +1,4 @@
-"""The log of queries: one line each, with how well it could be answered, and what the last days of it say."""
+"""The query log: one line per query, and a summary of its last days, which the monitor reads."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from for_retrieval.query.answer import Answer
 
 
 def log_query(path: Path, answer: Answer, milliseconds: float) -> None:
-    """Append a line to `path`; where that cannot be done, the query goes unlogged, but does not fail."""
+    """Append a line to `path`. If that is not possible, the query is not logged, but it does not fail."""
     line = json.dumps(
         {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -29,16 +30,14 @@ def log_query(path: Path, answer: Answer, milliseconds: float) -> None:
         },
         ensure_ascii=False,
     )
-    try:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # One write to a file opened for appending: lines of processes that ask at once do not mix.
+        # A single write to a file opened for appending: lines of concurrent processes do not mix.
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             os.write(descriptor, f"{line}\n".encode())
         finally:
             os.close(descriptor)
-    except OSError:
-        pass
 
 
 WINDOW = timedelta(days=7)

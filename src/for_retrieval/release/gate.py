@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from for_retrieval.errors import ForError
+from for_retrieval.evaluate.measure import Measured, by_category, names_of
 from for_retrieval.evaluate.queries import ALL, query_sets
-from for_retrieval.evaluate.validation import ByCategory, by_category, names_of
 from for_retrieval.files import read_json, write_json
 from for_retrieval.model.model import Model
+from for_retrieval.model.text_tower import TextTower
 from for_retrieval.model.tower import find_device
-from for_retrieval.params.sections import Canary
+from for_retrieval.params import Canary
 from for_retrieval.project import Project
-from for_retrieval.query.text import TextTower
 from for_retrieval.records.records import Records
 from for_retrieval.release.generation import same_set, set_of
 from for_retrieval.release.pointer import Entry, bundle_of
@@ -239,7 +239,7 @@ def freeze(project: Project, records: Records) -> list[str]:
 
 def measure(
     project: Project, records: Records, hashes: list[str], models: Mapping[str, Model]
-) -> dict[str, ByCategory] | None:
+) -> dict[str, Measured] | None:
     """What each model scores on these images; None where they show nothing that is labelled."""
     rows = records.images[(records.images["split"] == "val") & records.images["hash"].isin(hashes)]
     rows = rows.drop_duplicates("hash")
@@ -255,12 +255,12 @@ def measure(
     return found
 
 
-def by_subset(scores: ByCategory) -> dict[str, Floats]:
+def by_subset(scores: Measured) -> dict[str, Floats]:
     """AP@50 r40 of the categories of each subset that the gate looks at."""
-    return {subset: scores.rare[scores.subsets[subset]] for subset in SUBSETS}
+    return {subset: scores.rare[scores.queries.subsets[subset]] for subset in SUBSETS}
 
 
-def means(scores: ByCategory) -> dict[str, Any]:
+def means(scores: Measured) -> dict[str, Any]:
     """The same as one number each, for a model that there is nothing to compare with."""
     return {name: round(float(ap.mean()), 2) for name, ap in by_subset(scores).items() if len(ap)}
 
