@@ -6,7 +6,6 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -128,8 +127,9 @@ def _images_per_category(records: Records) -> pd.DataFrame:
 def _fraction_images(records: Records, fractions: Mapping[float, Sequence[str]]) -> pd.DataFrame:
     split_of = dict(zip(records.images["image_id"], records.images["split"], strict=True))
     rows = []
-    for percent, larger in pairwise([*sorted(fractions), None]):
-        others = set(fractions[percent] if larger is None else fractions[larger])
+    order = sorted(fractions)
+    for percent, larger in zip(order, [*order[1:], *order[-1:]], strict=True):
+        others = set(fractions[larger])
         for image_id in fractions[percent]:
             nested = OK if image_id in others else f"not in {larger:g} %"
             rows.append((percent, image_id, split_of.get(image_id, "no image of this set"), nested))
