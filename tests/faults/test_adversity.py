@@ -76,11 +76,11 @@ def test_a_missing_prefect_server(project: Path, champion: Any, flow: Run) -> No
 
 def test_two_retrains_at_once(project: Path, environment: dict[str, str], flow: Run) -> None:
     set_params(project, {"train.steps": 16})
-    lock = project / "var" / "lifecycle.lock"
+    note = project / "var" / "release-holder.json"
     command = [sys.executable, "-m", "flows.retrain", "--force"]
     variables = {**environment, "PYTHONPATH": str(REPOSITORY)}
     with subprocess.Popen(command, cwd=project, env=variables, stdout=subprocess.PIPE, text=True) as first:
-        while first.poll() is None and not (lock.exists() and "retrain" in lock.read_text(encoding="utf-8")):
+        while first.poll() is None and "retrain" not in (note.read_text(encoding="utf-8") if note.exists() else ""):
             time.sleep(0.05)
         refused = flow("retrain", cwd=project)
         assert first.poll() is None, "the first one was done before the second could meet it"
@@ -89,7 +89,7 @@ def test_two_retrains_at_once(project: Path, environment: dict[str, str], flow: 
     assert first.returncode == 0, out
     assert "version 2 is the champion, by --force" in out.splitlines()[-1]
     assert refused.code == 1
-    assert f"retrain already runs here (pid {first.pid}" in refused.err
+    assert f"retrain runs here already (pid {first.pid}" in refused.err
     assert "--wait" in refused.err
     assert waited.code == 0, waited.err
     assert "nothing to release" in waited.out.splitlines()[-1]

@@ -33,24 +33,27 @@ STAGES = (
     "for_retrieval.evaluate.plots:plot_comparison:before",
     "for_retrieval.model.model:Model.save:after",
     "for_retrieval.release.build:publish:before",
-    "for_retrieval.release.pointer:record_candidate:after",
+    "for_retrieval.release.pointer:add_candidate:after",
 )
 RELEASE = (
     "for_retrieval.release.promote:_create:before",
     "for_retrieval.release.promote:_log:after",
     "for_retrieval.release.gate:judge:after",
     "for_retrieval.release.promote:_record:after",
-    "for_retrieval.release.pointer:_point_at:before",
-    "for_retrieval.release.pointer:_point_at:after",
+    "for_retrieval.release.pointer:_write:before",
+    "for_retrieval.release.pointer:_write:after",
     "for_retrieval.release.mlflow_store:Registry.alias:after",
-    "for_retrieval.release.promote:_release:before",
+    "for_retrieval.release.pointer:record_decision:before",
 )
 REFRESH = (
+    "for_retrieval.records.records:Records.save:before",
+    "for_retrieval.records.records:Records.save:after",
+    "for_retrieval.records.checks.suite:run_suite:after",
     "for_retrieval.release.build:_write:after",
     "for_retrieval.release.verify:verify_generation:after",
     "for_retrieval.release.build:publish:after",
-    "for_retrieval.release.pointer:_point_at:before",
-    "for_retrieval.release.pointer:_point_at:after",
+    "for_retrieval.release.pointer:_write:before",
+    "for_retrieval.release.pointer:_write:after",
 )
 
 
@@ -75,7 +78,6 @@ def outcome(command: Run, root: Path) -> dict[str, Any]:
     kept = json.loads((root / "data" / "index" / "CURRENT").read_text(encoding="utf-8"))
     files = sorted((root / "models").rglob("*.safetensors")) + sorted((root / "reports").rglob("*.json"))
     answers = json.loads(command("for-cli", "query", "red car", "--json", cwd=root).out)
-    release = json.loads((root / "data" / "release.json").read_text(encoding="utf-8"))
     return {
         "pair": pair_of(root),
         "previous": [entry["generation"] for entry in kept["previous"]],
@@ -84,7 +86,7 @@ def outcome(command: Run, root: Path) -> dict[str, Any]:
         "versions": versions,
         "files": {path.relative_to(root).as_posix(): file_hash(path) for path in files},
         "lock": (root / "dvc.lock").read_text(encoding="utf-8"),
-        "release": release,
+        "decided": kept["decided"],
         "answers": answers["results"],
     }
 
