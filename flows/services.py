@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import os
 import shlex
-import shutil
 import socket
 import subprocess
 import sys
@@ -84,9 +83,11 @@ def down(root: Path) -> list[str]:
         supervisor = psutil.Process(_ask(root, "getPID"))
         _ask(root, "shutdown")
         supervisor.wait(60)
-    if (root / STARTED).exists():
-        shutil.rmtree(Path(read_json(root / STARTED)["socket"]).parent, ignore_errors=True)
+    with contextlib.suppress(ForError, OSError):  # what supervisord leaves behind, and its folder
+        path = Path(read_json(root / STARTED)["socket"])
         (root / STARTED).unlink()
+        path.unlink(missing_ok=True)
+        path.parent.rmdir()
     ended: set[str] = {name for name in ORDER if _end_leftovers(root, name) or name in running}
     return [f"{name:8} {'stopped' if name in ended else 'was not running'}" for name in ("worker", "mlflow", "server")]
 

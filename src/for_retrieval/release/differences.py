@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +17,6 @@ TOP = 10  # images that a person looks at
 QUERIES = 4  # rows of each kind
 ACROSS = 5  # images of each
 WIN, LOSS = "#1a7f37", "#cf222e"
-
-Answers = Callable[[str], list[str]]
 
 
 @dataclass(frozen=True)
