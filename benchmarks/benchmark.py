@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from flows.dvc import dvc, repro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -25,6 +24,7 @@ from for_retrieval.errors import ForError
 from for_retrieval.files import read_json, write_text
 from for_retrieval.params.editing import merged
 from for_retrieval.project import Project
+from for_retrieval.stages.dvc import dvc, repro
 
 ROOT = Path(__file__).resolve().parents[1]
 PLAN = Path(__file__).with_suffix(".yaml")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import flow, get_run_logger, task
@@ -14,18 +13,15 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
 from prefect.states import Completed
 
-from flows import dvc
-from flows.command import run
-from flows.queries import Asked, read_queries
-from flows.steps import HOUR
+from flows.command import HOUR, main, own_server
 from for_retrieval.files import read_json
 from for_retrieval.params import Params
 from for_retrieval.project import Project
+from for_retrieval.query.log import Asked, read_queries
 from for_retrieval.records.checks.profile import drift
 from for_retrieval.release.pointer import bundle_of, read_pointer
 from for_retrieval.settings import find_root
-
-DEPLOYMENT = "retrain/weekly"
+from for_retrieval.stages import dvc
 
 
 @task(name="look at the data", cache_policy=NO_CACHE, timeout_seconds=HOUR)
@@ -42,24 +38,18 @@ def look_at_data() -> dict[str, float] | None:
     return drift(now, read_json(accepted)) if accepted.exists() else None
 
 
-@task(name="look at the queries", cache_policy=NO_CACHE, timeout_seconds=HOUR)
-def look_at_queries() -> Asked:
-    """What the last seven days of var/queries.jsonl say."""
-    project = Project(find_root())
-    return read_queries(project.root / "var" / "queries.jsonl", project.params.monitor.weak_score)
-
-
 @flow(name="monitor")
 def monitor() -> State[Any]:
     """Warn when the data has drifted from what the model was trained on, or when queries find little."""
     project = Project(find_root())
-    distances, asked = look_at_data(), look_at_queries()
+    distances = look_at_data()
+    asked = read_queries(project.root / "var" / "queries.jsonl", project.params.monitor.weak_score)
     drifted = drift_warnings(distances, project.params)
     warnings = [*drifted, *query_warnings(asked, project.params)]
     create_markdown_artifact(page(distances, asked, warnings, project.params), key="monitor", description="the monitor")
     for warning in warnings:
         get_run_logger().warning(warning)
-    sentence = "; ".join(warnings) or f"nothing to act on: no drift, {_count(asked.count)} in seven days"
+    sentence = "; ".join(warnings) or f"nothing to act on: no drift, {asked.counted} in seven days"
     if drifted and project.params.monitor.retrain:
         sentence += f"; {start_retrain(project)}"
     return Completed(name="Warned" if warnings else "Quiet", message=sentence, data=sentence)
@@ -88,53 +78,37 @@ def query_warnings(asked: Asked, params: Params) -> list[str]:
 
 def start_retrain(project: Project) -> str:
     """Ask the server for a retrain, once for each state of the data; or say what to run where there is none."""
-    # Without a deployment, or with a server that lives as long as this flow, nobody would ever run it.
-    if not os.environ.get("PREFECT_API_URL"):
+    if own_server:  # nobody would ever run it
         return "run `python -m flows.retrain`"
     digest = read_json(project.data / "validation" / "profile.json")["digest"]
-    begun = run_deployment(DEPLOYMENT, timeout=0, idempotency_key=f"drift-{digest}", as_subflow=False)
+    begun = run_deployment("retrain/weekly", timeout=0, idempotency_key=f"drift-{digest}", as_subflow=False)
     assert isinstance(begun, FlowRun)  # a coroutine only where a loop runs
     return f"retrain was started ({begun.name})"
 
 
 def page(distances: dict[str, float] | None, asked: Asked, warnings: list[str], params: Params) -> str:
     """All of it in Markdown."""
-    lines = ["# Monitor", "", *(f"- **{warning}**" for warning in warnings or ["nothing to act on"]), ""]
-    lines += ["## Data", ""]
-    if distances is None:
-        lines += ["No accepted set to compare with.", ""]
-    else:
-        bounds = params.checks.drift.model_dump()
-        lines += ["| | distance | warns above |", "| --- | --- | --- |"]
-        lines += [f"| {name.replace('_', ' ')} | {value:g} | {bounds[name]:g} |" for name, value in distances.items()]
-        lines += [""]
-    lines += ["## Queries of seven days", "", f"{_count(asked.count)}, {asked.weak} of them weak."]
-    if asked.count:
-        lines[-1] += f" Median {asked.median_ms:.0f} ms."
-    for title, entries in (("asked most", asked.most_asked), ("weakest", asked.weakest), ("slowest", asked.slowest)):
-        if entries:
-            lines += [
-                "",
-                f"| {title} | |",
-                "| --- | --- |",
-                *(f"| {_cell(text)} | {value} |" for text, value in entries),
-            ]
+    bounds = params.checks.drift.model_dump()
+    rows = [(name.replace("_", " "), f"{far:g}", f"{bounds[name]:g}") for name, far in (distances or {}).items()]
+    drifted = _table("", "distance", "warns above", rows=rows) or ["", "No accepted set to compare with."]
+    counts = f"{asked.counted}, {asked.weak} of them weak."
+    lists = {"asked most": asked.most_asked, "weakest": asked.weakest, "slowest": asked.slowest}
+    lines = ["# Monitor", "", *(f"- **{warning}**" for warning in warnings or ["nothing to act on"])]
+    lines += ["", "## Data", *drifted, "", "## Queries of seven days", ""]
+    lines += [f"{counts} Median {asked.median_ms:.0f} ms." if asked.count else counts]
+    lines += [line for title, entries in lists.items() for line in _table(title, "", rows=entries)]
     return "\n".join(lines) + "\n"
 
 
-def _count(queries: int) -> str:
-    return "1 query" if queries == 1 else f"{queries} queries"
+def _table(*columns: str, rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """A table in Markdown; nothing where there are no rows."""
+    lines = [columns, ["---"] * len(columns), *([_cell(text) for text in row] for row in rows)]
+    return ["", *(f"| {' | '.join(cells)} |" for cells in lines)] if rows else []
 
 
 def _cell(text: str) -> str:
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("`", "'").replace("<", "&lt;")
 
 
-def main() -> int:
-    """The command line; returns the exit code."""
-    argparse.ArgumentParser("python -m flows.monitor", description=monitor.description).parse_args()
-    return run(lambda: str(monitor()))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(monitor))

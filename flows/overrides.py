@@ -1,88 +1,47 @@
-"""Another profile or label fraction for one run of a flow: params.yaml is changed for it, and put back after it.
+"""Another profile or label fraction for one run of a flow, in a project of its own: params.yaml stays as it is.
 
-`dvc` and `for-cli` read params.yaml, so for the time of the run it says what is trained. The text of the user is
-kept in var/params-before.json until it is back. A run that was killed leaves it there; the next flow puts it back.
+var/runs/NAME has its own params.yaml, and the outputs of all stages; everything else in it is a link into the project.
+DVC's cache is shared, so what was made before from the same inputs is restored. The index and MLflow are those of
+the project. A killed run is repeated from the cache; of a successful one the reports and params.yaml stay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import yaml
+from for_retrieval.params.editing import overridden
+from for_retrieval.project import Project
+from for_retrieval.release.mlflow_store import place
+from for_retrieval.settings import variable
+from for_retrieval.stages import dvc
 
-from for_retrieval.errors import UsageError
-from for_retrieval.files import read_json, write_json, write_text
-from for_retrieval.params import Params
-from for_retrieval.params.editing import checked, load_profile, merged
-
-Say = Callable[[str], object]
+KEPT = ("params.yaml", "reports", "validation")  # the last one is data/validation
 
 
 @contextmanager
-def overridden(root: Path, profile: str | None, fraction: float | None, say: Say) -> Iterator[None]:
-    """Inside, params.yaml has the values of params/<profile>.yaml, and index.run names the run of that fraction.
+def project_for(root: Path, profile: str | None, fraction: float | None, say: dvc.Say) -> Iterator[Path]:
+    """The project folder of a run: `root`, or one with the profile's values and the run of that fraction.
 
     Raises:
         UsageError: there is no such profile or fraction, or the result is not a valid params.yaml.
     """
-    put_back(root, say)
     if profile is None and fraction is None:
-        yield
+        yield root
         return
-    path = root / "params.yaml"
-    before = path.read_text(encoding="utf-8")
-    after = _changed(root, before, profile, fraction)
-    write_json(_memory(root), {"before": before, "after": after})
-    write_text(path, after)
-    say(f"params.yaml is changed for this run ({_named(profile, fraction)}) and put back after it")
-    try:
-        yield
-    finally:
-        put_back(root, say)
-
-
-def put_back(root: Path, say: Say) -> None:
-    """Undo what `overridden` did, after its run or after a run that was killed; a later edit is left alone."""
-    memory, path = _memory(root), root / "params.yaml"
-    if not memory.exists():
-        return
-    kept = read_json(memory, "delete it; `git diff params.yaml` shows what a killed run has left")
-    now = path.read_text(encoding="utf-8") if path.exists() else ""
-    if now == kept["after"]:
-        write_text(path, kept["before"])
-    elif now != kept["before"]:
-        say("params.yaml was edited while a flow had changed it for its run; it stays as it is: look at `git diff`")
-    memory.unlink()
-
-
-def _memory(root: Path) -> Path:
-    return root / "var" / "params-before.json"
-
-
-def _named(profile: str | None, fraction: float | None) -> str:
-    parts = [f"profile {profile}"] if profile is not None else []
-    return ", ".join([*parts, f"fraction {fraction:g}"] if fraction is not None else parts)
-
-
-def _changed(root: Path, text: str, profile: str | None, fraction: float | None) -> str:
-    """params.yaml with the profile's values, then with the run of the fraction; checked as a whole."""
-    values = yaml.safe_load(text)
-    if profile is not None:
-        values = merged(values, load_profile(root, profile))
-    if fraction is not None:
-        values["index"]["run"] = _run_of(checked(values), fraction)
-    checked(values)
-    return str(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
-
-
-def _run_of(params: Params, fraction: float) -> str:
-    """The run of train.runs that uses `fraction`: the serving one if it does, else the first with all words."""
-    runs = {name: run for name, run in params.train.runs.items() if run.fraction == fraction}
-    if not runs:
-        known = ", ".join(f"{value:g}" for value in sorted({run.fraction for run in params.train.runs.values()}))
-        raise UsageError(f"no run of train.runs uses {fraction:g} % of the labels; there are {known}")
-    if params.index.run in runs:
-        return params.index.run
-    return min(runs, key=lambda name: runs[name].vocabulary != "in")
+    values, project = overridden(root, profile, fraction), Project(root)
+    names = [profile, None if fraction is None else f"fraction-{fraction:g}"]
+    folder = root / "var" / "runs" / "-".join(filter(None, names))
+    dvc.repro(root, "prepare", say)  # what the run links to: data of another pipeline, images unpacked from shards
+    dvc.lay(folder, root, values, shared=(project.index, root / "var"))
+    say(f"this run works in {folder}")
+    dvc.dvc(folder, "checkout", "--allow-missing", say=lambda line: None)
+    # For the rest of this process, and for its children: a path in the settings may be relative to the project.
+    os.environ |= {variable("cache"): str(project.cache), variable("tracking_uri"): place(project).uri}
+    yield folder
+    for path in [*folder.iterdir(), *(folder / "data").iterdir()]:
+        if path.name not in (*KEPT, "data"):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

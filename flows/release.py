@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from flows.outcome import due, unchanged
 from for_retrieval.errors import ForError
 from for_retrieval.project import Project
+from for_retrieval.release.promote import due, outcome
 from for_retrieval.settings import find_root
 
 
@@ -20,14 +20,13 @@ def main() -> int:
     try:
         project = Project(find_root())
         if not due(project, options["force"]):
-            print(unchanged(project))
+            print(outcome(project, None))
             return 0
     except ForError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    # Only now: Prefect takes a second to load, and its server ten more.
     from flows.command import run
-    from flows.promotion import release
+    from flows.retrain import release  # only now: Prefect takes a second to load, and its server five more
 
     return run(lambda: str(release(**options)))
 

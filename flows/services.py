@@ -1,7 +1,9 @@
 """All of it on one machine, on loopback: ``python -m flows.services up`` (or ``make up``), ``down``, ``status``.
 
-up: Prefect's server, the work pool, the deployments of prefect.yaml, a worker, and MLflow's UI. Each is the leader
-of its own process group; var/services/ has who they are, and their logs.
+supervisord keeps Prefect's server, a worker for the deployments of prefect.yaml, and MLflow's UI running, and starts
+again what crashes (supervisord.conf). Its socket and all logs are in var/services.
+
+``exports`` prints Prefect's settings for a shell: ``eval "$(python -m flows.services exports)"``.
 """
 
 from __future__ import annotations
@@ -9,28 +11,33 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import signal
+import shlex
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NoReturn
+from xmlrpc.client import Fault, ServerProxy
 
-from flows.environment import HOST, healthy, variables
-from flows.leftovers import mark_crashed
-from flows.processes import Service, end_group, group, started
+import psutil  # type: ignore[import-untyped]
+from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]
+
+from flows import HOST, SERVICES, STARTED, url_of, variables
+from flows.command import STARTING, healthy
 from for_retrieval.errors import ForError
+from for_retrieval.files import read_json, write_json
 from for_retrieval.project import Project
 from for_retrieval.release.mlflow_store import connected, place
 from for_retrieval.settings import find_root
 
 POOL = "local"
 ORDER = ("server", "worker", "mlflow")
-PATIENCE = 90.0  # seconds for a server to answer; a fresh database on a busy machine takes twenty
-# A worker ends at once by SIGINT, but is deaf to a lone SIGTERM. Flows that it runs are in its group.
-ENDING = {"worker": [(signal.SIGTERM, 1.0), (signal.SIGINT, 15.0)]}
-GENTLE = [(signal.SIGTERM, 10.0)]
+TIDYING = 10.0  # seconds that flows have to record how they ended before `down` ends all else
+MARK = "FOR_SERVICE"  # in the environment of a service and of all that it starts: its name and the project
 
 
 def up(root: Path, port: int, mlflow_port: int) -> list[str]:
@@ -39,167 +46,184 @@ def up(root: Path, port: int, mlflow_port: int) -> list[str]:
     Raises:
         ForError: a port is taken by another program, or a service ended as it started.
     """
-    prefect = [sys.executable, "-m", "prefect"]
-    start = [*prefect, "server", "start", "--host", HOST, "--port", str(port)]
-    server = _ensure(root, "server", start, port, "/api/health")
-    env = {"PREFECT_API_URL": f"{server.url}/api"}
-    if not _running(root, "worker"):
-        mark_crashed(f"{server.url}/api")
-        _call(root, env, "prefect", "work-pool", "create", POOL, "--type", "process", tolerated="already exists")
-        _call(root, env, "prefect", "--no-prompt", "deploy", "--all")
-    command = [*prefect, "worker", "start", "--pool", POOL, "--type", "process", "--name", "local"]
-    _ensure(root, "worker", command, env=env)
-    mlflow = _mlflow(root, mlflow_port)
-    return [_line(root, "server"), _line(root, "worker"), mlflow]
-
-
-def _mlflow(root: Path, port: int) -> str:
-    """MLflow's UI on the project's own database; a server that settings name is not ours to start."""
-    project = Project(root)
-    where = place(project)
-    if where.database is None:
-        return f"mlflow   {where.shown} (not started here)"
-    if not _running(root, "mlflow"):
-        with connected(project, project.params.data.name):  # makes a fresh database, which two must not do at once
-            pass
-    command = ["-m", "mlflow", "server", "--backend-store-uri", where.uri, "--artifacts-destination", where.artifacts]
-    command += ["--host", HOST, "--port", str(port), "--workers", "1"]
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    _ensure(root, "mlflow", [sys.executable, *map(str, command)], port, "/health", quiet)
-    return _line(root, "mlflow")
+    project, url = Project(root), url_of(root, "server")
+    os.environ["PREFECT_API_URL"] = f"{url or f'http://{HOST}:{port}'}/api"
+    if url is None:  # a tracking server that settings name is not ours to start
+        own_store = place(project).database is not None
+        _start_supervisor(root, {"server": port, **({"mlflow": mlflow_port} if own_store else {})})
+    try:
+        running, ports = _running(root), read_json(root / STARTED)["ports"]
+        if "server" not in running:
+            _ask(root, "startProcess", "server", False)
+        if "mlflow" in ports and "mlflow" not in running:
+            with connected(project, project.params.data.name):  # makes a new database, which two must not do at once
+                _ask(root, "startProcess", "mlflow", False)
+        _wait(root, "server", "/api/health")
+        if "worker" not in running:
+            _run(root, "prefect", "work-pool", "create", POOL, "--type", "process", tolerated="already exists")
+            _run(root, "prefect", "--no-prompt", "deploy", "--all")
+            _ask(root, "startProcess", "worker")
+        if "mlflow" in ports:
+            _wait(root, "mlflow", "/health")
+    except BaseException:
+        if url is None:
+            down(root)
+        raise
+    return status(root)
 
 
 def down(root: Path) -> list[str]:
-    """End all services, and flows that run; returns a line for each. The server goes last, so that it hears of it."""
-    lines = []
-    for name in ("worker", "mlflow", "server"):
-        service = _running(root, name)
-        if service is not None:
-            if name == "worker":
-                _end_flows(service)
-            end_group(service.pid, ENDING.get(name, GENTLE))
-        path = Service.path(root, name)
-        lines.append(f"{name:8} {'stopped' if service else 'was not running'}")
-        path.unlink(missing_ok=True)
-    return lines
-
-
-def _end_flows(worker: Service) -> None:
-    """End what the worker runs, each with a single SIGTERM, so that it can tidy up and report before all else ends."""
-    flows = [pid for pid in group(worker.pid) if pid != worker.pid]
-    for pid in flows:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-    end = time.monotonic() + 10
-    while any(started(pid) for pid in flows) and time.monotonic() < end:
-        time.sleep(0.05)
+    """End all services, and flows that run; returns a line for each. The server goes last, to record how they ended."""
+    running = _running(root)
+    if url_of(root, "server"):
+        with contextlib.suppress(psutil.NoSuchProcess, KeyError):
+            flows = psutil.Process(running["worker"]).children()
+            for flow in flows:
+                flow.terminate()
+            psutil.wait_procs(flows, TIDYING)
+        supervisor = psutil.Process(_ask(root, "getPID"))
+        _ask(root, "shutdown")
+        supervisor.wait(60)
+    if (root / STARTED).exists():
+        shutil.rmtree(Path(read_json(root / STARTED)["socket"]).parent, ignore_errors=True)
+        (root / STARTED).unlink()
+    ended: set[str] = {name for name in ORDER if _end_leftovers(root, name) or name in running}
+    return [f"{name:8} {'stopped' if name in ended else 'was not running'}" for name in ("worker", "mlflow", "server")]
 
 
 def status(root: Path) -> list[str]:
     """A line for each service."""
-    return [_line(root, name) for name in ORDER]
+    running, store = _running(root), place(Project(root))
+    lines = dict.fromkeys(ORDER, "does not run")
+    lines |= {} if store.database else {"mlflow": f"{store.shown} (not started here)"}
+    for name, pid in running.items():
+        lines[name] = f"{url_of(root, name) or 'runs'} (pid {pid}, log {root / SERVICES / name}.log)"
+    return [f"{name:8} {lines[name]}" for name in ORDER]
 
 
-def _line(root: Path, name: str) -> str:
-    service = _running(root, name)
-    if service is None:
-        return f"{name:8} does not run"
-    return f"{name:8} {service.url or 'runs'} (pid {service.pid}, log {_log(root, name)})"
+def exports() -> list[str]:
+    """Prefect's settings as a shell takes them; the server is at its usual port where none runs."""
+    values = {"PREFECT_API_URL": f"http://{HOST}:4200/api", **variables()}
+    return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
 
 
-def _running(root: Path, name: str) -> Service | None:
-    service = Service.read(root, name)
-    return service if service is not None and service.alive() else None
+def become(root: Path, name: str, command: list[str]) -> NoReturn:
+    """Turn this process, a child of supervisord, into a service."""
+    _end_leftovers(root, name)  # one that was killed spares its children, and they may keep its port
+    if name == "worker":
+        mark_crashed()
+    os.execve(sys.executable, [sys.executable, "-m", *command], {**os.environ, MARK: f"{name} {root}"})
 
 
-def _log(root: Path, name: str) -> Path:
-    return root / "var" / "services" / f"{name}.log"
+def mark_crashed() -> None:
+    """Record that the deployments' runs under way have crashed; for when no worker runs.
+
+    To Prefect they run for ever otherwise, and a deployment with a concurrency limit of one waits for them.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter
+    from prefect.states import Crashed
+
+    state = {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}
+    wanted = FlowRunFilter.model_validate({"state": state, "deployment_id": {"is_null_": False}})
+    ended = "its worker had ended when a new one started"
+    with get_client(sync_client=True) as client:
+        for run in client.read_flow_runs(flow_run_filter=wanted):
+            client.set_flow_run_state(run.id, Crashed(message=ended), force=True)
 
 
-def _environment(root: Path, env: dict[str, str]) -> dict[str, str]:
-    return {**variables(root), **os.environ, "PYTHONUNBUFFERED": "1", **env}
+def _start_supervisor(root: Path, ports: dict[str, int]) -> None:
+    for name in ORDER:
+        _end_leftovers(root, name)  # of a supervisord that was killed
+    for port in ports.values():
+        try:
+            socket.create_server((HOST, port)).close()
+        except OSError:
+            remedy = "name a free one (--help), or end it"
+            raise ForError(f"port {port} on {HOST} is taken by another program; {remedy}") from None
+    path = f"{tempfile.mkdtemp(prefix='for-retrieval-', dir='/tmp')}/supervisor.sock"  # may have 107 bytes at most
+    write_json(root / STARTED, {"socket": path, "ports": ports})
+    store = place(Project(root))
+    os.environ |= {
+        "FOR_PYTHON": sys.executable,
+        "FOR_SOCKET": path,
+        "FOR_SERVER_PORT": str(ports["server"]),
+        "FOR_MLFLOW_PORT": str(ports.get("mlflow")),
+        "FOR_MLFLOW_STORE": store.uri,
+        "FOR_MLFLOW_ARTIFACTS": str(store.artifacts),
+        "PYTHONUNBUFFERED": "1",
+    }
+    _run(root / SERVICES, "supervisor.supervisord", "-c", str(root / "supervisord.conf"))
 
 
-def _ensure(
-    root: Path, name: str, command: list[str], port: int = 0, health: str = "", env: dict[str, str] | None = None
-) -> Service:
-    """Start a service if it does not run, remember it, and wait until it answers at `health`."""
-    if service := _running(root, name):
-        return service
-    if port and _taken(port):
-        raise ForError(f"port {port} on {HOST} is taken by another program; name a free one (--help), or end it")
-    log = _log(root, name)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=root,
-            env=_environment(root, env or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    url = f"http://{HOST}:{port}" if port else ""
-    service = Service(name, process.pid, started(process.pid) or 0, url)
-    service.write(root)
-    try:
-        _wait(process, name, log, lambda: not health or healthy(f"{url}{health}", 1.0))
-    except BaseException:
-        end_group(process.pid, GENTLE)
-        service.forget(root)
-        raise
-    return service
+def _ask(root: Path, method: str, *arguments: Any) -> Any:
+    """Call supervisord: https://supervisord.org/api.html."""
+    transport = SupervisorTransport(serverurl=f"unix://{read_json(root / STARTED)['socket']}")
+    with contextlib.closing(transport):
+        try:
+            return getattr(ServerProxy(f"http://{HOST}", transport).supervisor, method)(*arguments)
+        except Fault as error:
+            raise ForError(f"supervisord reports {error.faultString}; the logs in {root / SERVICES} say why") from None
 
 
-def _wait(process: subprocess.Popen[bytes], name: str, log: Path, ready: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not ready():
-        if process.poll() is not None:
-            raise ForError(f"{name} ended with {process.returncode} as it started; {log} says why")
-        if time.monotonic() > end:
-            raise ForError(f"{name} has not answered for {PATIENCE:.0f} seconds; {log} may say why")
+def _running(root: Path) -> dict[str, int]:
+    """The process id of each service that supervisord runs, or will start again soon (0)."""
+    states = ("STARTING", "RUNNING", "BACKOFF")
+    found = _ask(root, "getAllProcessInfo") if url_of(root, "server") else []
+    return {entry["name"]: entry["pid"] for entry in found if entry["statename"] in states}
+
+
+def _wait(root: Path, name: str, health: str) -> None:
+    """Wait until a service answers at `health`."""
+    latest, log = time.monotonic() + STARTING, root / SERVICES / f"{name}.log"
+    while not healthy(f"{url_of(root, name)}{health}", 1.0):
+        if _ask(root, "getProcessInfo", name)["statename"] not in ("STARTING", "RUNNING"):
+            raise ForError(f"{name} ended as it started; {log} says why")
+        if time.monotonic() > latest:
+            raise ForError(f"{name} has not answered for {STARTING:.0f} seconds; {log} may say why")
         time.sleep(0.2)
 
 
-def _taken(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return True
-    return False
+def _end_leftovers(root: Path, name: str) -> bool:
+    """Kill what a service has started and not ended; whether there was anything."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get(MARK) == f"{name} {root}":
+                process.kill()
+                found.append(process)
+    psutil.wait_procs(found, 5)
+    return bool(found)
 
 
-def _call(root: Path, env: dict[str, str], *command: str, tolerated: str = "") -> None:
-    """Run a short command to its end."""
+def _run(folder: Path, *command: str, tolerated: str = "") -> None:
+    """Run a Python module to its end."""
     done = subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=root,
-        env=_environment(root, env),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
+        [sys.executable, "-m", *command], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
         timeout=120,
-    )
-    said = (done.stdout + done.stderr).strip()
-    if done.returncode and not (tolerated and tolerated in said):
-        raise ForError(f"`{' '.join(command)}` failed: {said.splitlines()[-1] if said else 'it said nothing'}")
+    )  # fmt: skip
+    output = (done.stdout + done.stderr).strip() or "no output"
+    if done.returncode and not (tolerated and tolerated in output):
+        raise ForError(f"`{' '.join(command)}` failed: {output.splitlines()[-1]}")
 
 
 def main() -> int:
     """The command line; returns the exit code."""
+    if sys.argv[1:2] == ["run"]:  # by supervisord.conf
+        become(find_root(), sys.argv[2], sys.argv[3:])
     parser = argparse.ArgumentParser("python -m flows.services", description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("what", choices=["up", "down", "status"])
+    parser.add_argument("what", choices=["up", "down", "status", "exports"])
     parser.add_argument("--port", type=int, default=4200, help="of Prefect's server (4200)")
     parser.add_argument("--mlflow-port", type=int, default=5000, help="of MLflow's UI (5000)")
     options = parser.parse_args()
+    actions: dict[str, Callable[[], list[str]]] = {
+        "up": lambda: up(find_root(), options.port, options.mlflow_port),
+        "down": lambda: down(find_root()),
+        "status": lambda: status(find_root()),
+        "exports": exports,
+    }
     try:
-        root = find_root()
-        lines = {"up": lambda: up(root, options.port, options.mlflow_port), "down": lambda: down(root)}.get(
-            options.what, lambda: status(root)
-        )()
+        lines = actions[options.what]()
     except ForError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

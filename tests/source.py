@@ -10,7 +10,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
 PACKAGES = ("src/for_retrieval", "src/drawn_scenes", "flows", "pretrain", "benchmarks")
-BASE = ("errors", "files", "invalid", "params", "project", "settings")  # of for_retrieval
+BASE = ("errors", "files", "params", "project", "settings")  # of for_retrieval
 
 Symbol = tuple[str, str | None]  # (module, a name that it defines); None: the whole module
 
@@ -186,9 +186,14 @@ def _code_of(symbol: Symbol) -> list[ast.stmt]:
     return [module.defined[wanted]] if wanted in module.defined else module.rest if wanted == "" else []
 
 
+def code_of(symbol: Symbol) -> list[ast.AST]:
+    """What runs of a symbol, node by node."""
+    return [node for statement in _code_of(symbol) for node in _code(statement)]
+
+
 def strings(symbol: Symbol) -> set[str]:
     """The string constants in the code of a symbol, without docstrings."""
-    nodes = [node for statement in _code_of(symbol) for node in _code(statement)]
+    nodes = code_of(symbol)
     docstrings = {node.value for node in nodes if isinstance(node, ast.Expr)}
     constants = (node for node in nodes if isinstance(node, ast.Constant) and node not in docstrings)
     return {node.value for node in constants if isinstance(node.value, str)}

@@ -47,20 +47,20 @@ HOMES = {
     "matplotlib": ["for_retrieval/evaluate/plots.py"],
     "mlflow": ["for_retrieval/release/"],
     "onnx": ["for_retrieval/model/"],
-    "onnxruntime": ["for_retrieval/model/", "for_retrieval/query/text.py"],
+    "onnxruntime": ["for_retrieval/model/text_tower.py"],
     "open_clip": ["for_retrieval/model/", "for_retrieval/train/finetune.py"],
     "pandas": ["for_retrieval/records/", "for_retrieval/train/annotations.py", "for_retrieval/evaluate/"],
     "pyarrow": ["for_retrieval/records/records.py"],
-    "pydantic": ["for_retrieval/params/", "for_retrieval/invalid.py"],
-    "qdrant_client": ["for_retrieval/release/server.py"],
-    "qdrant_edge": ["for_retrieval/release/edge.py"],
+    "pydantic": ["for_retrieval/params/"],
+    "qdrant_client": ["for_retrieval/release/engines/server.py"],
+    "qdrant_edge": ["for_retrieval/release/engines/edge.py"],
     "ruamel": ["for_retrieval/params/editing.py"],
     "timm": ["for_retrieval/model/", "for_retrieval/train/finetune.py"],
     "torch": ["for_retrieval/model/", "for_retrieval/train/", "for_retrieval/evaluate/"],
     "torchvision": ["for_retrieval/train/objectives/localise.py", "for_retrieval/evaluate/localisation.py"],
     "transformers": ["for_retrieval/model/"],
     "typer": ["for_retrieval/cli/", "drawn_scenes/__main__.py"],
-    "yaml": ["for_retrieval/params/", "for_retrieval/records/readers/yolo.py"],
+    "yaml": ["for_retrieval/params/", "for_retrieval/records/", "for_retrieval/stages/dvc.py"],
 }
 LIGHT = {"torch", "torchvision", "transformers", "open_clip", "timm", "pandas", "pyarrow", "pydantic", "mlflow"}
 
@@ -68,7 +68,6 @@ LIGHT = {"torch", "torchvision", "transformers", "open_clip", "timm", "pandas", 
 CROWDED = {
     "src/drawn_scenes": (16, "one file a kind of place, beside what they all draw with"),
     "src/drawn_scenes/drawings": (40, "one file a family of drawn things; they are data more than code"),
-    "src/for_retrieval/release": (16, "a generation's whole life: its parts only make sense together"),
     "src/for_retrieval/model": (16, "one file a tower or a representation"),
 }
 EMPTY_WORDS = {"utils", "util", "helpers", "helper", "misc", "common", "tools", "lib", "core", "base", "manager"}
@@ -77,7 +76,7 @@ FILES = sorted(modules().values())
 
 
 def name_of(path: Path) -> str:
-    """``src/for_retrieval/release/edge.py`` -> for_retrieval/release/edge.py."""
+    """``src/for_retrieval/release/engines/edge.py`` -> for_retrieval/release/engines/edge.py."""
     return path.relative_to(REPOSITORY).as_posix().removeprefix("src/")
 
 

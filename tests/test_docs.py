@@ -55,7 +55,16 @@ FILE = re.compile(rf"(?<![\w./<>*{{}}$:-])[\w.-]*\w(?:/[\w.-]+)*\.(?:{'|'.join(K
 
 # Files of users, in examples and in the formats that readers know.
 EXAMPLES = {
-    *("a.json", "b.json", "my-splits.json", "my-categories.json", "results.png", "results.html", "params/NAME.yaml"),
+    *(
+        "a.json",
+        "b.json",
+        "my-splits.json",
+        "my-categories.json",
+        "my-queries.json",
+        "results.png",
+        "results.html",
+        "params/NAME.yaml",
+    ),
     *("instances_val2017.json", "instances_train2017.json", "lvis_v1_train.json", "lvis_v1_val.json"),
     *("_annotations.coco.json", "coco128.yaml", "a.txt", "cls.txt", "0001.cls.txt", "10.json", "fraction-images.html"),
 }

@@ -29,8 +29,10 @@ def test_block_lists_stay_block_lists(project: Path) -> None:
 
 def test_an_edit_that_would_spoil_the_file_is_refused(project: Path) -> None:
     before = (project / "params.yaml").read_text()
-    with pytest.raises(UsageError, match=r"params.yaml is laid out so that .* set data.kind: 'tfds' yourself"):
-        edit_params(project / "params.yaml", {("data", "kind"): "tfds"})
+    with pytest.raises(
+        UsageError, match=r"params.yaml cannot be edited automatically; set data.max_broken: 2 yourself"
+    ):
+        edit_params(project / "params.yaml", {("data", "max_broken"): 2})
     assert (project / "params.yaml").read_text() == before
 
 

@@ -45,7 +45,7 @@ def test_no_workers_means_all_cores() -> None:
     ("text", "said"),
     [
         ("worker = 2", "unknown key 'worker'; did you mean 'workers'?"),
-        ("zzz = 2", "unknown key 'zzz'; valid are: cache, compile, device, devices, keep_generations"),
+        ("zzz = 2", "unknown key 'zzz'; valid are: cache, compile, device, devices, engine, keep_generations"),
         ("device = 0", "device must be text in quotes, not 0"),
         ("device =", "is not valid TOML"),
     ],
@@ -119,3 +119,10 @@ def test_a_wrong_setting_of_the_index(
 ) -> None:
     monkeypatch.setenv(name, value)
     assert complaint(tmp_path) == f"{name}: {said}"
+
+
+def test_a_secret_of_the_wrong_type_is_not_printed(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text("qdrant_api_key = 918273")
+    assert complaint(tmp_path) == (
+        f"{tmp_path / 'settings.toml'}: qdrant_api_key must be text in quotes, not the given value"
+    )

@@ -33,8 +33,8 @@ from benchmarks.ideas.variants import (
     synthetic_phrases,
 )
 from for_retrieval.errors import ForError
+from for_retrieval.evaluate.measure import head_scores
 from for_retrieval.evaluate.metric import rare_average_precisions
-from for_retrieval.evaluate.score import head_scores
 from for_retrieval.files import write_json
 from for_retrieval.model.sum_clip import SumClip, summarise
 from for_retrieval.model.training_free import standardised

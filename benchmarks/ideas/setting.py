@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from for_retrieval.errors import ForError
+from for_retrieval.evaluate.measure import names_of
 from for_retrieval.evaluate.queries import QuerySet
-from for_retrieval.evaluate.validation import names_of
 from for_retrieval.model.features import Features
 from for_retrieval.model.model import Model
 from for_retrieval.model.parallel import Team

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import kl_div, normalize
 
 from benchmarks.ideas.setting import RUN, Setting
+from for_retrieval.evaluate.measure import head_scores
 from for_retrieval.evaluate.metric import rare_average_precisions
-from for_retrieval.evaluate.score import head_scores
 from for_retrieval.model.sum_clip import SumClip
 from for_retrieval.model.training_free import cluster_clip, pooled_dense, scores, standardised
 from for_retrieval.params import Train

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 
 class ForError(Exception):
-    """Something failed that the user can act on. The CLI prints it without a traceback."""
+    """A failure that the user can act on. The CLI prints it without a traceback."""
 
     exit_code = 1
 
@@ -23,8 +23,13 @@ class TransientError(ForError):
     """A server or a network failed; the same call may succeed later."""
 
 
+def printable(text: object) -> str:
+    """`text`, a path or a name, literally and on one line: what is not printable is shown as a backslash escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A clause naming the valid word closest to `word`: ``"; did you mean 'size'?"`` or all of them."""
+    """A clause that suggests the valid word closest to `word`, or lists all of them if none is close."""
     options = sorted(known)
     if close := difflib.get_close_matches(word, options, n=1, cutoff=0.5):
         return f"did you mean {close[0]!r}?"

@@ -1,4 +1,4 @@
-"""Durable files: a reader sees the old content or the new, never half of it."""
+"""Atomic file writes: a reader sees the old content or the new, never a part of it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the renames in `folder` survive a power cut."""
+    """Make renames in `folder` durable, so that they survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -56,7 +56,7 @@ def read_json(path: Path, remedy: str = "") -> Any:
     """Read a JSON file.
 
     Raises:
-        ForError: the file is missing, cannot be read or is not JSON; `remedy` ends the sentence.
+        ForError: the file is missing, cannot be read or is not JSON; the message ends with `remedy`.
     """
     end = f"; {remedy}" if remedy else ""
     try:

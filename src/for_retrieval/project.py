@@ -1,4 +1,4 @@
-"""One project folder: its parameters, settings, and where each stage leaves its files."""
+"""One project folder: its parameters, its settings, and where each stage writes its files."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ class Project:
 
     @cached_property
     def params(self) -> Params:
-        """params.yaml, checked; read at first use, since queries need none of it."""
+        """params.yaml, checked; read at first use, since queries do not need it."""
         from for_retrieval.params import load_params
 
         return load_params(self.root / "params.yaml")
 
     @cached_property
     def settings(self) -> Settings:
-        """Where things run."""
+        """Settings of this machine."""
         return load_settings(self.root)
 
     @property
     def data(self) -> Path:
-        """What the stages produce."""
+        """Outputs of the stages."""
         return self.root / "data"
 
     @property
     def prepared(self) -> Path:
-        """Records, and the images of shards."""
+        """The records, and the images of shards."""
         return self.data / "prepared"
 
     @property
     def heads(self) -> Path:
-        """Trained heads, a folder a run."""
+        """Trained heads, one folder per run."""
         return self.root / "models" / "heads"
 
     @property
     def bundle(self) -> Path:
-        """What queries are answered with."""
+        """The exported bundle: the model that the index is built with."""
         return self.root / "models" / "bundle"
 
     @property
@@ -63,5 +63,5 @@ class Project:
 
     @property
     def cache(self) -> Path:
-        """Features and unfinished training."""
+        """Features, and checkpoints of unfinished training."""
         return self.root / self.settings.cache

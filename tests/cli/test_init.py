@@ -57,7 +57,7 @@ def test_the_pipeline_is_that_of_the_repository(mine: Path) -> None:
 
 
 def test_all_else_is_as_in_the_repository(mine: Path) -> None:
-    changed = {"dvc.yaml", "params.yaml", CODE}
+    changed = {"dvc.yaml", "params.yaml", "Makefile", CODE}
     laid = [path for path in mine.rglob("*") if path.is_file() and ".git" not in path.relative_to(mine).parts]
     names = {path.relative_to(mine).as_posix() for path in laid} - changed
     assert names >= {".gitignore", ".dvcignore", ".dvc/config", "prefect.yaml", "flows/retrain.py", "params/coco.yaml"}
@@ -107,6 +107,15 @@ def test_git_and_dvc_are_ready(mine: Path, run: Command) -> None:
     (mine / "data" / "raw" / "a.txt").write_text("a", encoding="utf-8")
     assert run("dvc", "add", "data/raw", cwd=mine).code == 0
     assert "data/raw.dvc" in run("git", "ls-files", "-o", "--exclude-standard", cwd=mine).out.splitlines()
+
+
+def test_make_starts_and_stops_the_services(mine: Path, run: Command) -> None:
+    """As messages and documents say; the flows are modules of the project."""
+    for target in ("up", "down"):
+        assert run("make", "-n", target, cwd=mine).out == f"python -m flows.services {target}\n"
+    done = run("python", "-m", "flows.services", "--help", cwd=mine, PYTHONPATH=f"{REPOSITORY / 'src'}")
+    assert (done.code, done.err) == (0, "")
+    assert "down" in done.out
 
 
 def test_in_a_repository_there_is_no_second_one(tmp_path: Path, cli: Command, run: Command) -> None:

@@ -138,7 +138,7 @@ def test_an_unknown_key_names_the_nearest(project: Path, copy: Copy, cli: Comman
     assert done.code == 2
     assert f"error: {path}: the key 'train.steps' is missing" in done.err
     assert f"{path}: unknown key 'train.stepps'; did you mean 'steps'?" in done.err
-    assert not (path.parent / "data").exists()
+    assert not (path.parent / "data" / "prepared").exists()
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ def test_an_unknown_key_names_the_nearest(project: Path, copy: Copy, cli: Comman
         (("query", "car", "--topk", "3"), "No such option: --topk"),
         (("query", "car", "--top-k", "three"), "Invalid value for '--top-k' / '-k'"),
         (("fractions", "7"), "error: 7 is not in fractions.percent of params.yaml (10, 100)"),
-        (("pseudo", "out"), "error: the vocabulary is 'in' or 'held_out', not 'out'"),
-        (("evaluate", "--split", "tset"), "error: the split is train, val or test, not 'tset'"),
+        (("pseudo", "out"), "'out' is not one of 'in', 'held_out'"),
+        (("evaluate", "--split", "tset"), "'tset' is not one of 'train', 'val', 'test'"),
     ],
 )
 def test_a_wrong_command_exits_with_2(project: Path, cli: Command, arguments: tuple[str, ...], said: str) -> None:
@@ -250,7 +250,7 @@ def test_import_refuses_a_set_with_too_many_broken_images(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--kind", "pascal"), "error: the kind 'pascal' cannot be imported; choose coco, "),
+        (("--kind", "pascal"), "error: 'pascal' is not a kind of data set; valid are: coco, "),
         (("--novel", "botle"), "is no category; did you mean 'bottle'?"),
         (("--annotations", "boxes.json"), "error: --annotations: boxes.json is neither in "),
         (("--name", "a/b"), "error: --name 'a/b' may hold only letters"),

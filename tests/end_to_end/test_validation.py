@@ -85,7 +85,7 @@ def test_data_check_as_json_fails_with_the_same_message(folder: Path, cli: Comma
     assert report == read_json(folder / "var/check/validation.json")
     failed = [entry["sentence"] for entry in report["outcomes"] if not entry["success"] and not entry["warns"]]
     assert report["failed"] == len(failed) >= 2
-    assert any("1 of 62 images of fractions are no training images" in sentence for sentence in failed)
+    assert any("1 of 62 images of fractions are not training images" in sentence for sentence in failed)
     assert done.err.splitlines()[1:] == [f"  {sentence}" for sentence in failed]
 
 
@@ -104,7 +104,7 @@ def test_data_check_measures_drift_against_the_live_index(project: Path, copy: C
     assert "checks passed" in done.err.splitlines()[-1]
     assert (
         "warning: the brightness values are 0.2 away from those of the accepted set, more than 0.1; "
-        "retrain if the change is meant (checks.drift.brightness)"
+        "retrain if the change is intended (checks.drift.brightness)"
     ) in done.err.splitlines()
     assert read_json(folder / "var/check/validation.json")["accepted"] == accepted["digest"]
     assert not (folder / "reports").exists()  # the stage's own

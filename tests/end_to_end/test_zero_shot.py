@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from for_retrieval.evaluate.measure import head_scores
 from for_retrieval.evaluate.metric import average_precisions
 from for_retrieval.evaluate.queries import query_sets
-from for_retrieval.evaluate.score import head_scores
 from for_retrieval.model.model import Model
 from for_retrieval.project import Project
 from for_retrieval.records.records import load_records

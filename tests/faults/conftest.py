@@ -43,7 +43,8 @@ def command(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactor
     def run(*words: str, cwd: Path, point: str = "", count: int = 1, **variables: str) -> Ended:
         sign = signs / uuid.uuid4().hex
         fault = {"FAULT_POINT": point, "FAULT_COUNT": str(count), "FAULT_FIRED": str(sign)}
-        path = os.pathsep.join([str(KILLER), str(REPOSITORY)])  # the flows lie beside src, and are not installed
+        folders = (KILLER, REPOSITORY / "src", REPOSITORY)  # the flows lie beside src, and are not installed
+        path = os.pathsep.join(map(str, folders))
         env = {**environment, **fault, "FAULT_GROUP": sign.name, "PYTHONPATH": path, **variables}
         start = time.monotonic()
         with subprocess.Popen(

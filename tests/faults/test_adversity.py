@@ -78,7 +78,7 @@ def test_two_retrains_at_once(project: Path, environment: dict[str, str], flow: 
     set_params(project, {"train.steps": 16})
     note = project / "var" / "release-holder.json"
     command = [sys.executable, "-m", "flows.retrain", "--force"]
-    variables = {**environment, "PYTHONPATH": str(REPOSITORY)}
+    variables = {**environment, "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "src"), str(REPOSITORY)])}
     with subprocess.Popen(command, cwd=project, env=variables, stdout=subprocess.PIPE, text=True) as first:
         while first.poll() is None and "retrain" not in (note.read_text(encoding="utf-8") if note.exists() else ""):
             time.sleep(0.05)

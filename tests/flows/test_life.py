@@ -6,13 +6,14 @@ its schedules silently create no runs.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import REPOSITORY, draw_streets
+import yaml
+from flows.command import healthy
+from tests.conftest import REPOSITORY, changed, draw_streets, processes_of
 
 from for_retrieval.files import read_json
 
@@ -31,13 +34,18 @@ Until = Callable[..., None]
 
 @dataclass(frozen=True)
 class Place:
-    """A project whose services run. python: run a module there; prefect: Prefect's own command; up: as `make up`."""
+    """A project whose services run. python: run a module there; prefect: Prefect's own command."""
 
     root: Path
     api: str
+    mlflow: str
     python: Command
     prefect: Command
-    up: Command
+
+    @property
+    def port(self) -> str:
+        """Of Prefect's server."""
+        return self.api.removesuffix("/api").rpartition(":")[2]
 
     def ask(self, what: str, query: dict[str, Any] | None = None) -> Any:
         """Prefect's server, directly."""
@@ -49,6 +57,16 @@ class Place:
     def runs(self, flow: str) -> list[dict[str, Any]]:
         """The runs of a flow, also those to come."""
         return list(self.ask("flow_runs/filter", {"flows": {"name": {"any_": [flow]}}}))
+
+    def state(self, run: str) -> str:
+        """How a run is, as Prefect has it."""
+        (found,) = self.ask("flow_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
+        return str(found["state_type"])
+
+    def pids(self) -> dict[str, int]:
+        """The process of each service that runs."""
+        lines = self.python("flows.services", "status").out.splitlines()
+        return {line.split()[0]: int(match[1]) for line in lines if (match := re.search(r"\(pid (\d+),", line))}
 
     def live(self) -> dict[str, Any]:
         """What CURRENT names."""
@@ -62,27 +80,18 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-def processes_of(root: Path) -> list[str]:
-    """Command lines of the processes that work in a folder."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if (path / "cwd").readlink() == root and (line := (path / "cmdline").read_bytes()):
-                found.append(line.replace(b"\0", b" ").decode())
-    return found
-
-
 @pytest.fixture(scope="module")
 def place(project: Path, run: Command, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A copy of the project in which `up` has run; the monitor runs each minute, not each hour."""
-    root = tmp_path_factory.mktemp("life") / "project"
+    root = tmp_path_factory.mktemp("life") / ("long" * 25) / "project"  # a socket's path has 107 bytes at most
     shutil.copytree(project, root, ignore=shutil.ignore_patterns("var"))
     shutil.copytree(REPOSITORY / "flows", root / "flows", ignore=shutil.ignore_patterns("__pycache__"))
     text = (REPOSITORY / "prefect.yaml").read_text(encoding="utf-8")
     assert text.count('"45 * * * *"') == 1
     (root / "prefect.yaml").write_text(text.replace("45 * * * *", "* * * * *"), encoding="utf-8")
-    port = free_port()
-    api = f"http://127.0.0.1:{port}/api"
+    shutil.copyfile(REPOSITORY / "supervisord.conf", root / "supervisord.conf")
+    port, mlflow_port = free_port(), free_port()
+    api, mlflow = f"http://127.0.0.1:{port}/api", f"http://127.0.0.1:{mlflow_port}"
 
     def python(module: str, *arguments: str, **variables: str) -> Any:
         return run(sys.executable, "-m", module, *arguments, cwd=root, **variables)
@@ -91,14 +100,16 @@ def place(project: Path, run: Command, tmp_path_factory: pytest.TempPathFactory)
         settings = {"PREFECT_API_URL": api, "PREFECT_HOME": str(root / "var" / "prefect")}
         return python("prefect", *arguments, **settings)
 
-    up = partial(python, "flows.services", "up", "--port", port, "--mlflow-port", free_port())
+    up = partial(python, "flows.services", "up", "--port", port, "--mlflow-port", mlflow_port)
     done = up()
     try:
         assert done.code == 0, done.out + done.err
         assert [line.split()[0] for line in done.out.splitlines()] == ["server", "worker", "mlflow"]
+        began = time.monotonic()
         again = up()
         assert (again.code, again.out) == (0, done.out), "the second time it changes nothing"
-        yield Place(root, api, python, prefect, up)
+        assert time.monotonic() - began < 10
+        yield Place(root, api, mlflow, python, prefect)
     finally:
         done = python("flows.services", "down")
         assert done.out.split() == ["worker", "stopped", "mlflow", "stopped", "server", "stopped"]
@@ -139,6 +150,8 @@ def test_a_retrain_with_another_fraction_is_compared_and_promoted_by_force(place
     assert done.out.splitlines()[-1].startswith("version 2 is the champion")
     assert live["version"] == 2
     assert (place.root / "params.yaml").read_bytes() == before
+    assert done.out.strip().endswith(f"; its reports are in {place.root / 'var' / 'runs' / 'fraction-100' / 'reports'}")
+    assert (place.root / "var" / "runs" / "fraction-100" / "reports" / "compare.md").exists()
     assert read_json(place.root / "data" / "index" / live["generation"] / "bundle" / "bundle.json")["run"] == (
         "held-out-100"
     )
@@ -189,7 +202,7 @@ def test_a_rollback_brings_the_old_champion_back(place: Place, until: Until) -> 
     until(lambda: not [line for line in processes_of(place.root) if "reconcile" in line], 30, "the alias has followed")
 
 
-def test_a_run_that_died_with_its_worker_blocks_nobody(place: Place) -> None:
+def test_a_run_that_died_with_its_worker_blocks_nobody(place: Place, until: Until) -> None:
     """As after a power cut: Prefect calls it running for ever, and only one run of a deployment may run."""
 
     def weekly() -> dict[str, Any]:
@@ -204,11 +217,23 @@ def test_a_run_that_died_with_its_worker_blocks_nobody(place: Place) -> None:
             == "ACCEPT"
         )
     assert weekly()["global_concurrency_limit"]["active_slots"] == 1
-    os.killpg(read_json(place.root / "var" / "services" / "worker.json")["pid"], signal.SIGKILL)
-    assert place.up().code == 0
-    (found,) = (found for found in place.runs("retrain") if found["id"] == run)
-    assert found["state_type"] == "CRASHED"
-    assert weekly()["global_concurrency_limit"]["active_slots"] == 0
+    os.kill(place.pids()["worker"], signal.SIGKILL)
+    until(lambda: place.state(run) == "CRASHED", 90, "the next worker has recorded it")
+    until(lambda: weekly()["global_concurrency_limit"]["active_slots"] == 0, 30, "its place is free")
+
+
+@pytest.mark.parametrize("name", ["mlflow", "server", "worker"])
+def test_a_service_that_crashes_is_back(name: str, place: Place, until: Until) -> None:
+    """MLflow's server is a child of the process that is killed, and keeps the port."""
+    addresses = {"server": f"{place.api}/health", "mlflow": f"{place.mlflow}/health"}
+    before = place.pids()
+    os.kill(before[name], signal.SIGKILL)
+    until(lambda: place.pids().get(name, before[name]) not in (before[name], 0), 60, "another process runs")
+    if name in addresses:
+        until(lambda: healthy(addresses[name]), 90, "it answers")
+    assert {other: pid for other, pid in place.pids().items() if other != name} == {
+        other: pid for other, pid in before.items() if other != name
+    }
 
 
 def test_a_schedule_really_fires(place: Place, until: Until) -> None:
@@ -219,3 +244,20 @@ def test_a_schedule_really_fires(place: Place, until: Until) -> None:
 
     until(ended, 100, "a scheduled run of the monitor has completed")
     assert ended()[0]["state"]["name"] in ("Quiet", "Warned")
+
+
+def test_down_ends_a_flow_that_trains(place: Place, until: Until) -> None:
+    """And Prefect knows how it ended. The last test here: it takes the services down, and up again."""
+    path = place.root / "params.yaml"
+    values = changed(yaml.safe_load(path.read_text(encoding="utf-8")), {"train.steps": 1_000_000})
+    path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    done = place.prefect("deployment", "run", "retrain/weekly")
+    assert done.code == 0, done.out + done.err
+    (run,) = (found["id"] for found in place.runs("retrain") if found["name"] in done.out.split("'"))
+    until(lambda: [line for line in processes_of(place.root) if "for-cli train" in line], 240, "it trains")
+    began = time.monotonic()
+    assert place.python("flows.services", "down").code == 0
+    assert time.monotonic() - began < 60
+    assert processes_of(place.root) == []
+    assert place.python("flows.services", "up", "--port", place.port, "--mlflow-port", free_port()).code == 0
+    assert place.state(run) == "CRASHED"

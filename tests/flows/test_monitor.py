@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from flows.queries import Asked, read_queries
 
 from for_retrieval.params import Params, load_params
+from for_retrieval.query.log import Asked, read_queries
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "open_clip", "timm", "transformers", "scipy", "pyarrow", "dvc", "prefect", "mlflow", "qdrant_client")
+TINY = ("--train", "6", "--val", "2", "--test", "4")
 
 Command = Callable[..., Any]
 
@@ -66,6 +67,20 @@ def test_the_light_part_answers_as_the_whole_does(light: Installed, project: Pat
     assert there.code == 0, there.err
     assert len(json.loads(there.out)["results"]) == 5
     assert (there.out, there.err) == (here.out, here.err)
+
+
+def test_the_light_part_checks_and_converts_a_set(light: Installed, outside: Path, cli: Command) -> None:
+    """In no project; the result is what the whole makes of it."""
+    done = light.python("-m", "drawn_scenes", "driving", "set", "--size", "64", *TINY, cwd=outside)
+    assert done.code == 0, done.err
+    done = light.cli("data", "check", "set", "--json", cwd=outside)
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["splits"] == {"train": 6, "val": 2, "test": 4}
+    assert done.out == cli("data", "check", "set", "--json", cwd=outside).out
+    assert light.cli("data", "convert", "set", "light", cwd=outside).code == 0
+    assert cli("data", "convert", "set", "whole", cwd=outside).code == 0
+    for name in ("annotations.json", "splits.json", "categories.json"):
+        assert (outside / "light" / name).read_bytes() == (outside / "whole" / name).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -137,7 +152,7 @@ def test_the_stages_run_where_there_is_no_source(whole: Installed, outside: Path
     assert done.code == 255
     said = [line for line in done.err.splitlines() if line.startswith("error: ")]
     assert len(said) == 1
-    assert said[0].startswith(f"error: there are no images below {mine / 'data' / 'raw'}")
+    assert said[0].startswith(f"error: there are no images in {mine / 'data' / 'raw'}")
     write_images(outside / "photos", 12)
     assert whole.cli("data", "import", "../photos", cwd=mine).code == 0
     done = dvc(whole, mine, "repro", "prepare", "fractions")

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch.testing import assert_close
 
 from for_retrieval.errors import ForError
-from for_retrieval.model.encode import FeatureStore
-from for_retrieval.model.features import Features
+from for_retrieval.model.encode import FeatureStore, Reading, encode
+from for_retrieval.model.features import CPU, Features
+from for_retrieval.model.mini_clip import MiniTower
+from for_retrieval.params import Model
 
 Random = Callable[..., Features]
 
@@ -75,3 +78,19 @@ def test_what_is_not_finite_is_refused(tmp_path: Path, random_features: Random) 
     with pytest.raises(ForError, match="dense features are not finite"):
         FeatureStore(tmp_path).add(["a"], broken)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_several_processes_each_encodes_its_part_however_late_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_params: Callable[..., Model]
+) -> None:
+    images = {str(n): tmp_path / f"{n}.png" for n in range(5)}
+    for n, path in enumerate(images.values()):
+        Image.new("RGB", (40, 40), (50 * n, 0, 0)).save(path)
+    tower, folder = MiniTower(model_params(input_size=32), CPU), tmp_path / "store"
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    counts = []
+    for rank in ("0", "1"):  # the second opens the store when the first has written its part
+        monkeypatch.setenv("RANK", rank)
+        counts.append(encode(tower, FeatureStore(folder), images, Reading(2, 0, 10**6, 8)))
+    assert counts == [3, 2]
+    assert FeatureStore(folder).missing(list(images)) == []

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from for_retrieval.errors import UsageError
+from for_retrieval.errors import UsageError, printable
 from for_retrieval.query.parse import language_warning, parse_query
-from for_retrieval.query.render import printable
 
 
 def test_white_space_is_normalised():

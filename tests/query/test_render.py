@@ -120,6 +120,13 @@ def test_thumbnails_are_small_and_boxes_stay_inside(tmp_path, gallery):
     assert [box[key] for key in ("x", "y", "width", "height")] == ["0", "900", "450", "100"]
 
 
+def test_an_image_above_the_default_of_max_pixels_is_shown(tmp_path, gallery):
+    """`data.max_pixels` may be raised; what is in the index was within it, so that results are shown whatever it is."""
+    Image.new("1", (10_000, 6_001)).save(tmp_path / "large.png")
+    result = Result(1, 0.0, "large", "large.png", (0, 0, 500, 400))
+    assert len(Page(gallery(Answer("q", "m", "g", None, [result], [], tmp_path))).all("img")) == 1
+
+
 def test_contact_sheet(project, tmp_path):
     found = answer(project, "blue", 4)
     contact_sheet(replace(found, query="blue " * 100), tmp_path / "out/sheet.png")

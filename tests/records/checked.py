@@ -19,12 +19,17 @@ from for_retrieval.project import Project
 from for_retrieval.records.checks.run import check_data
 from for_retrieval.records.checks.verdict import Verdict
 from for_retrieval.records.fractions import make_fraction, save_fraction
-from for_retrieval.records.records import DatasetInfo, Records, empty_objects
+from for_retrieval.records.records import OBJECT_COLUMNS, DatasetInfo, Records
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 SPLITS = ["train"] * 24 + ["val"] * 6 + ["test"] * 10
 RUNS = {"in-100": {"fraction": 100, "vocabulary": "in", "seeds": [0]}}
 Change = Callable[[pd.DataFrame], Any]
+
+
+def empty_objects() -> pd.DataFrame:
+    """An objects table without rows."""
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in OBJECT_COLUMNS.items()})
 
 
 def noise(seed: int, size: tuple[int, int] = (48, 32)) -> Image.Image:

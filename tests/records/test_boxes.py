@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from for_retrieval.records.readers.annotations import SLACK, read_box, round_inside
+from for_retrieval.records.readers.source import SLACK, read_box, round_inside
 
 numbers = st.floats(-50, 150)
 

@@ -46,9 +46,9 @@ def test_a_file_needs_no_novel(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([], "must hold {base: [...], novel: [...]} with names in base"),
-        ({"novel": ["car"]}, "must hold {base: [...], novel: [...]} with names in base"),
-        ({"base": []}, "must hold {base: [...], novel: [...]} with names in base"),
+        ([], "must hold {base: [...], novel: [...], ignored: [...]}"),
+        ({"novel": ["car"]}, "must have names in the list 'base'"),
+        ({"base": []}, "must have names in the list 'base'"),
         ({"base": ["car"], "nowel": []}, "has the key 'nowel'; did you mean 'novel'?"),
         ({"base": ["car"], "novel": "dog"}, "'novel' must be a list of category names"),
         ({"base": ["cat"]}, "names 'cat' in base, which is no category; did you mean 'car'?"),

@@ -143,38 +143,38 @@ Change = Callable[[Content], object]
     ("change", "message"),
     [
         (lambda c: c["images"].append(3), "images[3] lacks the key 'id'"),
-        (lambda c: c["images"][1].update(id=1), "the image id 1 is given twice"),
-        (lambda c: c["images"][1].update(id="1"), "the image id 1 is given twice"),
+        (lambda c: c["images"][1].update(id=1), "image 1 is listed twice"),
+        (lambda c: c["images"][1].update(id="1"), "image 1 is listed twice"),
         (
             lambda c: c["images"][1].update(file_name="./a.png"),
-            "the images 1 and 2 share the file_name 'a.png'",
+            "image 1 and image 2 share the file_name 'a.png'",
         ),
         (
             lambda c: c["images"][1].update(file_name="../b.png"),
-            "image 2 has the file_name '../b.png', which leaves the image folder",
+            "image 2 has the file_name '../b.png', which is not inside the image folder",
         ),
         (
             lambda c: c["images"][1].update(file_name="x/../../b.png"),
-            "image 2 has the file_name '../b.png', which leaves the image folder",
+            "image 2 has the file_name '../b.png', which is not inside the image folder",
         ),
         (
             lambda c: c["images"][1].update(file_name="/etc/passwd"),
-            "image 2 has the file_name '/etc/passwd', which leaves the image folder",
+            "image 2 has the file_name '/etc/passwd', which is not inside the image folder",
         ),
         (
             lambda c: c["images"][1].update(file_name="\ud800.png"),
-            r"images[1] holds '\ud800.png' as 'file_name', which is not valid Unicode",
+            r"images[1] has '\ud800.png' as 'file_name', which is not valid Unicode",
         ),
         (lambda c: c["images"][1].update(width=0), "image 2 has the size 0 x 30"),
         (lambda c: c["images"][1].update(height=-3), "image 2 has the size 40 x -3"),
         (lambda c: c["images"][1].update(height=2.5), "image 2 has the size 40 x 2.5"),
         (lambda c: c["images"][1].update(width=math.nan), "image 2 has the size nan x 30"),
         (lambda c: c["images"][1].update(width="40"), "image 2 has the size '40' x 30"),
-        (lambda c: c["categories"][1].update(id=1), "the category id 1 is given twice"),
+        (lambda c: c["categories"][1].update(id=1), "category 1 is listed twice"),
         (lambda c: c["categories"][1].update(name=" "), "category 2 has the name ' ', which must be a word"),
         (
             lambda c: c["annotations"][0].update(image_id=77),
-            "annotation 11 is on the image 77, which 'images' does not list",
+            "annotation 11 is on image 77, which 'images' does not list",
         ),
         (
             lambda c: c["annotations"][0].update(category_id=99),
@@ -182,19 +182,19 @@ Change = Callable[[Content], object]
         ),
         (
             lambda c: c["annotations"][0].update(bbox=[100, 2, 5, 5]),
-            "annotation 11 on image 1 has the bbox [100, 2, 5, 5], which lies outside its image of 40",
+            "annotation 11 on image 1 has the box [100, 2, 5, 5], which lies outside its image of 40",
         ),
         (
             lambda c: c["annotations"][0].update(bbox=[30, 2, 15, 5]),
-            "annotation 11 on image 1 has the bbox [30, 2, 15, 5], which lies outside its image of 40",
+            "annotation 11 on image 1 has the box [30, 2, 15, 5], which lies outside its image of 40",
         ),
         (
             lambda c: c["annotations"][0].update(bbox=[1, 2, -5, 5]),
-            "annotation 11 on image 1 has the bbox [1, 2, -5, 5], whose width or height is negative",
+            "annotation 11 on image 1 has the box [1, 2, -5, 5], whose width or height is negative",
         ),
         (
             lambda c: c["annotations"][0].update(bbox=[1, 2, math.nan, 5]),
-            "annotation 11 on image 1 has the bbox [1, 2, nan, 5], which must be four finite numbers",
+            "annotation 11 on image 1 has the box [1, 2, nan, 5], which must be four finite numbers",
         ),
         (
             lambda c: c["annotations"][0].update(attributes=["red"]),

@@ -1,4 +1,4 @@
-"""What a folder is taken for, and where its images and annotations are."""
+"""How the format of a folder is recognised, and where its images and annotations are."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 from small_sets import lvis, nuimages, panoptic, voc, webdataset, write, yolo
 
 from for_retrieval.errors import UsageError
-from for_retrieval.records.detect import KINDS, Place, detect
-from for_retrieval.records.importer import guess_layout
+from for_retrieval.records.importer import describe
+from for_retrieval.records.readers import KINDS, detect
+from for_retrieval.records.readers.format import Place
 
 COCO = '{"images": [], "annotations": [], "categories": []}'
 
@@ -108,9 +109,9 @@ def test_several_files_must_be_chosen_from(tmp_path: Path) -> None:
 
 def test_parts_may_be_said(tmp_path: Path) -> None:
     files(tmp_path, "one.json", "two.json", "a/x.jpg", "b/y.jpg")
-    layout = guess_layout(tmp_path, None, "train=a,test=b", "train=one.json, test=two.json", None, None)
-    assert layout.annotations == {"train": "one.json", "test": "two.json"}
-    assert layout.images == {"train": "a", "test": "b"}
+    found = describe(tmp_path, images="train=a,test=b", annotations="train=one.json, test=two.json")
+    assert found["annotations"] == {"train": "one.json", "test": "two.json"}
+    assert found["images"] == {"train": "a", "test": "b"}
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_parts_may_be_said(tmp_path: Path) -> None:
 def test_parts_that_are_said_wrongly_are_told(tmp_path: Path, said: str, message: str) -> None:
     files(tmp_path, "one.json")
     with pytest.raises(UsageError) as caught:
-        guess_layout(tmp_path, None, None, said, None, None)
+        describe(tmp_path, annotations=said)
     assert str(caught.value).startswith(message)
 
 
@@ -136,7 +137,7 @@ def test_shards_take_no_annotations(tmp_path: Path) -> None:
 
 def test_lvis_is_divided_by_frequency_unless_something_else_is_said(tmp_path: Path) -> None:
     folder = lvis(tmp_path)
-    assert guess_layout(folder, None, None, None, None, None).categories == "official/lvis-frequency"
-    assert guess_layout(folder, None, None, None, None, "official/coco-48-17").categories == "official/coco-48-17"
+    assert describe(folder)["categories"] == "official/lvis-frequency"
+    assert describe(folder, categories="official/coco-48-17")["categories"] == "official/coco-48-17"
     write(folder / "categories.json", "{}")
-    assert guess_layout(folder, None, None, None, None, None).categories == "categories.json"
+    assert describe(folder)["categories"] == "categories.json"

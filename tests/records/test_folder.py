@@ -68,5 +68,5 @@ def test_a_file_is_no_folder(picture: Picture) -> None:
 
 
 def test_an_empty_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ForError, match=r"there are no images below .* \(endings: jpg jpeg .* tga\); check data.root"):
+    with pytest.raises(ForError, match=r"there are no images in .* \(endings: jpg jpeg .* tga\); check data.root"):
         read_folder(tmp_path)

@@ -101,5 +101,5 @@ def test_a_missing_or_damaged_fraction_names_the_stage(tmp_path: Path) -> None:
     with pytest.raises(ForError, match=r"10.json does not exist; run `dvc repro fractions`"):
         load_fraction(tmp_path, 10)
     (tmp_path / "10.json").write_text("[]")
-    with pytest.raises(ForError, match=r"10.json holds no list of images; run `dvc repro fractions`"):
+    with pytest.raises(ForError, match=r"10.json has no list of images; run `dvc repro fractions`"):
         load_fraction(tmp_path, 10)

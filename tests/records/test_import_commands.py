@@ -145,8 +145,12 @@ def test_the_official_coco_folder_and_split(project: Project, tmp_path: Path) ->
     ("options", "code", "message"),
     [
         (("--kind", "yolo"), 2, "error: no YAML file in {} has names: and train:; name one with --annotations\n"),
-        (("--kind", "vok"), 2, "error: the kind 'vok' cannot be imported; choose coco, panoptic, lvis, nuimages, voc,"),
-        (("--categories", "official/x"), 2, "error: data.categories names 'official/x', which does not come with the"),
+        (("--kind", "vok"), 2, "error: 'vok' is not a kind of data set; did you mean 'voc'?\n"),
+        (
+            ("--categories", "official/x"),
+            2,
+            "error: data.categories names 'official/x', which is not a shipped split; ",
+        ),
         ((), 1, "error: {}/Annotations: a.xml declares a document type, whose entities can fill the memory; VOC files"),
     ],
 )

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from for_retrieval.errors import ForError, UsageError
 from for_retrieval.params import load_params
 from for_retrieval.params.editing import edit_params
-from for_retrieval.records.importer import import_data
+from for_retrieval.records.importer import found_table, import_data
 
 Coco = Callable[..., Path]
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -36,12 +35,12 @@ def test_a_coco_set_is_found_and_written(coco: Coco, project: Path, tmp_path: Pa
     coco()
     (tmp_path / "set" / "splits.json").write_text('{"train": [1, 2], "test": [3]}')
     found = import_data(project, tmp_path / "set", novel=["dog"])
-    assert (found.kind, found.name, found.root) == ("coco", "set", str(tmp_path / "set"))
-    assert (found.images, found.objects, found.categories) == (3, 3, 3)
-    assert (found.base, found.novel) == (["car", "bus"], ["dog"])
-    assert found.splits == {"train": 2, "val": 0, "test": 1}
-    assert (found.missing, found.broken, found.duplicates) == ([], [], 0)
-    json.dumps(dataclasses.asdict(found))
+    assert (found["kind"], found["name"], found["root"]) == ("coco", "set", str(tmp_path / "set"))
+    assert (found["images"], found["objects"], found["categories"]) == (3, 3, 3)
+    assert (found["base"], found["novel"]) == (["car", "bus"], ["dog"])
+    assert found["splits"] == {"train": 2, "val": 0, "test": 1}
+    assert (found["missing"], found["broken"], found["duplicates"]) == ([], [], 0)
+    json.dumps(found)
     data = load_params(project / "params.yaml").data
     assert (data.kind, data.images, data.annotations) == ("coco", "images", "annotations.json")
     assert (data.splits, data.categories, data.novel) == ("splits.json", None, ["dog"])
@@ -59,6 +58,14 @@ def test_the_lists_beside_a_set_are_found(coco: Coco, project: Path, tmp_path: P
     assert load_params(project / "params.yaml").data.queries == "mine.json"
     with pytest.raises(UsageError, match="a folder of images has no annotations"):
         import_data(project, tmp_path / "set", kind="folder", queries="mine.json")
+
+
+def test_the_words_of_attributes_are_shown(coco: Coco, project: Path, tmp_path: Path) -> None:
+    coco(lambda c: [entry.update(attributes={"size": "small", "color": "red"}) for entry in c["annotations"]])
+    found = import_data(project, tmp_path / "set")
+    assert found["attributes"] == {"colour": ["red"], "size": ["small"]}
+    rows = dict(zip(*(list(column.cells) for column in found_table(found).columns), strict=True))
+    assert (str(rows["attribute colour"]), str(rows["attribute size"])) == ("red", "small")
 
 
 def test_only_the_changed_lines_change_and_comments_stay(coco: Coco, project: Path, tmp_path: Path) -> None:
@@ -85,7 +92,7 @@ def test_a_set_in_parts_is_written_in_one_line_and_replaced_again(coco: Coco, pr
     path = coco()
     (path.parent / "test.json").write_text(path.read_text())
     found = import_data(project, tmp_path / "set", annotations="train=annotations.json,test=test.json")
-    assert found.splits["test"] == 3  # as copies do, they count in the last split alone
+    assert found["splits"]["test"] == 3  # as copies do, they count in the last split alone
     changed = {line.split(":")[0].strip(): line for line in _changed_lines(project)}
     assert "annotations: {train: annotations.json, test: test.json}" in changed["annotations"]
     assert "# the annotation file or folder" in changed["annotations"]
@@ -99,20 +106,20 @@ def test_a_set_in_parts_is_written_in_one_line_and_replaced_again(coco: Coco, pr
 def test_a_set_inside_the_project_gets_a_relative_root(coco: Coco, project: Path, tmp_path: Path) -> None:
     coco()
     (tmp_path / "set").rename(project / "set")
-    assert import_data(project, project / "set").root == "set"
+    assert import_data(project, project / "set")["root"] == "set"
 
 
 def test_a_folder_without_json_is_a_folder(coco: Coco, project: Path, tmp_path: Path) -> None:
     coco().unlink()
     found = import_data(project, tmp_path / "set")
-    assert (found.kind, found.images, found.objects, found.base) == ("folder", 3, 0, [])
+    assert (found["kind"], found["images"], found["objects"], found["base"]) == ("folder", 3, 0, [])
     assert load_params(project / "params.yaml").data.images == "."
 
 
 def test_images_beside_the_json_are_found(coco: Coco, project: Path, tmp_path: Path) -> None:
     path = coco()
     path.rename(tmp_path / "set" / "images" / "labels.json")
-    assert import_data(project, tmp_path / "set" / "images").images == 3
+    assert import_data(project, tmp_path / "set" / "images")["images"] == 3
     assert load_params(project / "params.yaml").data.images == "."
 
 
@@ -131,7 +138,7 @@ def test_options_may_name_files_from_here(
     (tmp_path / "base.json").write_text('{"base": ["car"]}')
     monkeypatch.chdir(tmp_path)
     found = import_data(project, Path("set"), annotations="set/annotations.json", categories="base.json")
-    assert found.base == ["car"]
+    assert found["base"] == ["car"]
     data = load_params(project / "params.yaml").data
     assert (data.annotations, data.categories) == ("annotations.json", str(tmp_path / "base.json"))
 
@@ -139,8 +146,8 @@ def test_options_may_name_files_from_here(
 def test_a_guessed_category_file_gives_way_to_novel(coco: Coco, project: Path, tmp_path: Path) -> None:
     coco()
     (tmp_path / "set" / "categories.json").write_text('{"base": ["car"], "novel": ["bus"]}')
-    assert import_data(project, tmp_path / "set").novel == ["bus"]
-    assert import_data(project, tmp_path / "set", novel=["dog"]).novel == ["dog"]
+    assert import_data(project, tmp_path / "set")["novel"] == ["bus"]
+    assert import_data(project, tmp_path / "set", novel=["dog"])["novel"] == ["dog"]
 
 
 def test_missing_broken_and_copied_images_are_told_apart(coco: Coco, project: Path, tmp_path: Path) -> None:
@@ -150,15 +157,15 @@ def test_missing_broken_and_copied_images_are_told_apart(coco: Coco, project: Pa
     (images / "c.png").write_bytes((images / "sub" / "b.png").read_bytes())
     edit_params(project / "params.yaml", {("data", "max_broken"): 0.5})
     found = import_data(project, tmp_path / "set")
-    assert found.missing == ["none.png"]
-    assert found.broken == [{"path": "a.png", "reason": "not an image of a supported format"}]
-    assert found.duplicates == 1
+    assert found["missing"] == ["none.png"]
+    assert found["broken"] == [{"path": "a.png", "reason": "not an image of a supported format"}]
+    assert found["duplicates"] == 1
 
 
 def test_a_folder_name_becomes_a_usable_name(coco: Coco, project: Path, tmp_path: Path) -> None:
     coco()
     (tmp_path / "set").rename(tmp_path / "my photos (2024)")
-    assert import_data(project, tmp_path / "my photos (2024)").name == "my-photos-2024"
+    assert import_data(project, tmp_path / "my photos (2024)")["name"] == "my-photos-2024"
 
 
 @pytest.mark.parametrize(
@@ -168,13 +175,13 @@ def test_a_folder_name_becomes_a_usable_name(coco: Coco, project: Path, tmp_path
         ({"folder": "set/annotations.json"}, "annotations.json is not a folder; name the folder"),
         (
             {"kind": "tfds"},
-            "the kind 'tfds' cannot be imported; choose coco, panoptic, lvis, nuimages, voc, yolo, webdataset or ",
+            "'tfds' is not a kind of data set; valid are: coco, folder, lvis, nuimages, panoptic, voc, ",
         ),
         ({"annotations": "x.json"}, "--annotations: x.json is neither in "),
         ({"images": "pics"}, "--images: pics is neither in "),
         ({"name": "a b"}, "--name 'a b' may hold only letters, digits and . _ -"),
         ({"novel": ["dogg"]}, "data.novel names 'dogg', which is no category; did you mean 'dog'?"),
-        ({"novel": ["dog"], "categories": "c.json"}, "--categories and --novel both say what is novel"),
+        ({"novel": ["dog"], "categories": "c.json"}, "--categories and --novel both define the novel categories"),
         ({"kind": "folder", "annotations": "annotations.json"}, "leave out --kind folder"),
     ],
 )
@@ -194,7 +201,7 @@ def test_several_annotation_files_must_be_chosen_from(coco: Coco, project: Path,
     (path.parent / "more.json").write_text(path.read_text())
     with pytest.raises(UsageError, match=r"several annotation files \(annotations.json, more.json\); name one"):
         import_data(project, tmp_path / "set")
-    assert import_data(project, tmp_path / "set", annotations="more.json").images == 3
+    assert import_data(project, tmp_path / "set", annotations="more.json")["images"] == 3
 
 
 def test_coco_without_a_json_is_told(coco: Coco, project: Path, tmp_path: Path) -> None:

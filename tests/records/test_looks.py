@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
 from for_retrieval.files import file_hash
-from for_retrieval.records import looks, workers
-from for_retrieval.records.looks import Look, look_at, look_at_all, near_pairs
+from for_retrieval.records import workers
+from for_retrieval.records.checks import looks
+from for_retrieval.records.checks.looks import Look, look_at, look_at_all, near_pairs
 
 Picture = Callable[..., Path]
 LIMITS = {"processes": 1, "max_pixels": 100_000, "min_side": 8}

@@ -77,19 +77,19 @@ def test_a_version_without_annotations_is_told(tmp_path: Path) -> None:
         ),
         (
             lambda t: t["object_ann"][2].update(bbox=[20, 0, 10, 12]),
-            "object_ann o2 on samples/CAM_FRONT/n1__CAM_FRONT__1.jpg has the bbox [20, 0, 10, 12], whose end is before",
+            "object_ann o2 on samples/CAM_FRONT/n1__CAM_FRONT__1.jpg has the box [20, 0, 10, 12], whose end is before",
         ),
         (
             lambda t: t["object_ann"][2].update(bbox=[20, 0, "a", 12]),
-            "object_ann o2 on samples/CAM_FRONT/n1__CAM_FRONT__1.jpg has the bbox [20, 0, 'a', 12], which must be four",
+            "object_ann o2 on samples/CAM_FRONT/n1__CAM_FRONT__1.jpg has the box [20, 0, 'a', 12], which must be four",
         ),
         (lambda t: t["sample_data"][0].pop("filename"), "sample_data[0] lacks the key 'filename'"),
         (
             lambda t: t["sample_data"][0].update(filename="../x.jpg"),
-            "sample_data ka has the filename '../x.jpg', which leaves the image folder; correct the file (3 more",
+            "sample_data ka has the filename '../x.jpg', which is not inside the image folder; correct the file",
         ),
         (lambda t: t["sample_data"][1].update(width=None), "sample_data kb has the size None x 30, which must be two"),
-        (lambda t: t["sample_data"][1].update(token="ka"), "the sample_data token ka is given twice"),
+        (lambda t: t["sample_data"][1].update(token="ka"), "sample_data ka is listed twice"),
         (lambda t: t["category"].append("x"), "category[5] lacks the key 'token'"),
     ],
 )

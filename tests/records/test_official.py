@@ -12,7 +12,7 @@ from for_retrieval.errors import UsageError
 from for_retrieval.records.readers.nuimages import WORDS
 from for_retrieval.records.splits import official_split
 
-SHIPPED = Path(for_retrieval.__file__).parent / "data" / "official"
+SHIPPED = Path(for_retrieval.__file__).parent / "records" / "official"
 # The 80 categories of COCO 2017, in the order of its files.
 COCO = """person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant, stop sign,
 parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, bear, zebra, giraffe, backpack, umbrella, handbag,
@@ -72,5 +72,5 @@ def test_a_split_of_another_set_is_told() -> None:
 
 @pytest.mark.parametrize("name", ["official/coco-48-71", "official/../profile", "official/"])
 def test_an_unknown_split_is_told(name: str) -> None:
-    with pytest.raises(UsageError, match=r"data.categories names .*, which does not come with the project; "):
+    with pytest.raises(UsageError, match=r"data.categories names .*, which is not a shipped split; "):
         official_split(name, COCO_NAMES, {})

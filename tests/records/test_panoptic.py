@@ -48,7 +48,7 @@ def test_a_category_that_does_not_say_is_a_thing(tmp_path: Path) -> None:
         ),
         (
             lambda c: c["annotations"][1].update(image_id=1),
-            "segment 3226956 is on the image 1, which 'images' does not list; correct the file (1 more problems",
+            "segment 3226956 is on image 1, which 'images' does not list; correct the file (1 more problems",
         ),
         (
             lambda c: c["annotations"][0]["segments_info"][0].update(category_id=99),
@@ -56,7 +56,7 @@ def test_a_category_that_does_not_say_is_a_thing(tmp_path: Path) -> None:
         ),
         (
             lambda c: c["annotations"][0]["segments_info"][0].update(bbox=[39, 0, 9, 9]),
-            "segment 3226956 on image 139 has the bbox [39, 0, 9, 9], which lies outside its image of 40 x 30 px",
+            "segment 3226956 on image 139 has the box [39, 0, 9, 9], which lies outside its image of 40 x 30 px",
         ),
         (lambda c: c["categories"].append(5), "categories[4] lacks the key 'id'"),
     ],

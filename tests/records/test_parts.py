@@ -10,9 +10,8 @@ import pytest
 from small_sets import lvis
 
 from for_retrieval.params import SplitRatio
-from for_retrieval.records.readers.annotations import join_parts, object_table
 from for_retrieval.records.readers.lvis import read_lvis
-from for_retrieval.records.records import Source
+from for_retrieval.records.readers.source import Source, join
 from for_retrieval.records.splits import split_by_parts
 
 RATIO = SplitRatio(train=0.6, val=0.2, test=0.2)
@@ -20,21 +19,19 @@ RATIO = SplitRatio(train=0.6, val=0.2, test=0.2)
 
 def source(ids: list[str], category: str) -> Source:
     """A 40 x 30 image of each id, with one object of `category`."""
-    images = pd.DataFrame({"image_id": ids, "path": [f"{i}.png" for i in ids], "width": 40, "height": 30})
-    rows = [(i, 0, 0, 4, 4, category, "{}", False, 40, 30) for i in ids]
-    return Source(
-        images,
-        object_table(rows),
-        [category, "dog"],
-        {category: [f"my {category}"]},
-        broken=[{"path": "x.png", "reason": "r"}],
-        dropped={"zero_area_boxes": 2},
-        captions={ids[0]: "words"},
-    )
+    found = Source(Path("labels.json"))
+    for image_id in ids:
+        found.add_picture(image_id, f"{image_id}.png", 40, 30, f"image {image_id}", "file_name")
+        found.add_object(f"the object of {image_id}", image_id, [0, 0, 4, 4], category)
+    found.synonyms = {category: [f"my {category}"]}
+    found.broken = [{"path": "x.png", "reason": "r"}]
+    found.dropped["zero_area_boxes"] = 2
+    found.captions = {ids[0]: "words"}
+    return found.finished([category, "dog"])
 
 
 def test_ids_that_no_two_parts_share_stay(tmp_path: Path) -> None:
-    joined = join_parts({"train": source(["1"], "car"), "test": source(["2", "3"], "bus")}, {"test": "val2017"})
+    joined = join({"train": source(["1"], "car"), "test": source(["2", "3"], "bus")}, {"test": "val2017"})
     assert joined.images[["image_id", "path"]].to_numpy().tolist() == [
         ["1", "1.png"],
         ["2", "val2017/2.png"],
@@ -45,11 +42,11 @@ def test_ids_that_no_two_parts_share_stay(tmp_path: Path) -> None:
     assert joined.synonyms == {"car": ["my car"], "bus": ["my bus"]}
     assert joined.dropped == {"zero_area_boxes": 4}
     assert [entry["path"] for entry in joined.broken] == ["x.png", "val2017/x.png"]
-    assert joined.negatives is None
+    assert joined.absent is None
 
 
 def test_ids_that_two_parts_share_are_told_apart_everywhere() -> None:
-    joined = join_parts({"train": source(["1"], "car"), "val": source(["1", "2"], "car")}, {})
+    joined = join({"train": source(["1"], "car"), "val": source(["1", "2"], "car")}, {})
     assert joined.images["image_id"].tolist() == ["train/1", "val/1", "val/2"]
     assert joined.objects["image_id"].tolist() == ["train/1", "val/1", "val/2"]
     assert joined.captions == {"train/1": "words", "val/1": "words"}
@@ -60,10 +57,10 @@ def test_groups_and_negatives_are_joined(tmp_path: Path) -> None:
     """3 negatives in train; in val, image 5 is known to show no car, and image 6 is judged for its own only."""
     lvis(tmp_path)
     parts = {part: read_lvis(tmp_path / f"lvis_v1_{name}.json") for part, name in (("train", "train"), ("test", "val"))}
-    joined = join_parts(parts, {})
+    joined = join(parts, {})
     assert joined.groups == parts["train"].groups
-    assert joined.negatives is not None
-    assert joined.negatives["image_id"].tolist() == ["1", "2", "2", "5"]
+    assert joined.absent is not None
+    assert [image_id for image_id, _ in joined.absent] == ["1", "2", "2", "5"]
 
 
 def hashed(parts: dict[str, str]) -> pd.DataFrame:

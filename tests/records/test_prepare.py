@@ -168,8 +168,8 @@ def test_splits_that_leave_nothing_are_told(coco: Coco, data_params: Make, tmp_p
     ("changes", "message"),
     [
         ({"novel": ["dogg"]}, "data.novel names 'dogg', which is no category; did you mean 'dog'?"),
-        ({"novel": ["dog"], "categories": "categories.json"}, "both say what is novel"),
-        ({"kind": "folder", "novel": ["dog"]}, "must be empty where data.kind is folder"),
+        ({"novel": ["dog"], "categories": "categories.json"}, "both define the novel categories"),
+        ({"kind": "folder", "novel": ["dog"]}, "must be empty, since this set has no labels"),
     ],
 )
 def test_wrong_params_are_a_usage_error(

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from checked import CheckedSet
+from checked import CheckedSet, empty_objects
 
+from for_retrieval.records.checks.looks import Look
 from for_retrieval.records.checks.profile import drift, profile
-from for_retrieval.records.looks import Look
-from for_retrieval.records.records import DatasetInfo, Records, empty_objects
+from for_retrieval.records.records import DatasetInfo, Records
 
 
 def records(objects: list[tuple[str, float, float, str]], splits: str = "ttvx") -> Records:

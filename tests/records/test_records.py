@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from checked import empty_objects
 
 from for_retrieval.errors import ForError
-from for_retrieval.records.records import DatasetInfo, Records, empty_objects, load_records
+from for_retrieval.records.records import DatasetInfo, Records, load_records
 
 
 def _records(**changes: Any) -> Records:

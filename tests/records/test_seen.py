@@ -158,5 +158,5 @@ def test_a_copy_of_a_project_is_current(project: Project, tmp_path: Path) -> Non
 def test_shards_are_not_unpacked_to_look_at_them(project: Project, tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(path.read_text().replace("kind: folder", "kind: webdataset"))
-    with pytest.raises(Exception, match="photos has changed since it was prepared; `for-cli index refresh` takes it"):
+    with pytest.raises(Exception, match="photos has changed since it was prepared; run `for-cli index refresh`"):
         records_now(Project(tmp_path))

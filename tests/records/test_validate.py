@@ -18,8 +18,8 @@ from rich.console import Console
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import file_hash
-from for_retrieval.records.checks.rules import Check
-from for_retrieval.records.checks.suite import full_suite, run_suite, stored_suite
+from for_retrieval.records.checks.rules import Check, set_checks, stored_checks
+from for_retrieval.records.checks.suite import run_suite
 from for_retrieval.records.checks.tables import check_tables
 from for_retrieval.records.fractions import save_fraction
 from for_retrieval.records.records import read_tables
@@ -30,7 +30,7 @@ PREPARE = "; run `dvc repro -f prepare`"
 FRACTIONS = "; run `dvc repro -f fractions`"
 ALIKE = "; look at them before you trust scores on them"
 COUNTS = {"the split train": 24, "the gallery (index.gallery)": 10, "the split val": 6, "the split test": 10}
-DRIFTED = "; retrain if the change is meant"
+DRIFTED = "; retrain if the change is intended"
 
 
 @pytest.fixture(scope="session")
@@ -208,7 +208,7 @@ BROKEN = {
             "boxes have a height": f"1 of 120 boxes have no height (objects.h, first i22){REPAIR}",
             "categories are base or novel": "1 of 120 objects have a category that is neither base nor novel "
             f"(objects.category, first i23 (horse)){PREPARE}",
-            "attributes are JSON objects": "1 of 120 objects have attributes that are no JSON object "
+            "attributes are JSON objects": "1 of 120 objects have attributes that are not a JSON object "
             f"(objects.attributes_are, first i24 (not a JSON object)){REPAIR}",
             "few objects are listed twice": "40 of 120 objects are listed more than once (objects: image_id, x, y, w, "
             f"h, category, more than 10.0%, first i00, i01, i02){REPAIR} (checks.max_duplicates)",
@@ -236,7 +236,7 @@ BROKEN = {
     "fractions": Broken(
         [],
         {
-            "fractions hold training images only": "2 of 30 images of fractions are no training images (fraction "
+            "fractions hold training images only": "2 of 30 images of fractions are not training images (fraction "
             f"images.split, first 25 % i30 (test), 25 % i99 (no image of this set)){FRACTIONS}",
             "each fraction is inside the larger ones": "2 of 30 images are not in the next larger fraction (fraction "
             f"images.nested, first 25 % i30 (not in 100 %), 25 % i99 (not in 100 %)){FRACTIONS}",
@@ -301,7 +301,7 @@ def test_every_check_of_the_suite_is_broken_above(checked: CheckedSet) -> None:
     params = checked.project.params
     drift = {"categories": 0.0, "box_size": 0.0, "brightness": 0.0}
     tables = check_tables(records, ["x"] * 40, {100: []}, ["test"], params.checks, drift)
-    titles = [check.title for check in full_suite(params, records.info, tables)]
+    titles = [check.title for check in set_checks(params, records.info, tables)]
     assert len(set(titles)) == len(titles)
     assert set(titles) == TOLD | DRIFT.keys()
 
@@ -345,7 +345,7 @@ def test_a_whole_set_passes_and_a_second_run_changes_no_byte(checked: CheckedSet
     report = json.loads((project.reports / "validation.json").read_text())
     assert (report["success"], report["checks"], report["accepted"]) == (True, len(report["outcomes"]), None)
     stored = {f"{name}.parquet": table for name, table in read_tables(project.prepared).items()}
-    assert report["checks"] == len(stored_suite(stored)) + len(TOLD) - len(BROKEN["negatives"].said)
+    assert report["checks"] == len(stored_checks(stored)) + len(TOLD) - len(BROKEN["negatives"].said)
     files = [project.reports / "validation.json", *(project.data / "validation").iterdir()]
     assert len(files) == 2 + 1 + 9  # report, profile, index, and a page for each table
     before = {path: path.read_bytes() for path in files}

@@ -62,7 +62,10 @@ def test_shards_without_parts_in_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../evil.jpg", "/evil.jpg", "a/../../evil.jpg", "..", "\udcff.jpg"])
 def test_names_that_leave_are_refused(tmp_path: Path, name: str) -> None:
     shard = tar(tmp_path / "set" / "a.tar", {"ok.png": pixels(1), name: pixels(2)})
-    assert _fail(tmp_path / "set", tmp_path / "out") == f"{shard} holds {name!a}, which leaves its folder; rename it"
+    assert (
+        _fail(tmp_path / "set", tmp_path / "out")
+        == f"{shard} holds {name!a}, which is not inside its folder; rename it"
+    )
     assert not list(tmp_path.glob("**/*evil*"))
 
 
@@ -92,11 +95,11 @@ def test_damaged_shards_are_told(tmp_path: Path) -> None:
     zeros = bytearray(whole)
     zeros[second + 5] ^= 1  # tarfile takes a bad checksum for the end
     cases = {
-        whole[: second + 200]: f"{shard} is cut off or damaged after {second} bytes; replace it",
-        whole[: second + 512 + 5]: f"{shard} is no uncompressed tar file, or damaged (unexpected end of data)",
-        bytes(zeros): f"{shard} is cut off or damaged after {second} bytes; replace it",
-        b"": f"{shard} is no uncompressed tar file, or damaged (empty file)",
-        b"x" * 2000: f"{shard} is no uncompressed tar file, or damaged (",
+        whole[: second + 200]: f"{shard} is truncated or damaged after {second} bytes; replace it",
+        whole[: second + 512 + 5]: f"{shard} is not an uncompressed tar file, or damaged (unexpected end of data)",
+        bytes(zeros): f"{shard} is truncated or damaged after {second} bytes; replace it",
+        b"": f"{shard} is not an uncompressed tar file, or damaged (empty file)",
+        b"x" * 2000: f"{shard} is not an uncompressed tar file, or damaged (",
     }
     for content, message in cases.items():
         shard.write_bytes(content)
@@ -109,7 +112,7 @@ def test_a_compressed_shard_is_told(tmp_path: Path) -> None:
     with tarfile.open(fileobj=file, mode="w:gz"):
         pass
     write(tmp_path / "set" / "a.tar", file.getvalue())
-    assert "a.tar is no uncompressed tar file" in _fail(tmp_path / "set", tmp_path / "out")
+    assert "a.tar is not an uncompressed tar file" in _fail(tmp_path / "set", tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +124,7 @@ def test_a_compressed_shard_is_told(tmp_path: Path) -> None:
         ({"a.json": "[]"}, "the json of sample a/a must hold an object"),
         ({"a.json": '{"objects": 3}'}, "the json of sample a/a has the objects 3, which must be a list"),
         ({"a.txt": b"\xff"}, "the txt of sample a/a is not text in UTF-8"),
-        ({"a.cls": "4"}, "the cls of sample a/a is 4, which is no line of classnames.txt (it has 0)"),
+        ({"a.cls": "4"}, "the cls of sample a/a is 4, which is not a line of classnames.txt (it has 0)"),
         ({"a.cls": " "}, "the cls of sample a/a is empty, where a category is expected"),
         (
             {"a.png": pixels(1), "a.json": '{"objects": [{"bbox": [0, 0, 1, 1]}]}'},
@@ -129,7 +132,7 @@ def test_a_compressed_shard_is_told(tmp_path: Path) -> None:
         ),
         (
             {"a.png": pixels(1), "a.json": '{"objects": [{"category": "x", "bbox": [0, 0, 99, 1]}]}'},
-            "objects[0] of sample a/a has the bbox [0, 0, 99, 1], which lies outside its image of 40 x 30 px",
+            "objects[0] of sample a/a has the box [0, 0, 99, 1], which lies outside its image of 40 x 30 px",
         ),
     ],
 )

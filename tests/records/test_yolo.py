@@ -101,15 +101,15 @@ def test_key_points_are_no_outline(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("2 0.5 0.5 0.5", "has 4 columns, where a box has 5 and an outline an odd number from 7 on"),
-        ("2 0.5 0.5 0.5 0.5 0.5", "has 6 columns, where"),
+        ("2 0.5 0.5 0.5", "has 4 columns; a box has 5, a polygon 7 or a larger odd number"),
+        ("2 0.5 0.5 0.5 0.5 0.5", "has 6 columns; a box"),
         ("2 0.5 0.5 x 0.5", "is '2 0.5 0.5 x 0.5', which must be numbers"),
         ("7 0.5 0.5 0.5 0.5", "has the class 7, which 'names' does not list"),
         ("0.5 0.5 0.5 0.5 0.5", "has the class 0.5, which 'names' does not list"),
         ("nan 0.5 0.5 0.5 0.5", "has the class nan, which 'names' does not list"),
-        ("2 20 15 20 30", "has the values '2 20 15 20 30', which must be shares of the image, from 0 to 1"),
-        ("2 0.5 0.5 nan 0.5", "has the values '2 0.5 0.5 nan 0.5', which must be shares"),
-        ("2 0.5 0.5 -0.5 0.5", "has the values '2 0.5 0.5 -0.5 0.5', which must be shares"),
+        ("2 20 15 20 30", "has the values '2 20 15 20 30', which must be relative to the image size, from 0 to 1"),
+        ("2 0.5 0.5 nan 0.5", "has the values '2 0.5 0.5 nan 0.5', which must be relative to"),
+        ("2 0.5 0.5 -0.5 0.5", "has the values '2 0.5 0.5 -0.5 0.5', which must be relative to"),
     ],
 )
 def test_a_wrong_label_names_its_line(tmp_path: Path, line: str, message: str) -> None:

@@ -17,7 +17,7 @@ from weaker import Command, Done
 
 from for_retrieval import stages
 from for_retrieval.cli import main
-from for_retrieval.evaluate.validation import names_of, validate
+from for_retrieval.evaluate.measure import names_of, validate
 from for_retrieval.files import write_json
 from for_retrieval.model.model import Model, head_path
 from for_retrieval.project import Project

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from for_retrieval.params.sections import Canary
+from for_retrieval.params import Canary
 from for_retrieval.release.gate import Label, judge_answer, labels
 from toy import toy_records
 

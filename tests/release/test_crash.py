@@ -23,7 +23,7 @@ RUNNER = """
 import json, os, signal, sys
 from pathlib import Path
 import numpy as np
-import for_retrieval.release.edge
+import for_retrieval.release.engines.edge
 from for_retrieval.release.build import build_index
 from for_retrieval.release.generation import changes
 from for_retrieval.release.pointer import add_candidate, go_live, read_pointer, roll_back

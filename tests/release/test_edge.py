@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from for_retrieval.errors import ForError
-from for_retrieval.release.edge import EdgeEngine
 from for_retrieval.release.engines import Place
+from for_retrieval.release.engines.edge import EdgeEngine
 
 
 def place(folder):
@@ -84,7 +84,7 @@ def test_what_was_deleted_is_compacted_away(tmp_path, make_image):
 def test_a_disk_that_is_all_but_full_is_told_before_it_kills(tmp_path, images, monkeypatch):
     """Mapped files without blocks behind them end the process; so nothing is written with less than this free."""
     writer = EdgeEngine.create(place(tmp_path / "engine"))
-    monkeypatch.setattr("for_retrieval.release.edge.ROOM", 1 << 60)
+    monkeypatch.setattr("for_retrieval.release.engines.edge.ROOM", 1 << 60)
     with pytest.raises(ForError, match=r"MB of free disk, .* \(No space left on device\); make room"):
         writer.upsert(images)
     assert writer.count() == 0

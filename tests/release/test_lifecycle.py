@@ -17,9 +17,9 @@ import pytest
 from weaker import Command, make_model
 
 from for_retrieval.files import file_hash
+from for_retrieval.model.text_tower import TextTower
 from for_retrieval.project import Project
 from for_retrieval.query.answer import answer
-from for_retrieval.query.text import TextTower
 from for_retrieval.release.gate import frozen_path
 from for_retrieval.release.mlflow_store import Version, opened
 from for_retrieval.release.pointer import (

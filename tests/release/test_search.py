@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.conftest import check_live
 
 from for_retrieval.errors import ForError
-from for_retrieval.release.edge import EdgeEngine
 from for_retrieval.release.engines import Place
+from for_retrieval.release.engines.edge import EdgeEngine
 from for_retrieval.release.search import open_index, search_images
 
 ROW = st.lists(st.integers(-2, 2), min_size=3, max_size=3).filter(any)  # few values, many ties

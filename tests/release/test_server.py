@@ -14,10 +14,10 @@ import pytest
 from for_retrieval.errors import ForError, TransientError
 from for_retrieval.release.build import Earlier
 from for_retrieval.release.engines import Place
+from for_retrieval.release.engines.server import Connection, Failure, ServerEngine, attempt
 from for_retrieval.release.generation import changes, generation_name, read_manifest, read_table, row_of
 from for_retrieval.release.pointer import bundle_of, go_live, read_pointer, roll_back
 from for_retrieval.release.search import open_index
-from for_retrieval.release.server import Connection, Failure, ServerEngine, attempt
 from for_retrieval.settings import Settings, load_settings
 
 
@@ -28,8 +28,8 @@ def engine_with(settings: Settings, **changed: Any) -> ServerEngine:
 @pytest.fixture
 def quick(monkeypatch):
     """Pauses of milliseconds between attempts."""
-    monkeypatch.setattr("for_retrieval.release.server.FIRST_PAUSE", 0.002)
-    monkeypatch.setattr("for_retrieval.release.server.LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr("for_retrieval.release.engines.server.FIRST_PAUSE", 0.002)
+    monkeypatch.setattr("for_retrieval.release.engines.server.LONGEST_PAUSE", 0.01)
 
 
 # What is sent

@@ -1,4 +1,4 @@
-"""The command line; every command imports what it needs when it runs, so that `--help` is instant."""
+"""The command line. Every command imports what it needs when it runs, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def find_project(
 
 
 def main() -> None:
-    """Run, and turn errors into one sentence and an exit code."""
+    """Run, and report errors as one sentence and an exit code."""
     try:
         app()
     except ForError as error:
@@ -59,7 +59,7 @@ def main() -> None:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, SystemExit) as end:
-        if isinstance(end, SystemExit) and end.code != INTERRUPTED:  # what Typer makes of Ctrl-C, without a word
+        if isinstance(end, SystemExit) and end.code != INTERRUPTED:  # of Typer on Ctrl-C
             raise
         typer.echo("interrupted; the same command goes on where it stopped", err=True)
         sys.exit(INTERRUPTED)
@@ -72,7 +72,7 @@ def main() -> None:
         first = str(error).strip().splitlines()
         typer.echo(
             f"error: {type(error).__name__}: {first[0] if first else 'no message'} "
-            "(for the whole story: for-cli --debug ...)",
+            "(for the traceback: for-cli --debug ...)",
             err=True,
         )
         sys.exit(1)

@@ -1,10 +1,10 @@
-"""What every command shares: the project it works on, and where words for people go."""
+"""What the commands share: the project they work on, and how they print."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -47,19 +47,31 @@ def stage_project(context: typer.Context) -> Project:
 
 
 def say(text: str) -> None:
-    """A line for people; stdout is for data."""
+    """Print a message to stderr; stdout is for data."""
     typer.echo(text, err=True)
 
 
 def print_json(value: Any) -> None:
-    """Data for programs, to stdout."""
+    """Print `value` as JSON."""
     typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
 
 
-def show(thing: RenderableType) -> None:
-    """A table for people, to stdout; as wide as it needs to be, since a cut id is of no use."""
+def show(renderable: RenderableType) -> None:
+    """Print a table, as wide as it needs to be: a truncated id is of no use."""
     from rich.console import Console
 
     console = Console()
-    console.width = max(console.width, Console(width=WIDEST).measure(thing).maximum)
-    console.print(thing)
+    console.width = max(console.width, Console(width=WIDEST).measure(renderable).maximum)
+    console.print(renderable)
+
+
+def show_rows(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
+    """Print a table with these columns; values that are not text as JSON."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns)
+    for row in rows:
+        values = (row[column] for column in columns)
+        table.add_row(*(Text(value if isinstance(value, str) else json.dumps(value)) for value in values))
+    show(table)

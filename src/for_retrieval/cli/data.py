@@ -1,34 +1,37 @@
-"""`for-cli data`: look at data and bring in your own."""
+"""`for-cli data`: look at data, check it, convert it, and import your own."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from for_retrieval.cli.context import AsJson, project, say
+from for_retrieval.cli.context import AsJson, print_json, project, say, show
+from for_retrieval.records.readers import KINDS
 
 if TYPE_CHECKING:
     from for_retrieval.project import Project
+    from for_retrieval.records.importer import Found
 
-data = typer.Typer(help="Look at data, check it, and bring in your own.", no_args_is_help=True)
+data = typer.Typer(help="Look at data, check it, convert it, and import your own.", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Argument(help="The folder with your images, and annotations if you have them.")]
+Kind = Annotated[Optional[str], typer.Option(help=f"{', '.join(KINDS[:-1])} or {KINDS[-1]}; guessed if not given.")]
+Images = Annotated[Optional[str], typer.Option(help="The image folder, below FOLDER; or train=A,test=B.")]
+Annotations = Annotated[
+    Optional[str], typer.Option(help="The annotation file or folder, below FOLDER; or train=A,test=B.")
+]
 
 
 @data.command("import")
 def data_import(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(help="The folder with your images, and annotations if you have them.")],
-    kind: Annotated[
-        Optional[str],
-        typer.Option(help="coco, panoptic, lvis, nuimages, voc, yolo, webdataset or folder; guessed if not given."),
-    ] = None,
-    images: Annotated[Optional[str], typer.Option(help="The image folder, below FOLDER; or train=A,test=B.")] = None,
-    annotations: Annotated[
-        Optional[str], typer.Option(help="The annotation file or folder, below FOLDER; or train=A,test=B.")
-    ] = None,
-    splits: Annotated[Optional[str], typer.Option(help="A JSON file of image ids a split, below FOLDER.")] = None,
+    folder: Folder,
+    kind: Kind = None,
+    images: Images = None,
+    annotations: Annotations = None,
+    splits: Annotated[Optional[str], typer.Option(help="A JSON file of image ids per split, below FOLDER.")] = None,
     categories: Annotated[
         Optional[str], typer.Option(help="A JSON file {base, novel}, below FOLDER; or official/NAME.")
     ] = None,
@@ -36,11 +39,11 @@ def data_import(
         Optional[str], typer.Option(help="A JSON file {synonyms, hypernyms, attributes}, below FOLDER.")
     ] = None,
     novel: Annotated[str, typer.Option(help="Novel categories, separated by commas.")] = "",
-    name: Annotated[Optional[str], typer.Option(help="What reports call the set.")] = None,
+    name: Annotated[Optional[str], typer.Option(help="The name of the set in reports.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Point params.yaml at your own images and print what was found."""
-    from for_retrieval.records.importer import import_data, print_found
+    """Read your own images, write them into params.yaml as the data to use, and print what was found."""
+    from for_retrieval.records.importer import import_data
 
     here = project(context)
     if name is None:
@@ -48,6 +51,7 @@ def data_import(
     found = import_data(
         here.root,
         folder,
+        here.settings.processes,
         kind=kind,
         images=images,
         annotations=annotations,
@@ -56,9 +60,10 @@ def data_import(
         queries=queries,
         novel=[word.strip() for word in novel.split(",") if word.strip()],
         name=name,
-        processes=here.settings.processes,
     )
-    print_found(found, as_json)
+    _print(found, as_json)
+    if not as_json:
+        say("params.yaml now describes this set; next: dvc repro")
 
 
 def _refuse_taken_name(here: Project, folder: Path) -> None:
@@ -81,8 +86,28 @@ def _refuse_taken_name(here: Project, folder: Path) -> None:
 
 
 @data.command("check")
-def data_check(context: typer.Context, as_json: AsJson = False) -> None:
-    """Check the prepared images, objects and fractions, as the stage validate does; it writes to var/check."""
+def data_check(
+    context: typer.Context,
+    folder: Annotated[
+        Optional[Path], typer.Argument(help="A set of any kind, to check without a project; see `data import`.")
+    ] = None,
+    kind: Kind = None,
+    images: Images = None,
+    annotations: Annotations = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check FOLDER, or the prepared images, objects and fractions of the project as the stage validate does.
+
+    Without FOLDER, pages are written to var/check.
+    """
+    if folder is not None:
+        from for_retrieval.records.importer import check_folder, require_usable
+        from for_retrieval.settings import cores
+
+        found = check_folder(folder, cores(), kind=kind, images=images, annotations=annotations)
+        _print(found, as_json)
+        require_usable(found)
+        return
     from for_retrieval import stages
 
     here = project(context)
@@ -90,14 +115,29 @@ def data_check(context: typer.Context, as_json: AsJson = False) -> None:
     verdict = stages.check(here, pages, pages / "validation.json")
     first = (pages / "index.html").relative_to(here.root)
     if as_json:
-        typer.echo(json.dumps(verdict.to_json(), indent=1, ensure_ascii=False))
+        print_json(verdict.to_json())
     else:
-        from rich.console import Console
-
-        Console().print(verdict.table())
+        show(verdict.table())
         say(f"pages: {first}")
     verdict.raise_if_failed(first)
     say(verdict.summary())
+
+
+@data.command("convert")
+def data_convert(
+    folder: Folder,
+    out: Annotated[Path, typer.Argument(help="The folder to write; it must not exist.")],
+    kind: Kind = None,
+    images: Images = None,
+    annotations: Annotations = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a set of any kind as a COCO folder: images, annotations.json, splits.json and categories.json."""
+    from for_retrieval.records.convert import convert
+    from for_retrieval.settings import cores
+
+    _print(convert(folder, out, cores(), kind=kind, images=images, annotations=annotations), as_json)
+    say(f"COCO folder: {out}")
 
 
 @data.command("sheet")
@@ -108,7 +148,18 @@ def data_sheet(
     boxes: Annotated[bool, typer.Option(help="Draw the annotated boxes.")] = False,
 ) -> None:
     """Show a sample of the prepared images as one picture."""
-    from for_retrieval.records.sheet import write_sheet
+    from for_retrieval.records.records import load_records
+    from for_retrieval.records.sheet import draw_sample
 
-    write_sheet(project(context), out, count, boxes)
+    here = project(context)
+    draw_sample(load_records(here.prepared), here.root, out, count, boxes)
     say(f"picture: {out}")
+
+
+def _print(found: Found, as_json: bool) -> None:
+    from for_retrieval.records.importer import found_table
+
+    if as_json:
+        print_json(found)
+    else:
+        show(found_table(found))

@@ -21,6 +21,11 @@ HARMLESS = {".git", ".venv"}  # may be in the folder already
 PINNED = "requirements.txt"  # stands for the code wherever a stage of the repository depends on src/
 RAW = "data/raw"
 DRAWN = "data/drawn/"  # the pipeline of the drawn sets
+MAKEFILE = """# Prefect's server and worker with the schedules of prefect.yaml, and MLflow's UI.
+.PHONY: up down
+up down:
+\tpython -m flows.services $@
+"""
 
 
 def init(
@@ -36,6 +41,7 @@ def init(
                 target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target)
+        (folder / "Makefile").write_text(MAKEFILE, encoding="utf-8")
         _pin_the_code(folder)
         if not demo:
             (folder / RAW).mkdir(parents=True)

@@ -9,7 +9,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from for_retrieval.cli.context import AsJson, project, say
+from for_retrieval.cli.context import AsJson, project, say, show
 
 
 def query(
@@ -26,7 +26,7 @@ def query(
     from for_retrieval.query.log import log_query
     from for_retrieval.release.pointer import read_pointer
 
-    # One query has no use for a thread pool, and starting one costs more than the query.
+    # A single query does not need a thread pool, and starting one takes longer than the query.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     here, start = project(context), time.perf_counter()
     found = answer(here.root, text, top_k)
@@ -39,11 +39,9 @@ def query(
     if as_json:
         typer.echo(found.to_json())
     else:
-        from rich.console import Console
-
         from for_retrieval.query.render import table
 
-        Console().print(table(found))
+        show(table(found))
     if sheet:
         from for_retrieval.query.render import contact_sheet
 

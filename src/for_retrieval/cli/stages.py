@@ -1,9 +1,10 @@
-"""One command a stage of dvc.yaml; each is a line of for_retrieval.stages."""
+"""One command per stage of dvc.yaml; each calls the function of the same name in for_retrieval.stages."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -12,52 +13,39 @@ from for_retrieval.cli.context import stage_project as project
 from for_retrieval.errors import UsageError
 
 
-def prepare(context: typer.Context) -> None:
-    """Draw or import the images, check them, write the records."""
+def _run(context: typer.Context, name: str, *arguments: Any) -> None:
     from for_retrieval import stages
 
-    say(stages.prepare(project(context)))
+    say(getattr(stages, name)(project(context), *arguments))
+
+
+def _plain(name: str, about: str) -> Callable[[typer.Context], None]:
+    """The command of a stage without arguments."""
+
+    def command(context: typer.Context) -> None:
+        _run(context, name)
+
+    command.__name__, command.__doc__ = name, about
+    return command
 
 
 def fractions(context: typer.Context, percent: Annotated[float, typer.Argument()]) -> None:
     """Choose the training images whose labels may be used."""
-    from for_retrieval import stages
-
-    here = project(context)
-    if percent not in here.params.fractions.percent:
-        known = ", ".join(f"{p:g}" for p in here.params.fractions.percent)
+    given = project(context).params.fractions.percent
+    if percent not in given:
+        known = ", ".join(f"{p:g}" for p in given)
         raise UsageError(f"{percent:g} is not in fractions.percent of params.yaml ({known})")
-    say(stages.fractions(here, percent))
+    _run(context, "fractions", percent)
 
 
-def validate(context: typer.Context) -> None:
-    """Check images, objects and fractions; a broken set stops here."""
-    from for_retrieval import stages
-
-    say(stages.validate(project(context)))
-
-
-def features(context: typer.Context) -> None:
-    """Encode the images with the frozen tower."""
-    from for_retrieval import stages
-
-    say(stages.features(project(context)))
-
-
-def pseudo(context: typer.Context, vocabulary: Annotated[str, typer.Argument(help="in or held_out")]) -> None:
+def pseudo(context: typer.Context, vocabulary: Annotated[Literal["in", "held_out"], typer.Argument()]) -> None:
     """Score the training images against the open vocabulary."""
-    from for_retrieval import stages
-
-    if vocabulary not in ("in", "held_out"):
-        raise UsageError(f"the vocabulary is 'in' or 'held_out', not {vocabulary!r}")
-    say(stages.pseudo(project(context), vocabulary))
+    _run(context, "pseudo", vocabulary)
 
 
 def train(context: typer.Context, run: Annotated[str, typer.Argument(help="A run of train.runs.")]) -> None:
     """Finetune the SUM-CLIP heads of one run."""
-    from for_retrieval import stages
-
-    say(stages.train(project(context), run))
+    _run(context, "train", run)
 
 
 def finetune(
@@ -65,35 +53,26 @@ def finetune(
     out: Annotated[Path, typer.Option(help="A new folder for the checkpoint.")],
 ) -> None:
     """Finetune the image tower itself, end to end (not part of `dvc repro`)."""
-    from for_retrieval import stages
-
-    say(stages.finetune(project(context), out))
+    _run(context, "finetune", out)
 
 
 def evaluate(
     context: typer.Context,
-    split: Annotated[str, typer.Option(help="val for choices, test for reports.")] = "test",
+    split: Annotated[Literal["train", "val", "test"], typer.Option(help="val for choices, test for reports.")] = "test",
 ) -> None:
     """Measure every method and every head, exactly."""
-    from for_retrieval import stages
-
-    if split not in ("train", "val", "test"):
-        raise UsageError(f"the split is train, val or test, not {split!r}")
-    say(stages.evaluate(project(context), split))
+    _run(context, "evaluate", split)
 
 
-def compare(context: typer.Context) -> None:
-    """Write reports/compare.json, .md and .png."""
-    from for_retrieval import stages
-
-    say(stages.compare(project(context)))
-
-
-def export(context: typer.Context) -> None:
-    """Write the serving bundle."""
-    from for_retrieval import stages
-
-    say(stages.export(project(context)))
-
-
-ALL = (prepare, fractions, validate, features, pseudo, train, finetune, evaluate, compare, export)
+ALL = (
+    _plain("prepare", "Read the images and annotations, check them, write the records."),
+    fractions,
+    _plain("validate", "Check images, objects and fractions; an invalid set stops the pipeline here."),
+    _plain("features", "Encode the images with the frozen tower."),
+    pseudo,
+    train,
+    finetune,
+    evaluate,
+    _plain("compare", "Write reports/compare.json, .md and .png."),
+    _plain("export", "Write the serving bundle."),
+)

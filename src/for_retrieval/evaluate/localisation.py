@@ -1,4 +1,4 @@
-"""How often the box of a result is on the thing that was asked for."""
+"""How often the box of a result is on the object that was asked for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BATCH = 256  # images at once
 
 @dataclass(frozen=True)
 class Located:
-    """One row: of the true results among the first k, the share (0 to 100) whose box is on the thing."""
+    """One row: of the true results among the first k, the share (0 to 100) whose box is right."""
 
     run: str
     seed: int

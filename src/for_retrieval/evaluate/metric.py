@@ -18,10 +18,10 @@ def rank(scores: Scores) -> NDArray[np.intp]:
 
 
 def unjudged_last(scores: Scores, judged: Relevant | None) -> Scores:
-    """Scores [images, queries] that leave the images out which nobody judged for a query.
+    """Scores [images, queries] without the images that were not judged for a query.
 
-    They go behind every judged image, where they add nothing and push nobody down: each value below is then
-    what it is with them removed. None: all are judged, and the scores stay as they are.
+    These are ranked behind every judged image, where they change no value below. None: all are judged, and the scores
+    stay as they are.
     """
     return scores if judged is None else np.where(judged, scores, np.float32(-np.inf))
 
@@ -70,7 +70,7 @@ def rare_average_precisions(
         values = []
         for draw in range(draws if len(hits) > rare else 1):
             kept = np.random.default_rng([seed, q, draw]).permutation(len(hits))[:rare]
-            # The j-th kept hit stands behind its irrelevant images and the j - 1 kept hits before it.
+            # The j-th kept hit is ranked behind its irrelevant images and the j - 1 kept hits before it.
             found = np.arange(1, len(kept) + 1)
             ranks = np.sort(before[kept]) + found
             values.append((found / ranks)[ranks <= k].sum() / min(len(kept), k))

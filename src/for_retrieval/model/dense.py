@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 from open_clip.modified_resnet import ModifiedResNet
@@ -18,29 +19,33 @@ from for_retrieval.errors import UsageError
 from for_retrieval.model.features import Features
 
 
-class Kind(Protocol):
-    """How one kind of image tower, `visual`, sees cells.
+class Kind(ABC):
+    """How one kind of image tower, `visual`, computes features of cells.
 
     name: as messages list it. convolutions: most of its work is convolutions, which are faster in channels-last memory.
     """
 
     name: str
-    convolutions: bool
+    convolutions = False
 
+    @abstractmethod
     def fits(self, visual: Any) -> bool:
         """Whether `visual` is of this kind."""
 
-    def stride(self, visual: Any) -> int:
-        """Pixels a cell."""
-
+    @abstractmethod
     def features(self, visual: Any, pictures: Tensor) -> Features:
         """Pictures [B, 3, S, S] -> features."""
 
+    def stride(self, visual: Any) -> int:
+        """Pixels a cell."""
+        return int(visual.trunk.feature_info[-1]["reduction"])
+
     def pool(self, visual: Any) -> nn.Module | None:
         """What heads start from where the tower pools by attention over cells; see `TowerPool`."""
+        return None
 
 
-class AttentionPool:
+class AttentionPool(Kind):
     """ResNets whose pool is attention: the pool without its query and key."""
 
     name = "ResNets with an attention pool (RN50)"
@@ -71,11 +76,10 @@ class AttentionPool:
         return TowerPool(visual.attnpool)
 
 
-class ClassToken:
+class ClassToken(Kind):
     """Vision transformers that pool by a class token: the value path of the last block, as MaskCLIP."""
 
     name = "vision transformers with a class token (ViT-B-32)"
-    convolutions = False
 
     def fits(self, visual: Any) -> bool:
         """Variants with another attention than torch's do not fit."""
@@ -109,23 +113,16 @@ class ClassToken:
         values = linear(block.ln_1(x), attention.in_proj_weight[2 * width :], bias)
         return block.ls_1(attention.out_proj(values))  # type: ignore[no-any-return]
 
-    def pool(self, visual: Any) -> None:
-        return None
 
-
-class LatentPool:
+class LatentPool(Kind):
     """timm transformers whose pool is attention by a learned query (SigLIP, PE): the pool's value path."""
 
     name = "timm transformers with an attention pool (ViT-B-16-SigLIP)"
-    convolutions = False
 
     def fits(self, visual: Any) -> bool:
         """Pools with positions of their own do not fit: they cannot be resized."""
         pool = getattr(visual.trunk, "attn_pool", None) if isinstance(visual, TimmModel) else None
         return isinstance(pool, AttentionPoolLatent) and pool.pos_embed is None
-
-    def stride(self, visual: Any) -> int:
-        return int(visual.trunk.feature_info[-1]["reduction"])
 
     def features(self, visual: Any, pictures: Tensor) -> Features:
         """Patches are the trunk's normalised output."""
@@ -145,11 +142,8 @@ class LatentPool:
         values: Tensor = pool.proj(pool.kv(x).chunk(2, dim=-1)[1])
         return values if pool.mlp is None else values + pool.mlp(pool.norm(values))
 
-    def pool(self, visual: Any) -> None:
-        return None
 
-
-class AveragePool:
+class AveragePool(Kind):
     """timm trunks that pool by averaging (ConvNeXt, ViTamin, MobileCLIP-S, Swin): their head at every cell."""
 
     name = "timm trunks with average pooling (convnext_base_w)"
@@ -170,9 +164,6 @@ class AveragePool:
         pool = getattr(getattr(trunk, "head", None), "global_pool", None) or getattr(trunk, "global_pool", None)
         return getattr(pool, "pool_type", pool)
 
-    def stride(self, visual: Any) -> int:
-        return int(visual.trunk.feature_info[-1]["reduction"])
-
     def features(self, visual: Any, pictures: Tensor) -> Features:
         """The head takes each cell as a map of one cell."""
         trunk = visual.trunk
@@ -190,9 +181,6 @@ class AveragePool:
     def _head(self, visual: Any, maps: Tensor) -> Tensor:
         pooled: Tensor = visual.head(visual.trunk.forward_head(maps))
         return torch.flatten(pooled, 1)
-
-    def pool(self, visual: Any) -> None:
-        return None
 
 
 KINDS: tuple[Kind, ...] = (AttentionPool(), ClassToken(), LatentPool(), AveragePool())
@@ -231,7 +219,7 @@ class TowerPool(nn.Module):
 
     The pool (Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", 2021,
     section 2.3.1): tokens are the cells and, before them, their mean; the mean is the query. One query that looks
-    at all tokens gives the tower's own embedding.
+    at all tokens returns the tower's own embedding.
     """
 
     positions: Tensor

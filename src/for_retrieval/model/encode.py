@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import track
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from torch import Tensor
@@ -109,7 +109,7 @@ class FeatureStore:
 
 
 def _hashes(path: Path) -> list[str] | None:
-    """The content hashes of a shard's rows; None where it is damaged, by a full disk, say."""
+    """The content hashes of a shard's rows; None where it is damaged, for example by a full disk."""
     try:
         with safe_open(path, framework="np") as shard:
             hashes: list[str] = shard.metadata()["hashes"].split()
@@ -157,7 +157,8 @@ def encode(
     Raises:
         ForError: an image that `prepare` accepted can no longer be read.
     """
-    todo = store.missing(list(images))[parallel.rank() :: parallel.count()]
+    # This process's part of all images, not of the missing ones: another process may have written some by now.
+    todo = store.missing(list(images)[parallel.rank() :: parallel.count()])
     if backend != "none":
         tower.compile(backend)
     loader = DataLoader(
@@ -166,25 +167,14 @@ def encode(
         num_workers=reading.workers if len(todo) > SHARD else 0,
         pin_memory=tower.device.type == "cuda",  # so that the next batch is copied while this one is encoded
     )
-    columns = (
-        TextColumn(f"encoding images at {tower.input_size} px"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=not todo or parallel.rank() > 0) as progress:
-        bar = progress.add_task("", total=len(todo))
-        done, pending = 0, 0
-        held: list[Features] = []
-        for batch in loader:
-            held.append(tower.features(normalised(batch.to(tower.device, non_blocking=True), tower)))
-            pending += len(batch)
-            progress.advance(bar, len(batch))
-            if pending >= SHARD:
-                store.add(todo[done : done + pending], Features.joined(held))
-                done, pending, held = done + pending, 0, []
-        if pending:
-            store.add(todo[done:], Features.joined(held))
+    done, held = 0, list[Features]()
+    bar = Console(stderr=True, quiet=not todo or parallel.rank() > 0)
+    for batch in track(loader, f"encoding images at {tower.input_size} px", console=bar):
+        held.append(tower.features(normalised(batch.to(tower.device, non_blocking=True), tower)))
+        pending = sum(len(part.pooled) for part in held)
+        if pending >= SHARD or done + pending == len(todo):
+            store.add(todo[done : done + pending], Features.joined(held))
+            done, held = done + pending, []
     return len(todo)
 
 

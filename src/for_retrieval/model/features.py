@@ -19,7 +19,7 @@ SizeKey = Literal["input_size", "teacher_size"]  # of the section model in param
 
 def arithmetic(device: torch.device) -> torch.dtype:
     """bfloat16 on CUDA and on CPUs with instructions for it; others emulate it, many times slower than float32."""
-    # No public name says so in every release of torch that is supported.
+    # Not every supported release of torch has a public name for this.
     native = device.type == "cuda" or (device.type == "cpu" and torch.cpu._is_avx512_bf16_supported())
     return torch.bfloat16 if native else torch.float32
 
@@ -103,8 +103,8 @@ class Tower(Protocol):
 def squared(image: Image.Image, size: int) -> Tensor:
     """An RGB image as bytes [S, S, 3].
 
-    The whole image is resized to a square: cropping would lose what stands at the edge, and cells map
-    back to boxes by one multiplication.
+    The whole image is resized to a square: cropping would lose the edges, and cells map back to boxes
+    by one multiplication.
     """
     return torch.from_numpy(np.array(image.resize((size, size), Image.Resampling.BICUBIC)))
 

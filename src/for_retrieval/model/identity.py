@@ -46,7 +46,7 @@ def model_id(bundle: Mapping[str, Any], package: Path = _PACKAGE) -> str:
     """
     tower, head = bundle["tower"], bundle["head"]
     parts = {
-        # Bundles of earlier versions do not say what their tower was made of.
+        # Bundles of earlier versions lack `made_of`.
         "tower": tower_id(tower["made_of"], package) if "made_of" in tower else tower["id"],
         "head": {name: value for name, value in head.items() if name not in _TRAINING_ONLY},
         "prompts": list(bundle["prompts"]),

@@ -166,8 +166,8 @@ class Model:
         write_json(folder / "metrics.json", metrics)
         if profile is not None and profile.exists():
             shutil.copyfile(profile, folder / "profile.json")
-        said = {"model": self.id, "dataset": dict(dataset), "run": run, **self._description()}
-        write_json(folder / "bundle.json", {**said, **text})
+        about = {"model": self.id, "dataset": dict(dataset), "run": run}
+        write_json(folder / "bundle.json", {**about, **self._description(), **text})
 
     @property
     def id(self) -> str:

@@ -42,8 +42,8 @@ START, END = "<start_of_text>", "<end_of_text>"
 PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
 
-# How open_clip cleans a text, by the name of its cleaning: the repair of wrongly decoded text and of HTML
-# entities is left out, which typed queries do not have.
+# How open_clip cleans a text, by the name of its cleaning, but without the repair of wrongly decoded text and of HTML
+# entities, which typed queries do not have.
 SPACE = [normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()]
 PUNCTUATION = [normalizers.Replace("_", " "), normalizers.Replace(Regex(f"[{re.escape(string.punctuation)}]"), "")]
 CLEANING: dict[str, list[normalizers.Normalizer]] = {
@@ -54,7 +54,7 @@ CLEANING: dict[str, list[normalizers.Normalizer]] = {
 
 
 def exportable(tokenizer: Any) -> bool:
-    """Whether `rust_tokenizer` says what `tokenizer` says: open_clip's own, or a fast one of Hugging Face."""
+    """Whether `rust_tokenizer` gives the tokens of `tokenizer`: open_clip's own, or a fast one of Hugging Face."""
     if isinstance(tokenizer, HFTokenizer):
         return tokenizer.tokenizer.is_fast and not tokenizer.strip_sep_token and not tokenizer.tokenizer_mode
     return (

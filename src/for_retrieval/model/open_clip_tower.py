@@ -126,12 +126,12 @@ class OpenClipTower:
         checkpoint = find_checkpoint(params.name, params.pretrained, root)
         self._model = load_model(params.name, checkpoint, self.input_size).to(device)
         self._tokenizer = load_tokenizer(params.name, checkpoint.path)
-        if not exportable(self._tokenizer):  # said now, not after hours of encoding and training
+        if not exportable(self._tokenizer):  # reported now, not after hours of encoding and training
             raise UsageError(
                 f"model.name {params.name!r} is not supported: queries run without torch, and its tokenizer needs it; "
                 "choose a tower with CLIP's or SigLIP's tokenizer, such as ViT-B-16, RN50 or ViT-B-16-SigLIP"
             )
-        # A file says nothing of its activation, so that a saved model needs the name that does.
+        # A weights file does not hold the activation, so the name of a saved model has to.
         quick = f"{params.name}-quickgelu"
         self._name = quick if checkpoint.quick_gelu and quick in open_clip.list_models() else params.name
         self._kind = kind_of(self._model.visual, params.name)

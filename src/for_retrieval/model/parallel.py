@@ -36,11 +36,11 @@ def count() -> int:
 
 
 def launch(root: Path, arguments: list[str], devices: int, device: str) -> None:
-    """Run ``for-cli`` with `arguments` in `devices` processes on this machine. They meet in a file: no port is open.
+    """Run ``for-cli`` with `arguments` in `devices` processes on this machine; they meet in a file, so no port is open.
 
     Raises:
-        UsageError: there are not so many GPUs.
-        ForError: a process has failed; what it said is above.
+        UsageError: the machine has fewer GPUs.
+        ForError: a process has failed; its output is above.
     """
     cpu = device == "cpu" or not torch.cuda.is_available()
     if not cpu and devices > (there := torch.cuda.device_count()):
@@ -62,7 +62,7 @@ def launch(root: Path, arguments: list[str], devices: int, device: str) -> None:
 
 
 def _ended(processes: list[subprocess.Popen[bytes]]) -> int:
-    """Wait for all; the first that fails ends the others. Returns its exit code, or 0."""
+    """Wait for all; the first failure ends the others. Returns its exit code, or 0."""
     try:
         while any(process.poll() is None for process in processes):
             if code := next((process.returncode for process in processes if process.returncode), 0):
@@ -96,7 +96,7 @@ class _Joined(torch.autograd.Function):
 
 
 class Team:
-    """The processes that run this stage together. Alone, every method gives back what it is given."""
+    """The processes that run this stage together. In a single process every method returns its argument."""
 
     def __init__(self, device: torch.device) -> None:
         self.rank, self.count = rank(), count()
@@ -117,7 +117,7 @@ class Team:
         return self.rank == 0
 
     def average(self, head: nn.Module) -> None:
-        """Make each gradient of `head` its mean over the processes; all have the same ones, since the loss is one."""
+        """Replace each gradient of `head` by its mean over the processes."""
         if self._accelerator:
             found = [parameter for parameter in head.parameters() if parameter.grad is not None]
             means = self._accelerator.reduce([parameter.grad for parameter in found], "mean")
@@ -125,11 +125,11 @@ class Team:
                 parameter.grad = mean
 
     def even(self, rows: Tensor) -> Tensor:
-        """The rows of one batch, without the last few that cannot be shared out evenly."""
+        """The rows of one batch, without the last few that cannot be divided evenly."""
         return rows[: len(rows) // self.count * self.count]
 
     def part(self, rows: Tensor) -> Tensor:
-        """Those rows of one batch that are this process's."""
+        """This process's rows of one batch."""
         return rows.chunk(self.count)[self.rank]
 
     def joined(self, summary: Summary) -> Summary:
@@ -144,12 +144,12 @@ class Team:
         return type(summary)(*(_Joined.apply(part) for part in parts))
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Wait until all processes are here."""
         if self._accelerator:
             self._accelerator.wait_for_everyone()
 
     def end(self) -> None:
-        """The others are done; the one that writes goes on alone."""
+        """End the group: the other processes are done, and the one that writes goes on."""
         if self._accelerator:
             self._accelerator.wait_for_everyone()
             torch.distributed.destroy_process_group()

@@ -38,7 +38,7 @@ def load_tower(params: Model, device: torch.device, root: Path, size: SizeKey = 
     """The tower that params.yaml names.
 
     Args:
-        size: where params.yaml says how many pixels it reads. The teacher's tower is the same on more pixels.
+        size: the key of params.yaml with its input size. The teacher's tower is the same one on more pixels.
 
     Raises:
         ForError: its weights cannot be found or loaded, or its kind is not supported.

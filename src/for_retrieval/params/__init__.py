@@ -1,57 +1,287 @@
-"""params.yaml as typed, checked values: every knob that changes a result, and nothing else."""
+"""params.yaml as typed, checked values: every setting that changes a result, and nothing else."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from for_retrieval.errors import UsageError, nearest
-from for_retrieval.invalid import sentences
-from for_retrieval.params.sections import (
-    Checks,
-    Contrast,
-    Data,
-    Evaluate,
-    Finetune,
-    Fractions,
-    Head,
-    Index,
-    Localise,
-    Model,
-    Monitor,
-    Promote,
-    Pseudo,
-    Run,
-    Section,
-    Seed,
-    SplitRatio,
-    Train,
-    Vocabulary,
-)
 
-__all__ = [
-    "Checks",
-    "Contrast",
-    "Data",
-    "Evaluate",
-    "Finetune",
-    "Fractions",
-    "Head",
-    "Index",
-    "Localise",
-    "Model",
-    "Monitor",
-    "Params",
-    "Promote",
-    "Pseudo",
-    "Run",
-    "SplitRatio",
-    "Train",
-    "Vocabulary",
-    "load_params",
-]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]  # NumPy takes no negative ones
+
+
+class Section(BaseModel):
+    """A section of params.yaml. Unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SplitRatio(Section):
+    """The shares in which images without a given split are divided, by a hash of their content."""
+
+    train: Share
+    val: Share
+    test: Share
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> SplitRatio:
+        if abs(self.train + self.val + self.test - 1) > 1e-6:
+            raise ValueError("train + val + test must be 1")
+        return self
+
+
+Part = Literal["train", "val", "test"]
+
+
+def _place_or_parts(value: Any) -> Any:
+    parts = value if isinstance(value, dict) and value else {"train": value}
+    if set(parts) <= {"train", "val", "test"} and all(isinstance(place, str) for place in parts.values()):
+        return value
+    raise ValueError("must be a path, or a path for train, val and test")
+
+
+Places = Annotated[str | dict[Part, str], BeforeValidator(_place_or_parts)]
+
+
+class Data(Section):
+    """Where images and annotations are read from; `images` and `annotations` may be one path, or one per part."""
+
+    kind: str  # one of for_retrieval.records.readers.KINDS, which checks it
+    name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    root: str
+    images: Places
+    annotations: Places
+    splits: str | None
+    split_ratio: SplitRatio
+    categories: str | None
+    novel: list[str]
+    queries: str | None
+    min_side: Count
+    max_pixels: Count
+    max_broken: Share
+
+
+class Fractions(Section):
+    """The fractions of the training images whose labels may be used."""
+
+    percent: list[Annotated[float, Field(gt=0, le=100)]]
+    min_images: Count
+
+
+class Model(Section):
+    """The image and text tower, and the training-free representations."""
+
+    name: str
+    pretrained: str
+    input_size: Annotated[int, Field(ge=32, le=2048)]
+    teacher_size: Annotated[int, Field(ge=32, le=2048)]
+    prompts: list[Annotated[str, Field(pattern=r"\{\}")]]
+    batch_size: Count
+    clusters: Count
+    pool: Count
+
+
+class Head(Section):
+    """The SUM-CLIP head."""
+
+    queries: Count
+    width: Count
+    layers: Count
+    heads: Count
+    feed_forward: Count
+    temperature: Positive
+
+
+class Vocabulary(Section):
+    """The open vocabulary of the pseudo-labels."""
+
+    nouns: str | None
+    attributes: bool
+    max_phrases: Count
+
+
+class Weighted(Section):
+    """An objective: its weight in the sum of the losses, 0 to leave it out."""
+
+    weight: Weight
+
+
+class Contrast(Weighted):
+    """An objective with a softmax over cosines."""
+
+    temperature: Positive
+
+
+class Localise(Contrast):
+    """Weights of the parts of the cost by which queries are matched with objects, and of the loss."""
+
+    text: Weight
+    l1: Weight
+    giou: Weight
+    look: Weight
+    matching: Weight
+    objects: Count
+
+
+class Pseudo(Contrast):
+    """How the teacher's scores become pseudo-labels."""
+
+    teacher: Literal["ensemble", "cluster-clip"]
+    querybank: Annotated[float, Field(ge=0)]
+    novel: Positive
+    positive: Share
+    rarer: Positive
+    ignore: Annotated[float, Field(ge=1)]
+
+
+class Further(Weighted):
+    """An objective of an added file, with parameters of its own."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, float]
+
+
+class Objectives(Section):
+    """The objectives of the head: a section per file in train/objectives."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Further]
+    base: Contrast
+    localise: Localise
+    pseudo: Pseudo
+    keep: Contrast
+
+    def by_name(self) -> dict[str, Weighted]:
+        """All objectives, in the order in which their losses are summed."""
+        return {name: getattr(self, name) for name in (*type(self).model_fields, *self.__pydantic_extra__)}
+
+
+class Run(Section):
+    """A training run: which labels and words it may use, and its seeds."""
+
+    fraction: Annotated[float, Field(gt=0, le=100)]
+    vocabulary: Literal["in", "held_out"]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    without: tuple[str, ...] = ()  # objectives left out, for ablations
+
+
+class Train(Section):
+    """Finetuning of the head."""
+
+    steps: Count
+    warmup: Annotated[int, Field(ge=0)]
+    batch_size: Count
+    labelled_in_batch: Share
+    labelled_at_once: Share
+    learning_rate: Positive
+    weight_decay: Weight
+    clip: Positive
+    checkpoint_every: Count
+    keep_start: Share
+    objectives: Objectives
+    vocabulary: Vocabulary
+    runs: dict[str, Run]
+
+    def run(self, name: str) -> Run:
+        """The run called `name`.
+
+        Raises:
+            UsageError: there is no such run.
+        """
+        if name not in self.runs:
+            raise UsageError(f"train.runs has no run {name!r}; {nearest(name, self.runs)}")
+        return self.runs[name]
+
+    def of(self, run: Run) -> Train:
+        """These settings with a weight of 0 for the objectives that `run` does without."""
+        known = self.objectives.by_name()
+        left_out = {name: known[name].model_copy(update={"weight": 0.0}) for name in run.without}
+        return self.model_copy(update={"objectives": self.objectives.model_copy(update=left_out)})
+
+
+class Finetune(Section):
+    """Finetuning of the image tower itself, end to end."""
+
+    run: str
+    steps: Count
+    warmup: Annotated[int, Field(ge=0)]
+    batch_size: Count
+    learning_rate: Positive
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
+    checkpointing: bool
+    checkpoint_every: Count
+
+
+class Evaluate(Section):
+    """The metric."""
+
+    k: Count
+    rare: Count
+    draws: Count
+    small: Share
+
+
+class Index(Section):
+    """Which images can be searched, and with the model of which run."""
+
+    run: str
+    gallery: list[Literal["train", "val", "test"]]
+
+
+class Drift(Section):
+    """How far a set may differ from the champion's training set before a warning."""
+
+    categories: Share
+    box_size: Weight
+    brightness: Weight
+
+
+class Checks(Section):
+    """Bounds of the stage `validate`."""
+
+    min_images: Count
+    min_labelled: Count
+    max_imbalance: Share
+    max_duplicates: Share
+    max_near_duplicates: Share
+    max_near_leakage: Share
+    near_duplicate_bits: Annotated[int, Field(ge=0, le=16)]  # with more, unrelated images match by chance
+    box_slack: Weight
+    drift: Drift
+
+
+class Canary(Section):
+    """Queries with known answers, checked before a model may serve."""
+
+    queries: list[str] | None
+    top_k: Count
+    precision: Share
+
+
+class Promote(Section):
+    """The thresholds that a challenger must pass to become champion."""
+
+    tolerance: Weight
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    resamples: Count
+    recall: Share
+    canary: Canary
+
+
+class Monitor(Section):
+    """Thresholds of the hourly check of data and queries."""
+
+    min_queries: Count
+    weak_score: Share
+    weak_share: Share
+    retrain: bool
 
 
 class Params(Section):
@@ -72,9 +302,13 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _runs_exist(self) -> Params:
+        known = self.train.objectives.by_name()
         for name, run in self.train.runs.items():
             if run.fraction not in self.fractions.percent:
                 raise ValueError(f"train.runs.{name}.fraction {run.fraction:g} is not in fractions.percent")
+            if unknown := [word for word in run.without if word not in known]:
+                hint = nearest(unknown[0], known)
+                raise ValueError(f"train.runs.{name}.without: {unknown[0]!r} is not in train.objectives; {hint}")
         if self.index.run not in self.train.runs:
             raise ValueError(
                 f"index.run {self.index.run!r} is not in train.runs; {nearest(self.index.run, self.train.runs)}"
@@ -86,19 +320,60 @@ def load_params(path: Path) -> Params:
     """Read and check params.yaml.
 
     Raises:
-        UsageError: the file cannot be read, is no YAML, or holds an unknown, missing or wrong value.
+        UsageError: the file cannot be read, is not YAML, or has an unknown, missing or invalid value.
+    """
+    if not path.exists():
+        raise UsageError(f"{path} does not exist; run this inside the project")
+    return check_params(read_sections(path), str(path))
+
+
+def check_params(values: dict[str, Any], where: str) -> Params:
+    """The content of a params.yaml as typed values; `where` names it in messages.
+
+    Raises:
+        UsageError: a key is unknown or missing, or a value is invalid; the message has a line for each.
+    """
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise UsageError("\n".join(_sentence(where, dict(entry)) for entry in error.errors())) from None
+
+
+def read_sections(path: Path) -> dict[str, Any]:
+    """The content of a YAML file that holds sections of params.yaml; they are not checked.
+
+    Raises:
+        UsageError: the file cannot be read, is not YAML, or does not hold sections.
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"{path} does not exist; run this inside the project") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise UsageError(f"{path} must hold sections such as 'data:' and 'model:'")
-    try:
-        return Params.model_validate(values)
-    except ValidationError as error:
-        raise UsageError(sentences(path, Params, error)) from None
+    return values
+
+
+def _sentence(place: str, error: dict[str, Any]) -> str:
+    """One error of pydantic as a sentence; for an unknown key, with the nearest valid one."""
+    keys = [str(key) for key in error["loc"]]
+    where = ".".join(keys)
+    if error["type"] == "extra_forbidden":
+        return f"{place}: unknown key {where!r}; {nearest(keys[-1], _valid_keys(keys[:-1]))}"
+    if error["type"] == "missing":
+        return f"{place}: the key {where!r} is missing"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{place}: {where}: {message} (it is {error['input']!r})" if where else f"{place}: {message}"
+
+
+def _valid_keys(keys: list[str]) -> list[str]:
+    """The valid keys of the section at the path `keys`; names in a ``dict[str, Section]`` are skipped."""
+    section: Any = Params
+    for key in keys:
+        field = getattr(section, "model_fields", {}).get(key)
+        annotation = field.annotation if field else section
+        arguments = getattr(annotation, "__args__", ())
+        section = next((a for a in arguments if hasattr(a, "model_fields")), annotation)
+    return list(getattr(section, "model_fields", {}))

@@ -1,30 +1,28 @@
-"""Change params.yaml: single values in place, and profiles of params/ laid over it."""
+"""Changes to params.yaml: single values, and the profiles in params/."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from for_retrieval.errors import UsageError, nearest
 from for_retrieval.files import atomic
-from for_retrieval.params import Params, load_params
+from for_retrieval.params import Params, check_params, load_params, read_sections
 
 Changes = Mapping[tuple[str, ...], Any]  # the path of keys -> the value
 
 
 def edit_params(path: Path, changes: Changes) -> None:
-    """Set values in a params.yaml, whatever was there; comments and other lines stay.
+    """Set values in a params.yaml; comments and all other lines are kept.
 
     Raises:
-        UsageError: the result would not be valid; the file stays as it was.
+        UsageError: the result would not be valid; the file is left unchanged.
     """
     yaml = yaml_with_comments()
     content = yaml.load(path.read_text(encoding="utf-8"))
@@ -37,10 +35,10 @@ def edit_params(path: Path, changes: Changes) -> None:
         with temporary.open("w", encoding="utf-8") as file:
             yaml.dump(content, file)
         try:
-            load_params(temporary)  # a file laid out in an unforeseen way must not be spoilt
+            load_params(temporary)  # the file may have a layout that the edit breaks
         except UsageError:
             lines = ", ".join(f"{'.'.join(keys)}: {value!r}" for keys, value in changes.items())
-            raise UsageError(f"{path} is laid out so that it cannot be edited; set {lines} yourself") from None
+            raise UsageError(f"{path} cannot be edited automatically; set {lines} yourself") from None
 
 
 def yaml_with_comments() -> YAML:
@@ -55,7 +53,7 @@ def yaml_with_comments() -> YAML:
 
 def _set(section: Any, key: str, value: Any) -> None:
     if isinstance(value, list) and isinstance(section.get(key), list):
-        section[key][:] = value  # in place: the comment hangs on the list
+        section[key][:] = value  # in place: ruamel keeps the comment with the list
     elif isinstance(value, (list, dict)):
         section[key] = CommentedSeq(value) if isinstance(value, list) else CommentedMap(value)
     else:
@@ -65,7 +63,7 @@ def _set(section: Any, key: str, value: Any) -> None:
 
 
 class _NullAsWord(RoundTripRepresenter):
-    """Writes None as ``null``; ruamel would leave the value empty."""
+    """Writes None as ``null``, where ruamel writes an empty value."""
 
 
 _NullAsWord.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null"))
@@ -76,7 +74,7 @@ FOLDER = "params"  # beside params.yaml
 
 @dataclass(frozen=True)
 class Change:
-    """A value of params.yaml, by its path of keys, and what a profile makes of it."""
+    """One value that a profile changes, by its path of keys."""
 
     keys: tuple[str, ...]
     before: Any
@@ -84,33 +82,27 @@ class Change:
 
 
 def profiles(root: Path) -> dict[str, str]:
-    """Name -> what the first line says."""
-    lines = {path.stem: path.read_text(encoding="utf-8").partition("\n")[0] for path in _folder(root).glob("*.yaml")}
+    """Name -> description, which is the first line of the file."""
+    lines = {path.stem: path.read_text(encoding="utf-8").partition("\n")[0] for path in (root / FOLDER).glob("*.yaml")}
     return {name: lines[name].removeprefix("# ") for name in sorted(lines)}
 
 
 def load_profile(root: Path, name: str) -> dict[str, Any]:
-    """The values of params/<name>.yaml.
+    """The values in params/<name>.yaml.
 
     Raises:
         UsageError: there is no such profile, or it cannot be read.
     """
-    folder = _folder(root)
+    folder = root / FOLDER
     known = sorted(path.stem for path in folder.glob("*.yaml"))
     if name not in known:
         remedy = nearest(name, known) if known else f"{folder} holds none"
         raise UsageError(f"there is no profile {name!r} ({folder / name}.yaml); {remedy}")
-    try:
-        values = yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{folder / name}.yaml cannot be read: {' '.join(str(error).split())}") from None
-    if not isinstance(values, dict):
-        raise UsageError(f"{folder / name}.yaml must hold sections of params.yaml, with the values that differ")
-    return values
+    return read_sections(folder / f"{name}.yaml")
 
 
 def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`values` with `changes` laid over it, section by section; a list is replaced whole."""
+    """`values` updated with `changes`, section by section; a list is replaced as a whole."""
     result = dict(values)
     for key, value in changes.items():
         old = result.get(key)
@@ -119,29 +111,45 @@ def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def checked(values: dict[str, Any]) -> Params:
-    """The values as params.yaml would give them.
+    """Check `values` as the content of a params.yaml.
 
     Raises:
-        UsageError: they are not those of a valid params.yaml.
+        UsageError: they are not valid.
     """
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "params.yaml"
-        path.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
-        try:
-            return load_params(path)
-        except UsageError as error:
-            raise UsageError(str(error).replace(str(path), "params.yaml with what was asked for")) from None
+    return check_params(values, "params.yaml with the requested changes")
+
+
+def overridden(root: Path, profile: str | None, fraction: float | None) -> dict[str, Any]:
+    """The values of params.yaml with those of a profile laid over them, and with the run of a fraction as `index.run`.
+
+    Raises:
+        UsageError: there is no such profile, no run uses `fraction` percent of the labels, or the result is not valid.
+    """
+    load_params(root / "params.yaml")
+    values = read_sections(root / "params.yaml")
+    if profile is not None:
+        values = merged(values, load_profile(root, profile))
+    params = checked(values)
+    if fraction is None:
+        return values
+    runs = {name: run for name, run in params.train.runs.items() if run.fraction == fraction}
+    if not runs:
+        known = ", ".join(f"{value:g}" for value in sorted({run.fraction for run in params.train.runs.values()}))
+        raise UsageError(f"no run of train.runs uses {fraction:g} % of the labels; there are {known}")
+    # The run that serves, if it is among them, else the first with all words.
+    run = params.index.run if params.index.run in runs else min(runs, key=lambda name: runs[name].vocabulary != "in")
+    return merged(values, {"index": {"run": run}})
 
 
 def apply_profile(root: Path, name: str) -> list[Change]:
-    """Write the profile into params.yaml, whose comments stay; returns what it changed, nothing the second time.
+    """Write a profile into params.yaml and return the values that changed; comments are kept.
 
     Raises:
-        UsageError: there is no such profile, or params.yaml would not be valid with it. It stays as it was.
+        UsageError: there is no such profile, or params.yaml would not be valid with it. The file is left unchanged.
     """
     path, profile = root / "params.yaml", load_profile(root, name)
     load_params(path)
-    before = yaml.safe_load(path.read_text(encoding="utf-8"))
+    before = read_sections(path)
     checked(merged(before, profile))
     changes = list(_changes(before, profile, ()))
     if changes:
@@ -156,7 +164,3 @@ def _changes(before: dict[str, Any], after: dict[str, Any], above: tuple[str, ..
             yield from _changes(old, value, keys)
         elif key not in before or old != value:
             yield Change(keys, old, value)
-
-
-def _folder(root: Path) -> Path:
-    return root / FOLDER

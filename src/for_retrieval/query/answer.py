@@ -19,9 +19,9 @@ INDEX = Path("data/index")
 
 @dataclass(frozen=True)
 class Result:
-    """One found image. score: cosine of its best region. box: of that region, x, y, w, h in pixels.
+    """One found image. score: cosine of its best region. box: that region, as x, y, w, h in pixels.
 
-    path: of the image, relative to the project.
+    path: the image file, relative to the project.
     """
 
     rank: int
@@ -33,10 +33,10 @@ class Result:
 
 @dataclass(frozen=True)
 class Answer:
-    """All results of a query, best first, and what answered it.
+    """All results of a query, best first, and the model and index that answered it.
 
-    model, generation: model and index, always of one pair. version: of the model in MLflow; None: never promoted.
-    root: the project folder, which results' paths are relative to.
+    model, generation: a model and the index that was built with it. version: the model's version in MLflow; None if it
+    was never promoted. root: the project folder, to which the paths of results are relative.
     """
 
     query: str
@@ -48,7 +48,7 @@ class Answer:
     root: Path
 
     def to_json(self) -> str:
-        """The query, what answered it, and the results, as JSON text."""
+        """The answer as JSON text, without warnings."""
         value = {
             "query": self.query,
             "model": self.model,
@@ -60,22 +60,22 @@ class Answer:
 
 
 def answer(project_root: Path, query: str, top_k: int, *, index: Path | None = None) -> Answer:
-    """Find the `top_k` images that show what `query` names, with the model and index that are live.
+    """Find the `top_k` images that show what `query` names, with the live model and index.
 
-    index: a folder other than the project's own.
+    index: an index folder other than that of the project.
 
     Raises:
-        UsageError: the query or `top_k` makes no sense.
-        ForError: nothing is live, files are damaged, or the index is on a server that does not answer.
+        UsageError: the query or `top_k` is invalid.
+        ForError: nothing is live, files are damaged, or the server of the index does not answer.
     """
     text = parse_query(query)
     if top_k <= 0:
         raise UsageError(f"the number of results must be at least 1, not {top_k} (--top-k)")
-    # Imported only now: a query that makes no sense is answered without loading numpy and the engines.
+    # Imported here, so that an invalid query fails before numpy and the engines are loaded.
     from for_retrieval.release.search import open_live
 
     folder = index or project_root / INDEX
-    # The search too: a generation on a server can be pruned between opening it and searching it.
+    # With the search inside: a generation on a server can be pruned between opening and searching it.
     live, (regions, image_root) = open_live(folder, lambda live: _found(folder, live, text, top_k))
     results = [_result(rank, region, image_root) for rank, region in enumerate(regions, 1)]
     warning = language_warning(text)
@@ -84,8 +84,8 @@ def answer(project_root: Path, query: str, top_k: int, *, index: Path | None = N
 
 
 def _found(folder: Path, live: Entry, text: str, top_k: int) -> tuple[list[Region], str]:
-    """The best regions of one generation, asked with its own text tower, and its image root."""
-    from for_retrieval.query.text import TextTower
+    """The best regions in one generation, by its own text tower, and its image root."""
+    from for_retrieval.model.text_tower import TextTower
     from for_retrieval.release.pointer import bundle_of
     from for_retrieval.release.search import open_entry
 

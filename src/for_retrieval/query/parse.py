@@ -1,4 +1,4 @@
-"""What the user typed, made fit for the text tower."""
+"""The query text, checked and normalised."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import unicodedata
 
 from for_retrieval.errors import UsageError
 
-MAX_CHARACTERS = 1000  # a phrase is meant; the tower reads a few dozen words at most
+MAX_CHARACTERS = 1000  # a query is a phrase; the tower reads a few dozen words at most
 
 
 def parse_query(text: str) -> str:
-    """The query with runs of white space made single blanks.
+    """The query, with runs of white space replaced by single blanks.
 
     Raises:
         UsageError: it is empty, too long, or not valid Unicode.
@@ -29,7 +29,7 @@ def parse_query(text: str) -> str:
 
 
 def language_warning(query: str) -> str | None:
-    """A warning where most letters are not Latin, or where there are neither letters nor digits."""
+    """A warning if most letters are not Latin, or if there are neither letters nor digits."""
     letters = [character for character in query if character.isalpha()]
     latin = sum(unicodedata.name(letter, "").startswith(("LATIN", "FULLWIDTH LATIN")) for letter in letters)
     if latin * 2 > len(letters) or (not letters and any(character.isdigit() for character in query)):

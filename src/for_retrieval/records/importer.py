@@ -1,90 +1,98 @@
-"""`for-cli data import`: guess the layout of a set, read all of it, point params.yaml at it, and say what was found."""
+"""Recognise how the set in a folder is laid out, read all of it, and report what was found; for `for-cli data`."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, TypedDict, Unpack
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from for_retrieval.errors import UsageError
-from for_retrieval.params import Data, load_params
+from for_retrieval.errors import UsageError, printable
+from for_retrieval.params import Data, SplitRatio, load_params
 from for_retrieval.params.editing import edit_params
-from for_retrieval.records.detect import KINDS, Place, Places, detect
-from for_retrieval.records.images import MISSING, shown
-from for_retrieval.records.prepare import read_set
-from for_retrieval.records.splits import LVIS, OFFICIAL, SPLITS
+from for_retrieval.records.images import MISSING
+from for_retrieval.records.prepare import read_set, read_with_captions, refuse_too_many
+from for_retrieval.records.readers import detect, format_of
+from for_retrieval.records.readers.format import Places
+from for_retrieval.records.records import Records
+from for_retrieval.records.splits import OFFICIAL, SPLITS
+
+# The section data without a params.yaml; the same values as in the params.yaml of a new project.
+DEFAULTS: dict[str, Any] = {
+    "split_ratio": SplitRatio(train=0.6, val=0.1, test=0.3),
+    "min_side": 8,
+    "max_pixels": 60_000_000,
+    "max_broken": 0.02,
+}
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Paths below the set's folder, posix; `images` and `annotations` one for each part where it comes in parts."""
+class Options(TypedDict, total=False):
+    """What the user says about a set; all that is missing or None is guessed."""
 
-    kind: str
-    images: Places
-    annotations: Places | None
+    kind: str | None
+    images: str | None
+    annotations: str | None
     splits: str | None
     categories: str | None
     queries: str | None
+    novel: Sequence[str]
+    name: str | None
 
 
-def guess_layout(
-    folder: Path,
-    kind: str | None,
-    images: str | None,
-    annotations: str | None,
-    splits: str | None,
-    categories: str | None,
-    queries: str | None = None,
-) -> Layout:
-    """Fill in what was not said (None); see `detect.detect` for what a folder is taken for.
+def describe(folder: Path, **options: Unpack[Options]) -> dict[str, Any]:
+    """The section `data` for the set in `folder`, as far as it is about the set; paths are below the folder.
 
-    `images` and `annotations` may be given for parts: ``train=a.json,test=b.json``. ``splits.json``,
-    ``categories.json`` and ``queries.json`` are taken where they exist.
+    images and annotations may be given per part: ``train=a.json,test=b.json``. ``splits.json``,
+    ``categories.json`` and ``queries.json`` are used if they exist. `annotations` is None if the format needs none.
 
     Raises:
-        UsageError: no such folder or file, no annotations where the kind needs some, or several to choose from.
+        UsageError: no such folder or file, an unknown kind, no annotations of that kind, or several to choose from.
     """
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"
-        raise UsageError(f"{shown(folder)} {problem}; name the folder that holds your images")
-    if kind is not None and kind not in KINDS:
-        raise UsageError(f"the kind {kind!r} cannot be imported; choose {', '.join(KINDS[:-1])} or {KINDS[-1]}")
-    said = _places(folder, annotations, "--annotations")
-    found = detect(folder, kind, said)
-    lists = _below(folder, splits, "--splits") or _existing(folder, "splits.json")
-    if found.kind == "folder":
-        if said or categories or queries:
-            raise UsageError("a folder of images has no annotations or categories; leave out --kind folder")
-        return Layout("folder", _below(folder, images, "--images") or ".", None, lists, None, None)
-    return Layout(
-        found.kind,
-        _places(folder, images, "--images") or found.images,
-        found.annotations,
-        lists,
-        _categories(folder, found, categories),
-        _below(folder, queries, "--queries") or _existing(folder, "queries.json"),
-    )
+        raise UsageError(f"{printable(folder)} {problem}; name the folder that holds your images")
+    novel, name, categories = options.get("novel", ()), options.get("name"), options.get("categories")
+    if categories and novel:
+        raise UsageError("--categories and --novel both define the novel categories; give one of them")
+    if name is not None and not re.fullmatch(r"[\w.-]+", name):
+        raise UsageError(f"--name {name!r} may hold only letters, digits and . _ -")
+    found = detect(folder, options.get("kind"), _places(folder, options.get("annotations"), "--annotations"))
+    form = format_of(found.kind)
+    if not form.labelled and (categories or options.get("queries")):
+        raise UsageError("a folder of images has no annotations, categories or queries; leave out --kind folder")
+    lists = ("splits", "categories", "queries")
+    existing = {key: f"{key}.json" if (folder / f"{key}.json").is_file() else None for key in lists}
+    if categories is None or not categories.startswith(OFFICIAL):
+        guessed = (existing["categories"] or form.categories) if form.labelled and not novel else None
+        categories = _below(folder, categories, "--categories") or guessed
+    return {
+        "kind": found.kind,
+        "name": name or set_name(folder),
+        "root": folder.resolve().as_posix(),
+        "images": _places(folder, options.get("images"), "--images") or found.images,
+        "annotations": found.annotations,
+        "splits": _below(folder, options.get("splits"), "--splits") or existing["splits"],
+        "categories": categories,
+        "novel": list(novel),
+        "queries": _below(folder, options.get("queries"), "--queries")
+        or (existing["queries"] if form.labelled else None),
+    }
 
 
-def _categories(folder: Path, found: Place, said: str | None) -> str | None:
-    if said is not None and said.startswith(OFFICIAL):
-        return said
-    file = _below(folder, said, "--categories") or _existing(folder, "categories.json")
-    return file or (LVIS if found.kind == "lvis" else None)
+def set_name(folder: Path) -> str:
+    """The name of a set that the user did not name: that of its folder."""
+    return re.sub(r"[^\w.-]+", "-", folder.resolve().name).strip("-") or "my-images"
 
 
-def _places(folder: Path, said: str | None, option: str) -> Places | None:
-    """One path, or one for each part."""
-    if said is None or "=" not in said or (folder / said).exists() or Path(said).exists():
-        return _below(folder, said, option)
+def _places(folder: Path, given: str | None, option: str) -> Places | None:
+    if given is None or "=" not in given or (folder / given).exists() or Path(given).exists():
+        return _below(folder, given, option)
     places = {}
-    for entry in said.split(","):
+    for entry in given.split(","):
         part, _, path = entry.strip().partition("=")
         if part not in SPLITS or not path:
             raise UsageError(f"{option}: {entry!r} must be train=PATH, val=PATH or test=PATH; correct it")
@@ -92,143 +100,117 @@ def _places(folder: Path, said: str | None, option: str) -> Places | None:
     return places
 
 
-def _below(folder: Path, said: str | None, option: str) -> str | None:
-    """What the user named, below `folder` or from here, as a path below `folder` if it can be one."""
-    if said is None:
+def _below(folder: Path, given: str | None, option: str) -> str | None:
+    """A path that the user gave, from `folder` or from the working folder; relative to `folder` if it lies in it."""
+    if given is None:
         return None
-    for path in (folder / said, Path(said)):
+    for path in (folder / given, Path(given)):
         if path.exists():
             whole, base = path.resolve(), folder.resolve()
             return (whole.relative_to(base) if whole.is_relative_to(base) else whole).as_posix()
-    raise UsageError(f"{option}: {shown(said)} is neither in {shown(folder)} nor here; correct the path")
+    where = f"{printable(given)} is neither in {printable(folder)} nor in this folder"
+    raise UsageError(f"{option}: {where}; correct the path")
 
 
-def _existing(folder: Path, name: str) -> str | None:
-    return name if (folder / name).is_file() else None
+Found = dict[str, Any]  # see `summary`
 
 
-@dataclass(frozen=True)
-class Found:
-    """What an import found. Images are counted after dropping; `duplicates` are copies, kept or not."""
-
-    kind: str
-    name: str
-    root: str
-    images: int
-    objects: int
-    categories: int
-    base: list[str]
-    novel: list[str]
-    missing: list[str]
-    broken: list[dict[str, str]]
-    duplicates: int
-    dropped: dict[str, int]
-    splits: dict[str, int]
-
-
-def import_data(
-    project: Path,
-    folder: Path,
-    *,
-    kind: str | None = None,
-    images: str | None = None,
-    annotations: str | None = None,
-    splits: str | None = None,
-    categories: str | None = None,
-    queries: str | None = None,
-    novel: Sequence[str] = (),
-    name: str | None = None,
-    processes: int = 1,
-) -> Found:
+def import_data(project: Path, folder: Path, processes: int = 1, **options: Unpack[Options]) -> Found:
     """Read the set in `folder` and, if it can be used, write it into the project's params.yaml.
 
-    What is None is guessed (see `guess_layout`). `novel` replaces a guessed categories.json.
-
     Raises:
-        UsageError: no such folder or file, an unknown kind, name or novel category.
-        ForError: the data is bad. In both cases params.yaml stays as it was.
+        UsageError: as `describe`, or an unknown novel category. ForError: the data is invalid. In both cases
+            params.yaml is left unchanged.
     """
     path = project / "params.yaml"
     params = load_params(path)
-    if categories and novel:
-        raise UsageError("--categories and --novel both say what is novel; give one of them")
-    layout = guess_layout(folder, kind, images, annotations, splits, categories, queries)
-    changes = _changes(project, folder, layout, novel, name)
+    changes = describe(folder, **options)
+    root = Path(changes["root"])
+    if root.is_relative_to(project.resolve()):
+        changes["root"] = root.relative_to(project.resolve()).as_posix()
     if changes["annotations"] is None:
-        del changes["annotations"]  # nothing reads it for a folder or shards; the key stays as it is
+        del changes["annotations"]  # the format does not use it; the value in the file is kept
     data = Data.model_validate({**params.data.model_dump(), **changes})
-    found = _read(data, project, processes)
+    found = summary(data, read_set(data, project, processes))
     edit_params(path, {**{("data", key): value for key, value in changes.items()}, ("index", "gallery"): list(SPLITS)})
     return found
 
 
-def set_name(folder: Path) -> str:
-    """The name of a set that is given none: that of its folder."""
-    return re.sub(r"[^\w.-]+", "-", folder.resolve().name).strip("-") or "my-images"
+def read_without_project(
+    folder: Path, unpacked: Path, processes: int, **options: Unpack[Options]
+) -> tuple[Data, Records, dict[str, str]]:
+    """Read the set in `folder` without a project, with the values in DEFAULTS; any number of images may be broken.
+
+    unpacked: a folder to which the images of shards are written.
+
+    Returns:
+        The set as a section `data`, its records, and the captions of images that have one.
+
+    Raises:
+        UsageError: as `describe`. ForError: the data is invalid.
+    """
+    described = describe(folder, **options)
+    described["annotations"] = described["annotations"] or ""  # None if the format does not use it
+    data = Data.model_construct(**{**DEFAULTS, **described, "max_broken": 1.0})
+    return data, *read_with_captions(data, folder, processes, unpacked)
 
 
-def _changes(project: Path, folder: Path, layout: Layout, novel: Sequence[str], name: str | None) -> dict[str, Any]:
-    if name is not None and not re.fullmatch(r"[\w.-]+", name):
-        raise UsageError(f"--name {name!r} may hold only letters, digits and . _ -")
-    place, base = folder.resolve(), project.resolve()
-    inside = place.is_relative_to(base)
+def check_folder(folder: Path, processes: int, **options: Unpack[Options]) -> Found:
+    """The `summary` of the set in `folder`, without a project; raises what `read_without_project` does."""
+    with TemporaryDirectory() as unpacked:
+        data, records, _ = read_without_project(folder, Path(unpacked, "images"), processes, **options)
+    return summary(data, records)
+
+
+def require_usable(found: Found) -> None:
+    """Raise a ForError if a project with the default `data.max_broken` would refuse the set for its broken images."""
+    broken = [*({"path": path, "reason": MISSING} for path in found["missing"]), *found["broken"]]
+    dropped = found["dropped"]["images_in_no_split"] + found["dropped"]["duplicate_images"]
+    refuse_too_many(broken, found["images"] + dropped + len(broken), DEFAULTS["max_broken"], Path(found["root"]))
+
+
+def summary(data: Data, records: Records) -> Found:
+    """What the records of a set hold, as JSON. Images are counted after dropping, duplicates before."""
+    info, images = records.info, records.images
+    counts = images["split"].value_counts()
     return {
-        "kind": layout.kind,
-        "name": name or set_name(folder),
-        "root": (place.relative_to(base) if inside else place).as_posix(),
-        "images": layout.images,
-        "annotations": layout.annotations,
-        "splits": layout.splits,
-        "categories": None if novel else layout.categories,
-        "novel": list(novel),
-        "queries": layout.queries,
+        "kind": data.kind,
+        "name": data.name,
+        "root": data.root,
+        "images": len(images),
+        "objects": len(records.objects),
+        "categories": len(info.base) + len(info.novel),
+        "base": info.base,
+        "novel": info.novel,
+        "missing": [entry["path"] for entry in info.broken if entry["reason"] == MISSING],
+        "broken": [entry for entry in info.broken if entry["reason"] != MISSING],
+        "duplicates": len(images) - images["hash"].nunique() + info.dropped["duplicate_images"],
+        "dropped": info.dropped,
+        "attributes": info.attributes,
+        "splits": {split: int(counts.get(split, 0)) for split in SPLITS},
     }
 
 
-def _read(data: Data, project: Path, processes: int) -> Found:
-    records = read_set(data, project, processes)
-    info, images = records.info, records.images
-    counts = images["split"].value_counts()
-    return Found(
-        kind=data.kind,
-        name=data.name,
-        root=data.root,
-        images=len(images),
-        objects=len(records.objects),
-        categories=len(info.base) + len(info.novel),
-        base=info.base,
-        novel=info.novel,
-        missing=[entry["path"] for entry in info.broken if entry["reason"] == MISSING],
-        broken=[entry for entry in info.broken if entry["reason"] != MISSING],
-        duplicates=len(images) - images["hash"].nunique() + info.dropped["duplicate_images"],
-        dropped=info.dropped,
-        splits={split: int(counts.get(split, 0)) for split in SPLITS},
-    )
-
-
-SHOWN = 5  # names of bad files in the table; JSON has them all
-
-
-def found_json(found: Found) -> str:
-    """Everything that was found."""
-    return json.dumps(asdict(found), indent=1, ensure_ascii=False)
+SHOWN = 5  # bad files that the table names; JSON has all
 
 
 def found_table(found: Found) -> Table:
-    """Counts, and the first of what is wrong."""
-    table = Table(title=f"{found.name} ({found.kind}, {found.root})", show_header=False)
-    splits = ", ".join(f"{count} {split}" for split, count in found.splits.items())
+    """Counts, and the first bad files."""
+    table = Table(title=f"{found['name']} ({found['kind']}, {printable(found['root'])})", show_header=False)
+    splits = ", ".join(f"{count} {split}" for split, count in found["splits"].items())
+    dropped = {reason.replace("_", " "): count for reason, count in found["dropped"].items() if count}
     rows = {
-        "images": f"{found.images} ({splits})",
-        "objects": str(found.objects),
-        "categories": f"{found.categories} ({len(found.base)} base, {len(found.novel)} novel)",
-        "missing files": _some(found.missing),
-        "unreadable images": _some([f"{entry['path']} ({entry['reason']})" for entry in found.broken]),
-        "duplicate images": str(found.duplicates),
+        "images": f"{found['images']} ({splits})",
+        "objects": found["objects"],
+        "categories": f"{found['categories']} ({len(found['base'])} base, {len(found['novel'])} novel)",
+        **{f"attribute {name}": ", ".join(words) for name, words in found["attributes"].items()},
+        "missing files": _some(found["missing"]),
+        "unreadable images": _some([f"{entry['path']} ({entry['reason']})" for entry in found["broken"]]),
+        "duplicate images": found["duplicates"],
+        **{f"left out: {reason}": count for reason, count in dropped.items()},
     }
-    rows |= {f"left out: {reason.replace('_', ' ')}": str(count) for reason, count in found.dropped.items() if count}
     for name, value in rows.items():
-        table.add_row(name, value)
+        table.add_row(name, Text(str(value)))
     return table
 
 
@@ -236,13 +218,4 @@ def _some(entries: list[str]) -> str:
     if not entries:
         return "0"
     more = f", and {len(entries) - SHOWN} more" if len(entries) > SHOWN else ""
-    return f"{len(entries)}: {', '.join(entries[:SHOWN])}{more}"
-
-
-def print_found(found: Found, as_json: bool) -> None:
-    """To stdout."""
-    if as_json:
-        print(found_json(found))
-        return
-    Console().print(found_table(found))
-    Console(stderr=True).print("params.yaml now points here; next: dvc repro")
+    return f"{len(entries)}: {', '.join(map(printable, entries[:SHOWN]))}{more}"

@@ -1,4 +1,4 @@
-"""The tables that every later stage reads: images, the objects in them, and what the set is about."""
+"""The tables that every later stage reads: images, the objects in them, and a description of the set."""
 
 from __future__ import annotations
 
@@ -32,45 +32,18 @@ OBJECT_COLUMNS = {
     "attributes": "str",  # a JSON object such as {"colour": "red"}
     "crowd": "bool",  # the box holds many instances
 }
-NEGATIVE_COLUMNS = {"image_id": "str", "category": "str"}  # somebody looked, and the image does not show it
-_NEGATIVES = "negatives.parquet"
+NEGATIVE_COLUMNS = {"image_id": "str", "category": "str"}  # annotators looked, and the image does not show it
 _REMEDY = "run `dvc repro prepare`"
 
 
 @dataclass(frozen=True)
-class Source:
-    """What a reader of one annotation format returns, before any image was opened.
-
-    images: image_id, path, width, height (px as the annotations say, 0 where they say nothing).
-    objects: the columns of OBJECT_COLUMNS, boxes clipped to the image.
-    broken: files that are known to be unusable already, as {path, reason}.
-    parts: image_id -> train, val or test, where the format says it; None where it does not.
-    groups: names of kinds of categories, such as ``rare``, and the categories that belong to them.
-    negatives: the columns of NEGATIVE_COLUMNS where not every image was searched for every category, else None.
-    captions: image_id -> what somebody wrote about it.
-    """
-
-    images: pd.DataFrame
-    objects: pd.DataFrame
-    categories: list[str] = field(default_factory=list)
-    synonyms: dict[str, list[str]] = field(default_factory=dict)
-    hypernyms: dict[str, list[str]] = field(default_factory=dict)
-    broken: list[dict[str, str]] = field(default_factory=list)
-    dropped: dict[str, int] = field(default_factory=dict)
-    parts: dict[str, str] | None = None
-    groups: dict[str, list[str]] = field(default_factory=dict)
-    negatives: pd.DataFrame | None = None
-    captions: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class DatasetInfo:
-    """What a set is about.
+    """The description of a set.
 
-    root: the image folder as written in params.yaml, usable from the project folder.
-    attributes: the words of attribute queries, by attribute; ``{"colour": ["red", ...]}``.
-    broken: images left out, as {path, reason}. dropped: how many of what was left out on purpose.
-    digest: sha256 over the tables; `Records` fills it in.
+    root: the image folder, relative to the project folder or absolute.
+    attributes: the words of attribute queries, by attribute: ``{"colour": ["red", ...]}``.
+    broken: unusable images, as {path, reason}. dropped: counts of what was left out, by reason.
+    digest: sha256 over the tables; `Records` computes it.
     """
 
     name: str
@@ -86,16 +59,16 @@ class DatasetInfo:
 
     @property
     def colours(self) -> list[str]:
-        """The colour words; empty where objects have no colour."""
+        """The colour words; empty if objects have no colour."""
         return self.attributes.get("colour", [])
 
 
 @dataclass(frozen=True, eq=False)
 class Records:
-    """One prepared set. However it is built, its rows are typed and sorted and its digest is right.
+    """One prepared set. The constructor types and sorts the rows and computes the digest.
 
-    negatives: None where an image without an object of a category does not show it, as in most sets. Otherwise
-    only a listed image is known not to show it, and those that are neither are not judged (LVIS).
+    negatives: None if an image without an object of a category does not show it, as in most sets. Otherwise
+    only listed images are known not to show it, and all others without an object are not judged (LVIS).
     """
 
     images: pd.DataFrame
@@ -113,11 +86,11 @@ class Records:
             object.__setattr__(self, name, value)
 
     def paths(self, project: Path) -> list[Path]:
-        """Where each image lies, in the order of `images`; `project` is the folder of params.yaml."""
+        """The files of all images, in the order of `images`; `project` is the folder of params.yaml."""
         return [project / self.info.root / path for path in self.images["path"]]
 
     def of(self, *splits: str) -> Records:
-        """The images of these splits and what is known about them, with a digest of their own."""
+        """The images of these splits with their objects and negatives, and a digest of their own."""
         images = self.images[self.images["split"].isin(splits)]
         objects = self.objects[self.objects["image_id"].isin(images["image_id"])]
         negatives = self.negatives
@@ -128,28 +101,25 @@ class Records:
     def save(self, folder: Path) -> None:
         """Write images.parquet, objects.parquet and dataset.json; equal records give equal bytes.
 
-        A fourth file, negatives.parquet, is there only where the records have negatives.
+        A fourth file, negatives.parquet, is written only if the records have negatives.
         """
-        _write_table(self.images, folder / "images.parquet")
-        _write_table(self.objects, folder / "objects.parquet")
-        if self.negatives is None:
-            (folder / _NEGATIVES).unlink(missing_ok=True)  # of the set that was prepared here before
-        else:
-            _write_table(self.negatives, folder / _NEGATIVES)
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        for table, name in ((self.images, "images"), (self.objects, "objects"), (self.negatives, "negatives")):
+            path = folder / f"{name}.parquet"
+            if table is None:
+                path.unlink(missing_ok=True)  # from the set that was prepared here before
+                continue
+            # Without pandas' metadata, which names the version of pandas: equal tables give equal bytes.
+            content = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+            with atomic(path) as temporary:
+                pq.write_table(content, temporary, compression="zstd")
         write_json(folder / "dataset.json", dataclasses.asdict(self.info))
 
 
-def empty_objects() -> pd.DataFrame:
-    """An objects table without rows."""
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in OBJECT_COLUMNS.items()})
-
-
 def load_records(folder: Path) -> Records:
-    """Read what `Records.save` wrote.
-
-    Raises:
-        ForError: a file is missing or damaged, or the files do not belong together.
-    """
+    """Read what `Records.save` wrote; ForError if a file is missing or damaged, or they do not belong together."""
     info = load_info(folder)
     tables = read_tables(folder)
     records = Records(tables["images"], tables["objects"], info, tables.get("negatives"))
@@ -159,11 +129,7 @@ def load_records(folder: Path) -> Records:
 
 
 def load_info(folder: Path) -> DatasetInfo:
-    """What a prepared set is about.
-
-    Raises:
-        ForError: dataset.json is missing or damaged.
-    """
+    """The description of a prepared set; ForError if dataset.json is missing or damaged."""
     content = read_json(folder / "dataset.json", _REMEDY)
     try:
         return DatasetInfo(**content)
@@ -172,13 +138,22 @@ def load_info(folder: Path) -> DatasetInfo:
 
 
 def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
-    """The tables images, objects and, where there are any, negatives, as they are on the disk.
+    """The stored tables images, objects and, if any, negatives, unchecked; ForError if one is missing or damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    Raises:
-        ForError: a file is missing or damaged.
-    """
-    names = ["images", "objects", *(["negatives"] if (folder / _NEGATIVES).exists() else [])]
-    return {name: _read_table(folder / f"{name}.parquet") for name in names}
+    tables: dict[str, pd.DataFrame] = {}
+    for name in ("images", "objects", "negatives"):
+        path = folder / f"{name}.parquet"
+        try:
+            tables[name] = pq.read_table(path, partitioning=None).to_pandas()
+        except FileNotFoundError:
+            if name != "negatives":
+                raise ForError(f"{path} does not exist; {_REMEDY}") from None
+        except (pa.ArrowException, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise ForError(f"{path} is not a readable Parquet file ({reason}); {_REMEDY}") from None
+    return tables
 
 
 def _normalised(frame: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
@@ -197,26 +172,3 @@ def _digest(*frames: pd.DataFrame) -> str:
             else:
                 digest.update(json.dumps(values.tolist()).encode())
     return digest.hexdigest()
-
-
-def _write_table(frame: pd.DataFrame, path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    # Without pandas' metadata, which names the version of pandas: equal tables give equal bytes.
-    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    with atomic(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.read_table(path, partitioning=None).to_pandas()
-    except FileNotFoundError:
-        raise ForError(f"{path} does not exist; {_REMEDY}") from None
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise ForError(f"{path} is not a readable Parquet file ({reason}); {_REMEDY}") from None

@@ -1,7 +1,7 @@
-"""What is known of files without reading them: by path, size and time of change.
+"""What is known about files without reading them: by path, size and modification time.
 
 data/cache/images.sqlite    the facts of every image that was read
-data/cache/prepared.json    the listing of the files that data/prepared was made of
+data/cache/prepared.json    the listing of the files that data/prepared was made from
 
 Both are safe to delete: everything is then read again.
 """
@@ -16,19 +16,29 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import file_hash, read_json, write_json
-from for_retrieval.params import Data
 
-State = tuple[int, int]  # of a file: its size in bytes, and when its content changed, in ns
-Facts = tuple[int, int, str]  # of an image: width and height in px, and the sha256 of the file
-RECENT = 2 * 10**9  # ns; a file that changed less than this before it was looked at may change again unnoticed
+if TYPE_CHECKING:
+    from for_retrieval.params import Data  # loads pydantic, and queries load this file
+
+
+class ImageFacts(NamedTuple):
+    """What the tables record of an image: px after EXIF orientation, and the sha256 of its bytes."""
+
+    width: int
+    height: int
+    hash: str
+
+
+State = tuple[int, int]  # of a file: its size in bytes, and its modification time in ns
+RECENT = 2 * 10**9  # ns; a file that changed less than this ago may change again unnoticed
 
 
 def file_state(path: Path) -> State | None:
-    """Size and time of change; None where the file is not there, or has changed within the last two seconds."""
+    """Size and modification time; None if the file does not exist or has changed within the last two seconds."""
     try:
         found = path.stat()
     except OSError:
@@ -44,15 +54,22 @@ class SeenImages:
     """The facts of images that were read before, with the state that each file had then."""
 
     def __init__(self, cache: Path, paths: Iterable[Path]) -> None:
-        """Look at `paths`, and look them up."""
+        """Look up `paths`."""
         self._database = cache / "images.sqlite"
         self._states = {path: state for path in paths if (state := file_state(path))}
-        stored = {row[0]: (row[1:3], row[3:]) for row in self._rows()}
-        known = ((path, state, stored.get(os.fsencode(path))) for path, state in self._states.items())
-        self.facts: dict[Path, Facts] = {path: row[1] for path, state, row in known if row and row[0] == state}
+        stored: dict[tuple[Any, ...], ImageFacts] = {}
+        if self._database.exists():
+            try:
+                with closing(sqlite3.connect(self._database, timeout=60)) as database:
+                    database.execute(_TABLE)
+                    stored = {row[:3]: ImageFacts(*row[3:]) for row in database.execute("SELECT * FROM images")}
+            except sqlite3.DatabaseError:  # damaged
+                self._database.unlink(missing_ok=True)
+        known = {path: stored.get((os.fsencode(path), *state)) for path, state in self._states.items()}
+        self.facts = {path: facts for path, facts in known.items() if facts}
 
-    def add(self, found: Mapping[Path, Facts]) -> None:
-        """Store what was read of some of `paths`."""
+    def add(self, found: Mapping[Path, ImageFacts]) -> None:
+        """Store the facts of those of `paths` that were read."""
         rows = [(os.fsencode(p), *self._states[p], *facts) for p, facts in found.items() if p in self._states]
         if rows:
             self._database.parent.mkdir(parents=True, exist_ok=True)
@@ -60,22 +77,11 @@ class SeenImages:
                 database.execute(_TABLE)
                 database.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?)", rows)
 
-    def _rows(self) -> list[Any]:
-        if not self._database.exists():
-            return []
-        try:
-            with closing(sqlite3.connect(self._database, timeout=60)) as database:
-                database.execute(_TABLE)
-                return database.execute("SELECT * FROM images").fetchall()
-        except sqlite3.DatabaseError:  # damaged
-            self._database.unlink(missing_ok=True)
-            return []
-
 
 def listing(data: Data, root: Path) -> str | None:
-    """Changes with `data`, and with the name, size or time of change of any file of the set.
+    """A digest of `data` and of the name, size and modification time of every file of the set.
 
-    None where a file has changed so recently that it may change again unnoticed.
+    None if a file has changed so recently that it may change again unnoticed.
     """
     digest = hashlib.sha256(json.dumps(data.model_dump(mode="json")).encode())
     for path in sorted(_files(root / data.root, data)):
@@ -87,7 +93,7 @@ def listing(data: Data, root: Path) -> str | None:
 
 
 def _files(base: Path, data: Data) -> Iterator[Path]:
-    """Every file below the set's folder, and what params.yaml names outside it."""
+    """Every file below the folder of the set, and those outside it that params.yaml names."""
     values = (data.images, data.annotations, data.splits, data.categories, data.queries)
     named = [base / v for value in values for v in (value.values() if isinstance(value, dict) else [value]) if v]
     outside = [path for path in named if not path.resolve().is_relative_to(base.resolve())]
@@ -99,13 +105,13 @@ def _files(base: Path, data: Data) -> Iterator[Path]:
 
 
 def note_prepared(cache: Path, files: str | None, prepared: Path) -> None:
-    """Remember which `listing` the tables in `prepared` were made of; None: files that are still changing."""
+    """Record the `listing` that the tables in `prepared` were made from; None: the files are still changing."""
     if files:
         write_json(cache / "prepared.json", {"files": files, "prepared": file_hash(prepared / "dataset.json")})
 
 
 def prepared_from(cache: Path, prepared: Path) -> str | None:
-    """The listing that was noted for the tables in `prepared`; None where there is none."""
+    """The listing that was recorded for the tables in `prepared`, if there is one."""
     try:
         noted = read_json(cache / "prepared.json")
         return str(noted["files"]) if noted["prepared"] == file_hash(prepared / "dataset.json") else None

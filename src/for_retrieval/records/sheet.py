@@ -1,53 +1,143 @@
-"""A sample of a set as one picture, to look at before anything is trained on it."""
+"""Contact sheets: many images in one picture, with boxes, captions and titles. Light, since queries draw them too."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from for_retrieval.errors import ForError
+from for_retrieval.errors import UsageError, printable
 from for_retrieval.files import atomic
-from for_retrieval.project import Project
-from for_retrieval.records.images import open_image
-from for_retrieval.records.records import load_records
+from for_retrieval.records.images import BrokenImage, open_image
 
-TILE = 240  # px
-GAP = 4
-LINE = (230, 40, 60)
+if TYPE_CHECKING:
+    from for_retrieval.records.records import Records
+
+CELL = 280  # px, the side of the square that an image is fitted into
+GAP = 20
+CAPTION = 34
+TITLE = 64
+PAPER, WELL, INK, SOFT, RED = "#ffffff", "#f0efec", "#1c1b19", "#73706a", "#e8271b"
+
+Box = tuple[float, float, float, float]  # x, y, w, h in px of the image file, if nothing else is said
 
 
-def write_sheet(project: Project, out: Path, count: int, boxes: bool) -> None:
-    """Write `count` evenly spread images of the prepared set to `out`, with their boxes if asked.
+@dataclass(frozen=True)
+class Cell:
+    """One image of a sheet, with labelled boxes on it and a caption below it. An empty label is not written."""
+
+    path: Path
+    caption: str = ""
+    boxes: Sequence[tuple[Box, str]] = ()
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cells below a title. colour: of the boxes; if framed, also of a frame around each image, and of the title."""
+
+    title: str
+    cells: Sequence[Cell]
+    colour: str = RED
+    framed: bool = False
+
+
+def draw_sheet(groups: Sequence[Group], path: Path, columns: int) -> None:
+    """Write all groups, one below the other, in rows of at most `columns` cells; atomically.
+
+    An image that cannot be opened becomes a cell with the reason. Rows for titles and captions are omitted where no
+    group or cell has one.
 
     Raises:
-        ForError: nothing is prepared, or an image can no longer be read.
+        UsageError: `path` does not end in .png.
     """
-    if out.suffix.lower() != ".png":
-        raise ForError(f"{out} must end in .png")
-    records = load_records(project.prepared)
-    rows = np.unique(np.linspace(0, len(records.images) - 1, count).astype(int))
-    paths = records.paths(project.root)
-    columns = math.ceil(math.sqrt(len(rows) * 2))
-    height = math.ceil(len(rows) / columns)
-    sheet = Image.new("RGB", (columns * (TILE + GAP) - GAP, height * (TILE + GAP) - GAP), "white")
-    for place, row in enumerate(rows):
-        image = open_image(paths[row], project.params.data.max_pixels, project.params.data.min_side)
-        scale = TILE / max(image.size)
-        tile = image.resize(
-            (max(1, round(image.width * scale)), max(1, round(image.height * scale))),
-            Image.Resampling.LANCZOS,
-        )
-        if boxes:
-            draw = ImageDraw.Draw(tile)
-            objects = records.objects[records.objects["image_id"] == records.images["image_id"].iloc[row]]
-            for o in objects.itertuples(index=False):
-                corners = [o.x * scale, o.y * scale, (o.x + o.w) * scale, (o.y + o.h) * scale]
-                draw.rectangle(corners, outline=LINE)
-                draw.text((corners[0] + 2, corners[1]), o.category, fill=LINE)
-        y, x = divmod(place, columns)
-        sheet.paste(tile, (x * (TILE + GAP), y * (TILE + GAP)))
-    with atomic(out) as temporary:
-        sheet.save(temporary, format="PNG")
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"the sheet {printable(path)} must be a PNG file; give it a name that ends in .png")
+    columns = max(1, min(columns, max((len(group.cells) for group in groups), default=1)))
+    heights = [TITLE if group.title else GAP for group in groups]
+    below = [CAPTION if any(cell.caption for cell in group.cells) else 0 for group in groups]
+    rows = [math.ceil(len(group.cells) / columns) for group in groups]
+    height = sum(h + n * (CELL + b + GAP) for h, n, b in zip(heights, rows, below, strict=True))
+    sheet = Image.new("RGB", (GAP + columns * (CELL + GAP), max(height, TITLE)), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    top = 0
+    for group, title, count, caption in zip(groups, heights, rows, below, strict=True):
+        ink = group.colour if group.framed else INK
+        _write(pen, (GAP, top + 18), group.title, size=28, room=sheet.width - 2 * GAP, ink=ink)
+        top += title
+        for position, cell in enumerate(group.cells):
+            row, column = divmod(position, columns)
+            x, y = GAP + column * (CELL + GAP), top + row * (CELL + caption + GAP)
+            sheet.paste(_cell(cell, group), (x, y))
+            _write(pen, (x, y + CELL + 6), cell.caption, size=18, room=CELL, ink=SOFT)
+        top += count * (CELL + caption + GAP)
+    with atomic(path) as temporary:
+        sheet.save(temporary, "PNG")
+
+
+def _cell(cell: Cell, group: Group) -> Image.Image:
+    drawn = Image.new("RGB", (CELL, CELL), WELL)
+    pen = ImageDraw.Draw(drawn)
+    try:
+        image = open_image(cell.path)
+    except BrokenImage as error:
+        _write(pen, (12, CELL // 2 - 8), error.reason, size=14, room=CELL - 24, ink=SOFT)
+        return drawn
+    width, height = image.size
+    image.thumbnail((2 * CELL, 2 * CELL))
+    fitted = ImageOps.contain(image, (CELL, CELL), Image.Resampling.LANCZOS)
+    left, top = (CELL - fitted.width) // 2, (CELL - fitted.height) // 2
+    drawn.paste(fitted, (left, top))
+    across, down = fitted.width / width, fitted.height / height
+    for box, label in cell.boxes:
+        x, y, w, h = clip(box, width, height)
+        corners = (left + x * across, top + y * down, left + (x + w) * across, top + (y + h) * down)
+        pen.rectangle(corners, outline=group.colour, width=2 if label else 3)
+        if label:
+            _tag(pen, corners, label, group.colour)
+    if group.framed:
+        frame = (left, top, left + fitted.width - 1, top + fitted.height - 1)
+        pen.rectangle(frame, outline=group.colour, width=3)
+    return drawn
+
+
+def clip(box: Box, width: int, height: int) -> Box:
+    """The part of a box that lies inside an image of `width` x `height` px."""
+    x, y, w, h = box
+    left, top = min(max(x, 0.0), width), min(max(y, 0.0), height)
+    right, bottom = min(max(x + w, left), width), min(max(y + h, top), height)
+    return left, top, right - left, bottom - top
+
+
+def _tag(pen: ImageDraw.ImageDraw, box: Box, label: str, colour: str) -> None:
+    """A label in white on `colour`, above a box (its corners, in px of the cell), or below if there is no room."""
+    line, font = fitted_line(pen, label, 12, CELL - 4), ImageFont.load_default(12)
+    x, y = min(box[0], CELL - pen.textlength(line, font) - 4), box[1] - 15 if box[1] >= 15 else box[3] + 1
+    pen.rectangle((x, y, x + pen.textlength(line, font) + 3, y + 14), fill=colour)
+    pen.text((x + 2, y), line, PAPER, font)
+
+
+def _write(pen: ImageDraw.ImageDraw, at: tuple[int, int], text: str, *, size: int, room: int, ink: str) -> None:
+    pen.text(at, fitted_line(pen, text, size, room), ink, ImageFont.load_default(size))
+
+
+def fitted_line(pen: ImageDraw.ImageDraw, text: str, size: int, room: int) -> str:
+    """`text` as one printable line, cut with an ellipsis if it is wider than `room` px."""
+    font, line = ImageFont.load_default(size), printable(text)
+    while pen.textlength(line, font) > room:
+        line = line.removesuffix("…")[:-1].rstrip() + "…"
+    return line
+
+
+def draw_sample(records: Records, root: Path, out: Path, count: int, boxes: bool) -> None:
+    """Draw a sheet of `count` evenly spaced images of a prepared set, with their annotated boxes if asked."""
+    last, paths = len(records.images) - 1, records.paths(root)
+    cells = []
+    for row in sorted({number * last // max(count - 1, 1) for number in range(count)}):
+        found = records.objects[records.objects["image_id"] == records.images["image_id"].iloc[row]]
+        labelled = [((o.x, o.y, o.w, o.h), o.category) for o in found.itertuples(index=False)] if boxes else []
+        cells.append(Cell(paths[row], boxes=labelled))
+    draw_sheet([Group("", cells)], out, columns=math.ceil(math.sqrt(2 * len(cells))))

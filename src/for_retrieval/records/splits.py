@@ -1,70 +1,69 @@
-"""Which images train, choose and measure, and which categories are base and novel."""
+"""The split of each image (train, val or test), and the base and novel categories."""
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from for_retrieval.errors import ForError, UsageError, nearest
+from for_retrieval.errors import ForError, UsageError, nearest, printable
 from for_retrieval.files import read_json
 from for_retrieval.params import SplitRatio
-from for_retrieval.records.images import shown
 
 SPLITS = ("train", "val", "test")  # a later one wins where copies of an image are in several
 _CHECK = "check data.splits in params.yaml"
 
 
 def read_splits(path: Path, images: pd.DataFrame) -> dict[str, str]:
-    """Read {train: [...], val: [...], test: [...]}, of image ids or file names, as image id -> split.
+    """Image id -> split, from a JSON file {train: [...], val: [...], test: [...]} of image ids or file names.
 
-    `images` needs image_id and path; a name that is an id and a path at once is taken as the id.
+    images: image_id and path. A name that is the id of one image and the path of another means the id.
 
     Raises:
-        ForError: no such file, another key, an unknown image, or an image in two splits.
+        ForError: no such file, an unknown key or image, or an image in two splits.
     """
-    content = _read(path)
+    content = _lists(path, "split", SPLITS, "image ids or file names", _CHECK)
     ids = dict(zip(images["path"], images["image_id"], strict=True))
     ids |= {image_id: image_id for image_id in images["image_id"]}
     chosen: dict[str, str] = {}
     unknown = []
     for split, names in content.items():
-        for name in map(str, names):
+        for name in names:
             image_id = ids.get(name) or ids.get(posixpath.normpath(name))
             if image_id is None:
                 unknown.append(name)
             elif chosen.setdefault(image_id, split) != split:
-                raise ForError(f"{shown(path)} puts the image {name!r} into {chosen[image_id]} and {split}; keep one")
+                both = f"{chosen[image_id]} and {split}"
+                raise ForError(f"{printable(path)} puts the image {name!r} into {both}; keep one")
     if unknown:
         others = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
-        raise ForError(
-            f"{shown(path)} names {unknown[0]!r}{others}, which is no image id and no file name of this "
-            "set; correct or remove it"
-        )
+        what = f"{printable(path)} names {unknown[0]!r}{others}"
+        raise ForError(f"{what}, which is no image id and no file name of this set; correct or remove it")
     return chosen
 
 
-def _read(path: Path) -> dict[str, list[Any]]:
+def _lists(path: Path, what: str, keys: Sequence[str], of: str, check: str) -> dict[str, list[str]]:
+    """The content of a JSON file that maps some of `keys` to lists `of` names."""
     if not path.is_file():
-        raise ForError(f"the split file {shown(path)} does not exist; {_CHECK}")
-    content = read_json(path, _CHECK)
+        raise ForError(f"the {what} file {printable(path)} does not exist; {check}")
+    content = read_json(path, check)
     if not isinstance(content, dict):
-        raise ForError(f"{shown(path)} must hold {{train: [...], val: [...], test: [...]}}; {_CHECK}")
-    for split, names in content.items():
-        if split not in SPLITS:
-            raise ForError(f"{shown(path)} has the key {split!r}; {nearest(split, SPLITS)}")
+        example = ", ".join(f"{key}: [...]" for key in keys)
+        raise ForError(f"{printable(path)} must hold {{{example}}}; {check}")
+    for key, names in content.items():
+        if key not in keys:
+            raise ForError(f"{printable(path)} has the key {key!r}; {nearest(key, keys)}")
         if not isinstance(names, list):
-            raise ForError(f"{shown(path)}: {split!r} must be a list of image ids or file names; correct it")
-    return content
+            raise ForError(f"{printable(path)}: {key!r} must be a list of {of}; correct it")
+    return {key: [str(name) for name in names] for key, names in content.items()}
 
 
 def split_of(digest: str, ratio: SplitRatio) -> str:
     """The split of the image whose content has this sha256.
 
-    It depends on nothing else: copies never part, and no image moves when others are added.
+    It depends on nothing else: copies are in one split, and no image moves when others are added.
     """
     place = int(digest[:13], 16) / 16**13  # 52 bits, so below 1 exactly
     if place < ratio.train:
@@ -73,18 +72,13 @@ def split_of(digest: str, ratio: SplitRatio) -> str:
 
 
 def split_by_parts(images: pd.DataFrame, parts: dict[str, str], ratio: SplitRatio) -> dict[str, str] | None:
-    """Image id -> split where a format says of each image to which part (train, val, test) it belongs.
+    """Image id -> split, for a format that has parts (train, val, test); None if there is only one, which is no split.
 
-    Published sets often keep the labels of their test part back, so that the val part is what all report on. Such a
-    set, with train and val alone, is measured on val: it becomes test here. Where no part is val then, images to
-    choose by are taken from train, by a hash of their content and in the shares of `ratio`.
+    The labels of the test part of published sets are often not public, so that results are reported on val. So if a
+    set has only train and val, val becomes test. If no part is val then, images for val are taken from train, by a
+    hash of their content and in the shares of `ratio`.
 
-    Args:
-        images: image_id and hash, of those that can be used.
-        parts: image id -> part.
-
-    Returns:
-        None where there is one part alone, which says nothing.
+    images: image_id and hash, of those that can be used. parts: image id -> part.
     """
     named = set(parts.values())
     if len(named) < 2:
@@ -107,8 +101,8 @@ def assign_splits(
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Add the column split to `images` (image_id, hash), and count what was dropped.
 
-    Dropped are images that `chosen` leaves out, and images whose exact copy is in a later split:
-    what is measured on must not have been trained on. Copies within one split stay.
+    Dropped are images that `chosen` omits, and images with an exact copy in a later split: no test image may also be
+    a training image. Copies within one split are kept.
     """
     if chosen is None:
         splits = images["hash"].map(lambda digest: split_of(digest, ratio))
@@ -121,25 +115,25 @@ def assign_splits(
     return kept, dropped
 
 
-OFFICIAL = "official/"  # before the name of a split that comes with the project
-LVIS = f"{OFFICIAL}lvis-frequency"  # the default where a set comes with frequency groups
+OFFICIAL = "official/"  # prefix of the splits that come with the project
+LVIS = f"{OFFICIAL}lvis-frequency"  # the default for sets with frequency groups
 _SHIPPED = Path(__file__).parent / "official"
 _CHECK_CATEGORIES = "check data.categories in params.yaml"
-_KEYS = ("base", "novel", "ignored")  # ignored: listed for the record, as in the 48 / 17 / 15 split of COCO
+_KEYS = ("base", "novel", "ignored")  # ignored: only documents the rest, as in the 48 / 17 / 15 split of COCO
 
 
 def novel_by_name(categories: Sequence[str], novel: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Base and novel categories where `novel` is named and the rest is base.
+    """Base and novel categories, where all that are not in `novel` are base.
 
     Raises:
-        UsageError: a name that is no category, or no category left to learn from.
+        UsageError: a name that is no category, or no base category is left.
     """
     for name in novel:
         if name not in categories:
             raise UsageError(f"data.novel names {name!r}, which is no category; {nearest(name, categories)}")
     base = [name for name in categories if name not in set(novel)]
     if categories and not base:
-        raise UsageError("data.novel names every category, so that none is left to learn from; remove some")
+        raise UsageError("data.novel names every category, so that no base category is left to train on; remove some")
     return base, list(dict.fromkeys(novel))
 
 
@@ -149,23 +143,17 @@ def read_categories(path: Path, categories: Sequence[str]) -> tuple[list[str], l
     Raises:
         ForError: no such file, an unknown key or category, one in both lists, or nothing in base.
     """
-    if not path.is_file():
-        raise ForError(f"the category file {shown(path)} does not exist; {_CHECK_CATEGORIES}")
-    content = read_json(path, _CHECK_CATEGORIES)
-    if not isinstance(content, dict) or not isinstance(content.get("base"), list) or not content["base"]:
-        raise ForError(f"{shown(path)} must hold {{base: [...], novel: [...]}} with names in base; {_CHECK_CATEGORIES}")
+    content = _lists(path, "category", _KEYS, "category names", _CHECK_CATEGORIES)
+    if not content.get("base"):
+        raise ForError(f"{printable(path)} must have names in the list 'base'; {_CHECK_CATEGORIES}")
     for key, names in content.items():
-        if key not in _KEYS:
-            raise ForError(f"{shown(path)} has the key {key!r}; {nearest(key, _KEYS)}")
-        if not isinstance(names, list):
-            raise ForError(f"{shown(path)}: {key!r} must be a list of category names; correct it")
-        for name in map(str, names):
+        for name in names:
             if name not in categories:
                 close = nearest(name, categories)
-                raise ForError(f"{shown(path)} names {name!r} in {key}, which is no category; {close}")
-    base, novel = (list(dict.fromkeys(map(str, content.get(key, [])))) for key in ("base", "novel"))
+                raise ForError(f"{printable(path)} names {name!r} in {key}, which is no category; {close}")
+    base, novel = (list(dict.fromkeys(content.get(key, []))) for key in ("base", "novel"))
     if both := sorted(set(base) & set(novel)):
-        raise ForError(f"{shown(path)} has {both[0]!r} in base and in novel; keep one")
+        raise ForError(f"{printable(path)} has {both[0]!r} in base and in novel; keep one")
     return base, novel
 
 
@@ -174,26 +162,20 @@ def official_split(
 ) -> tuple[list[str], list[str]]:
     """Base and novel categories of a published split, ``official/coco-48-17`` for example.
 
-    Its names that this set does not have are passed over, since many sets are a part of the published one. The split of
+    Names in it that this set does not have are ignored, since many sets are a part of the published one. The split of
     LVIS is by frequency and names `groups`.
 
     Raises:
         UsageError: there is no such split, or none of its base names is a category here.
     """
-    path = _SHIPPED / f"{name.removeprefix(OFFICIAL)}.json"
-    known = sorted(OFFICIAL + file.stem for file in _SHIPPED.glob("*.json"))
+    known = {OFFICIAL + path.stem: path for path in _SHIPPED.glob("*.json")}
     if name not in known:
-        raise UsageError(
-            f"data.categories names {name!r}, which does not come with the project; {nearest(name, known)}"
-        )
-    content = read_json(path)
+        raise UsageError(f"data.categories names {name!r}, which is not a shipped split; {nearest(name, known)}")
+    content = read_json(known[name])
     lists = []
     for key in ("base", "novel"):
-        named = [
-            *content.get(key, []),
-            *(n for group in content.get(f"{key}_groups", []) for n in groups.get(group, [])),
-        ]
-        lists.append([category for category in categories if category in set(named)])
+        named = {*content.get(key, [])}.union(*(groups.get(group, ()) for group in content.get(f"{key}_groups", [])))
+        lists.append([category for category in categories if category in named])
     if not lists[0]:
         raise UsageError(f"data.categories is {name!r}, but none of its base categories is in this set; choose another")
     return lists[0], lists[1]

@@ -10,13 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from for_retrieval.errors import ForError, nearest
+from for_retrieval.errors import ForError, nearest, printable
 from for_retrieval.files import read_json
-from for_retrieval.records.images import shown
-from for_retrieval.records.readers.annotations import is_unicode
+from for_retrieval.records.readers.source import is_unicode
 
 COLOUR = "colour"
-MIN_OBJECTS = 5  # a rarer value counts only if objects of two categories have it; `colour` is always a word
+MIN_OBJECTS = 5  # a rarer value needs objects of two categories; a value of `colour` is always a word
 _KEYS = ("synonyms", "hypernyms", "attributes")
 _CHECK = "check data.queries in params.yaml"
 _WORDS = re.compile(r"[^\W\d_]+(?:[ /-][^\W\d_]+){0,2}")  # one to three words of letters
@@ -36,23 +35,20 @@ def read_queries(path: Path, categories: Collection[str]) -> dict[str, Words]:
     """
     content = read_json(path, _CHECK)
     if not isinstance(content, dict) or not all(isinstance(table, dict) for table in content.values()):
-        raise ForError(
-            f"{shown(path)} must hold {{synonyms: {{...}}, hypernyms: {{...}}, attributes: {{...}}}}; {_CHECK}"
-        )
+        example = ", ".join(f"{key}: {{...}}" for key in _KEYS)
+        raise ForError(f"{printable(path)} must hold {{{example}}}; {_CHECK}")
     for key, table in content.items():
         if key not in _KEYS:
-            raise ForError(f"{shown(path)} has the key {key!r}; {nearest(key, _KEYS)}")
+            raise ForError(f"{printable(path)} has the key {key!r}; {nearest(key, _KEYS)}")
         for name, words in table.items():
             if key != "attributes" and name not in categories:
                 close = nearest(name, categories)
-                raise ForError(f"{shown(path)} names {name!r} in {key}, which is no category; {close}")
+                raise ForError(f"{printable(path)} names {name!r} in {key}, which is no category; {close}")
             if not isinstance(words, list) or not all(map(spoken if key == "attributes" else _is_word, words)):
-                raise ForError(f"{shown(path)}: {name!r} in {key} must be a list of words; correct it")
+                raise ForError(f"{printable(path)}: {name!r} in {key} must be a list of words; correct it")
     if "attributes" in content:
-        said = {
-            COLOUR if name == "color" else name: map(spoken, words) for name, words in content["attributes"].items()
-        }
-        content["attributes"] = {name: list(dict.fromkeys(words)) for name, words in said.items()}
+        said = {name: list(dict.fromkeys(map(spoken, words))) for name, words in content["attributes"].items()}
+        content["attributes"] = {COLOUR if name == "color" else name: words for name, words in said.items()}
     return dict(content)
 
 
@@ -61,7 +57,7 @@ def _is_word(value: Any) -> bool:
 
 
 def spoken(value: Any) -> str | None:
-    """The value of an attribute as a query says it (``Dark_Red`` is "dark red"), or None if it is not a word.
+    """The value of an attribute as a query has it (``Dark_Red`` is "dark red"), or None if it is not a word.
 
     A word here is one to three words of letters. Booleans, numbers, identifiers and fillers such as "unknown" are not.
     """
@@ -76,21 +72,19 @@ def spoken_attributes(objects: pd.DataFrame) -> pd.DataFrame:
 
     `objects` needs the column attributes. Of a list of values each is taken.
     """
-    said = {text: _pairs(json.loads(text)) for text in objects["attributes"].unique()}
+    said = {}
+    for text in objects["attributes"].unique():
+        values = [(name, v if isinstance(v, list) else [v]) for name, v in json.loads(text).items()]
+        said[text] = [(name, word) for name, listed in values for value in listed if (word := spoken(value))]
     rows = [(index, *pair) for index, text in objects["attributes"].items() for pair in said[text]]
     return pd.DataFrame(rows, columns=["object", "attribute", "word"])
 
 
-def _pairs(attributes: dict[str, Any]) -> list[tuple[str, str]]:
-    values = [(name, value if isinstance(value, list) else [value]) for name, value in attributes.items()]
-    return [(name, word) for name, listed in values for value in listed if (word := spoken(value))]
-
-
 def attribute_words(objects: pd.DataFrame) -> Words:
-    """Attribute -> the words that are worth a query, both sorted.
+    """Attribute -> the words for queries, both sorted. objects: category and attributes.
 
-    A value is, if `MIN_OBJECTS` objects or objects of two categories have it: free text and names rarely qualify.
-    Values of ``colour`` always do. `objects` needs the columns category and attributes.
+    A value is used if `MIN_OBJECTS` objects or objects of two categories have it, which free text and names rarely do.
+    Values of ``colour`` always are.
     """
     said = spoken_attributes(objects)
     said["category"] = objects["category"].loc[said["object"]].to_numpy()

@@ -1,4 +1,4 @@
-"""Many small jobs in worker processes that do not outlive the one that started them."""
+"""Worker processes for many small jobs, which end when their parent does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -18,8 +17,8 @@ from rich.text import Text
 
 from for_retrieval.errors import ForError
 
-_POOL_FROM = 64  # images; for fewer, starting processes takes longer than reading
-_CHUNK = 16  # images that a process takes at a time
+_POOL_FROM = 64  # images; with fewer, starting processes takes longer than reading
+_CHUNK = 16  # images per job
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,12 +30,12 @@ class _Rate(ProgressColumn):
 
 
 def for_images(work: Callable[[Item], Result], items: Sequence[Item], processes: int) -> Iterator[Result]:
-    """`work` on each item, an image or what stands for one, in `processes` processes; results in their order.
+    """Apply `work` to each item, one per image, in `processes` processes; results are in the order of the items.
 
-    A progress bar shows on stderr where that is a terminal.
+    A progress bar is shown on stderr if that is a terminal.
 
     Raises:
-        ForError: a process died, which mostly means that memory ran out.
+        ForError: a process died, most likely because memory ran out.
     """
     console = Console(stderr=True)
     columns = ("reading", BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
@@ -52,32 +51,24 @@ def _results(work: Callable[[Item], Result], items: Sequence[Item], processes: i
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=end_with_parent)
     try:
-        with _ctrl_c_waits():
+        # Ctrl-C is blocked in processes that are started here, so that it cannot end one while it imports.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
             results = pool.map(work, items, chunksize=_CHUNK)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         yield from results
     except BrokenProcessPool:
-        raise ForError(
-            f"a process died while reading {len(items)} images, which mostly means that memory ran out; "
-            "run again with FOR_WORKERS=1 or a lower data.max_pixels"
-        ) from None
+        what = f"a process died while reading {len(items)} images, most likely because memory ran out"
+        raise ForError(f"{what}; run again with FOR_WORKERS=1 or a lower data.max_pixels") from None
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-@contextmanager
-def _ctrl_c_waits() -> Iterator[None]:
-    """Processes started in here inherit that Ctrl-C is held back, so that it ends none while it still imports."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def end_with_parent() -> None:
-    """The initializer of a worker process: it ends when its parent does, even by kill -9, and leaves Ctrl-C to it.
+    """Initializer of a worker process: it ends when its parent ends, even by kill -9, and ignores Ctrl-C.
 
-    Without it the workers of a killed ProcessPoolExecutor wait for work for ever, and each prints its own traceback.
+    Without it, the workers of a killed ProcessPoolExecutor wait for ever, and each prints a traceback on Ctrl-C.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_watch, daemon=True).start()

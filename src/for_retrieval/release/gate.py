@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from for_retrieval.errors import ForError
+from for_retrieval.evaluate.measure import Measured, by_category, names_of
 from for_retrieval.evaluate.queries import ALL, query_sets
-from for_retrieval.evaluate.validation import ByCategory, by_category, names_of
 from for_retrieval.files import read_json, write_json
 from for_retrieval.model.model import Model
+from for_retrieval.model.text_tower import TextTower
 from for_retrieval.model.tower import find_device
-from for_retrieval.params.sections import Canary
+from for_retrieval.params import Canary
 from for_retrieval.project import Project
-from for_retrieval.query.text import TextTower
 from for_retrieval.records.records import Records
 from for_retrieval.release.generation import same_set, set_of
 from for_retrieval.release.pointer import Entry, bundle_of
@@ -239,7 +239,7 @@ def freeze(project: Project, records: Records) -> list[str]:
 
 def measure(
     project: Project, records: Records, hashes: list[str], models: Mapping[str, Model]
-) -> dict[str, ByCategory] | None:
+) -> dict[str, Measured] | None:
     """What each model scores on these images; None where they show nothing that is labelled."""
     rows = records.images[(records.images["split"] == "val") & records.images["hash"].isin(hashes)]
     rows = rows.drop_duplicates("hash")
@@ -255,12 +255,12 @@ def measure(
     return found
 
 
-def by_subset(scores: ByCategory) -> dict[str, Floats]:
+def by_subset(scores: Measured) -> dict[str, Floats]:
     """AP@50 r40 of the categories of each subset that the gate looks at."""
-    return {subset: scores.rare[scores.subsets[subset]] for subset in SUBSETS}
+    return {subset: scores.rare[scores.queries.subsets[subset]] for subset in SUBSETS}
 
 
-def means(scores: ByCategory) -> dict[str, Any]:
+def means(scores: Measured) -> dict[str, Any]:
     """The same as one number each, for a model that there is nothing to compare with."""
     return {name: round(float(ap.mean()), 2) for name, ap in by_subset(scores).items() if len(ap)}
 
@@ -298,6 +298,28 @@ class Decision:
             "generation": self.generation,
             "compared_with": str(self.champion) if self.champion is not None else "none",
         }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The comparison as a table, a row for each subset."""
+        champion = "champion" if self.champion is None else f"champion (version {self.champion})"
+        return [
+            {
+                "subset": name,
+                champion: figures.get("champion", "none"),
+                f"challenger (version {self.version})": figures["challenger"],
+                "difference": figures.get("difference", ""),
+                "at least": figures.get("low", ""),
+                "categories": figures.get("categories", ""),
+            }
+            for name, figures in self.comparison.items()
+        ]
+
+    def markdown(self, links: Iterable[tuple[str, str]]) -> str:
+        """The decision and its reasons, with links to what else was written about it."""
+        result = f"{'promoted' if self.promoted else 'refused'}{' by --force' if self.forced else ''}"
+        lines = [f"# Version {self.version}: {result}", "", *(f"- {reason}" for reason in self.reasons), ""]
+        lines += [f"Model `{self.model}`, index `{self.generation}`, {self.images} validation images.", ""]
+        return "\n".join([*lines, *(f"- [{name}]({address})" for name, address in links)])
 
 
 def judge(

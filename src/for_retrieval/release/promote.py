@@ -27,6 +27,7 @@ from for_retrieval.release.pointer import (
     find_pointer,
     go_live,
     move,
+    needs_release,
     record_decision,
     release_lock,
     roll_back,
@@ -309,3 +310,25 @@ def _record(project: Project, registry: Registry, version: Version, decision: De
     if (images := frozen_path(project, version.dataset)).exists():
         client.log_artifact(version.run, str(images), "validation")
     registry.tag(version.number, decision.tags(now))
+
+
+def due(project: Project, force: bool) -> bool:
+    """Whether models/bundle holds a model that was not decided on, or a refused one that is to be forced."""
+    pointer = find_pointer(project.index)
+    refused = pointer is not None and pointer.decided is not None and not pointer.decided.promoted
+    return needs_release(project) or (force and refused)
+
+
+def outcome(project: Project, decision: Decision | None) -> str:
+    """A decision in one line, with what serves now; None where nothing is due."""
+    pointer = find_pointer(project.index)
+    version = pointer.live.version if pointer else None
+    name = "a model that was never promoted" if version is None else f"version {version}"
+    serves = f"{name} ({pointer.live.generation})" if pointer else "nothing"
+    if decision is None:
+        return f"nothing to release: nothing was trained since the last decision; {serves} serves"
+    if decision.promoted:
+        how = ", by --force" if decision.forced else ""
+        return f"version {decision.version} is the champion{how} ({decision.generation})"
+    why = next((reason for reason in reversed(decision.reasons) if reason.startswith("refused")), "refused")
+    return f"version {decision.version} was {why}; {serves} keeps serving"

@@ -10,7 +10,7 @@ from pathlib import Path
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext  # type: ignore[attr-defined]
 
-from for_retrieval.query.text import TextTower
+from for_retrieval.model.text_tower import TextTower
 
 
 class QueryTower(PythonModel):

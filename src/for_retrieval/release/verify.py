@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from for_retrieval.errors import ForError
-from for_retrieval.evaluate.score import head_scores
+from for_retrieval.evaluate.measure import head_scores
 from for_retrieval.model.model import Model
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records, load_records

@@ -81,8 +81,8 @@ def train(project: Project, run: str) -> str:
     """Train the heads of one run, measure them on the validation split, and log them to MLflow."""
     import time
 
-    from for_retrieval.evaluate.validation import names_of
-    from for_retrieval.evaluate.validation import validate as measure
+    from for_retrieval.evaluate.measure import names_of
+    from for_retrieval.evaluate.measure import validate as measure
     from for_retrieval.model.model import head_path
     from for_retrieval.model.parallel import rank
     from for_retrieval.release.mlflow_store import check
@@ -234,7 +234,7 @@ def _in_parallel(project: Project, *arguments: str) -> str | None:
 
 def _scored(project: Project, records: Records, model: Model) -> dict[str, float]:
     """mAP@50 r40 of base and novel names on the validation split, encoded with the tower as it is now."""
-    from for_retrieval.evaluate.validation import by_category, names_of
+    from for_retrieval.evaluate.measure import by_category, names_of
     from for_retrieval.model.encode import Reading, encode_anew
 
     params, val = project.params, records.of("val")

@@ -23,8 +23,11 @@ def label_matrix(table: pd.DataFrame, image_ids: list[str], categories: list[str
 
 
 def judged_matrix(records: Records, image_ids: list[str], labels: Tensor, categories: list[str]) -> Tensor:
-    """[n, T] bool: where `labels` [n, T] say something. In a set like LVIS an image that is neither positive nor
-    listed as negative was not searched for the category, and counts for nothing."""
+    """[n, T] bool: where `labels` [n, T] are known.
+
+    In a set like LVIS an image that is neither positive nor listed as negative was not searched for the category, and
+    is ignored.
+    """
     if records.negatives is None:
         return torch.ones_like(labels)
     return labels | label_matrix(records.negatives, image_ids, categories)

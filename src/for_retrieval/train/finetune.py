@@ -14,7 +14,6 @@ from timm.models import group_parameters
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from for_retrieval.files import file_hash
 from for_retrieval.model.encode import Pictures, Reading
 from for_retrieval.model.features import normalised
 from for_retrieval.model.model import Model
@@ -26,7 +25,7 @@ from for_retrieval.project import Project
 from for_retrieval.records.records import Records
 from for_retrieval.train.lesson import Lesson
 from for_retrieval.train.loop import Course, descend, draw_batch
-from for_retrieval.train.run import make_lesson
+from for_retrieval.train.run import inputs_of, make_lesson
 
 # Name patterns from the first layer to the last, in the form of timm's group_matcher.
 _LAST = (99999,)
@@ -112,7 +111,8 @@ def finetune(project: Project, records: Records, model: Model, out: Path) -> str
 
     head.train()
     module = nn.ModuleList([visual, head])
-    place = project.cache / "progress" / f"{_key(project, records, model)}.pt"
+    key = hashlib.sha256(repr((inputs_of(project, records, model, settings.run), settings)).encode()).hexdigest()
+    place = project.cache / "progress" / f"{key[:16]}.pt"
     course = Course(lesson, plan, params.head.temperature, params.seed, place, "finetuning", team)
     descend(course, module, optimizer, summaries)
     head.eval()
@@ -130,17 +130,6 @@ def _plan(params: Params) -> Train:
     run = params.train.run(own.run)
     changed = {name: getattr(own, name) for name in ("steps", "warmup", "batch_size", "checkpoint_every")}
     return params.train.of(run).model_copy(update=changed)
-
-
-def _key(project: Project, records: Records, model: Model) -> str:
-    """Sixteen digits that change with anything that changes the result."""
-    params = project.params
-    run = params.train.run(params.finetune.run)
-    inputs = [file_hash(path) for path in sorted((project.data / "pseudo" / run.vocabulary).iterdir())]
-    fraction = file_hash(project.data / "fractions" / f"{run.fraction:g}.json")
-    chosen = (params.seed, params.head, params.train, params.finetune)
-    parts = (model.tower.id, records.info.digest, *chosen, fraction, *inputs)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 class _Reader:

@@ -58,7 +58,7 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Batch:
-    """One step: the images of `lesson` at `rows` [B], and what the head makes of them.
+    """One step: the images of `lesson` at `rows` [B], and the head's output for them.
 
     temperature: of the smooth maximum over regions.
     """

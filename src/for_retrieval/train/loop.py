@@ -45,7 +45,7 @@ class Course:
 def draw_batch(labelled: Tensor, train: Train, seed: int, step: int) -> Tensor:
     """Rows of one batch: first of the labelled images, as many as `train` allows; the rest from all; none twice.
 
-    Few labelled images that were in every batch would be learned by heart, and leave less room for pseudo-labels.
+    Few labelled images in every batch would be overfitted, and leave less room for pseudo-labels.
     A function of seed and step alone, so that a resumed run sees the batches of an undisturbed one.
     """
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
@@ -60,7 +60,7 @@ def draw_batch(labelled: Tensor, train: Train, seed: int, step: int) -> Tensor:
 def train_head(head: SumClip, course: Course, backend: str = "none") -> History:
     """Train `head` in place on cached features; returns the value of each objective at each step.
 
-    An unfinished training is taken up where it was left. backend: of torch.compile.
+    An interrupted training goes on from its last checkpoint. backend: of torch.compile.
     """
     train, features, device = course.train, course.lesson.features, course.lesson.base_texts.device
     optimizer = torch.optim.AdamW(head.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay)
@@ -76,7 +76,7 @@ def train_head(head: SumClip, course: Course, backend: str = "none") -> History:
 
 
 def descend(course: Course, module: nn.Module, optimizer: torch.optim.Optimizer, summaries: Summaries) -> History:
-    """Take the steps of `course` that are left: all parameters of `module`, by `optimizer`."""
+    """Take the remaining steps of `course`: train all parameters of `module` with `optimizer`."""
     train, lesson, team = course.train, course.lesson, course.team
     weights = {name: settings.weight for name, settings in train.objectives.by_name().items()}
     rates = [group["lr"] for group in optimizer.param_groups]

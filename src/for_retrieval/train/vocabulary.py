@@ -41,12 +41,11 @@ def build_vocabulary(info: DatasetInfo, params: Vocabulary, mode: str, seed: int
     """At most `params.max_phrases` phrases: all names, then nouns, then a seeded choice of colour phrases.
 
     Of more shipped nouns than fit an even choice is taken, the same for every seed, so that each of their groups is
-    there and the user's own nouns too; a sixth of the room is left for colour phrases.
+    represented, with the user's own nouns; a sixth of the room is for colour phrases.
 
     Args:
-        mode: ``in``: the names of the novel categories are in it, as those of a list that someone wrote
-            knowing what will be asked. ``held_out``: no phrase contains the name or a synonym of a novel
-            category.
+        mode: ``in``: with the names of the novel categories, as in a list by somebody who knows what will be asked.
+            ``held_out``: no phrase contains the name or a synonym of a novel category.
     """
     names = [Phrase(name, "category") for name in info.base + (info.novel if mode == "in" else [])]
     own = [Phrase(noun, "own") for noun in (read_nouns(root / params.nouns) if params.nouns else [])]
@@ -96,7 +95,7 @@ def _tinted(phrases: list[Phrase], colours: list[str], room: int, rng: random.Ra
 def mentions(names: Sequence[str]) -> re.Pattern[str]:
     """Matches texts that hold one of `names` as whole words, also with s or es, in any case.
 
-    Between words anything but letters and digits may stand: ``traffic_light`` is in "Traffic lights".
+    Anything but letters and digits may separate words: ``traffic_light`` is in "Traffic lights".
     """
     parts = [re.findall(r"[^\W_]+", name) or [name] for name in names if name.strip()]
     spelled = [r"[\W_]+".join(map(re.escape, words)) for words in parts]

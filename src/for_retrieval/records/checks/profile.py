@@ -1,14 +1,14 @@
-"""What a set is like in a few numbers, and how far it has moved from another one."""
+"""Summary statistics of a set, and the drift between two sets."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from for_retrieval.records.looks import Look
+from for_retrieval.records.checks.looks import Look
 from for_retrieval.records.records import Records
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -18,11 +18,13 @@ Profile = dict[str, Any]
 def profile(records: Records, looks: Sequence[Look | str]) -> Profile:
     """The profile of a set, as JSON; equal sets give equal profiles.
 
-    categories: objects of each. box_size: quantiles of the share of its image that a box covers.
-    brightness: mean and quantiles over images. What has no values, as boxes in a plain folder, is null.
+    categories: number of objects of each. box_size: mean and quantiles of the share of its image that a box covers.
+    brightness: mean and quantiles over images. Null where there are no values, such as boxes in a plain folder.
     """
     images, objects, info = records.images, records.objects, records.info
     counts = objects["category"].value_counts()
+    area = (images["width"].astype("float64") * images["height"]).set_axis(images["image_id"])
+    area = area[~area.index.duplicated()]
     return {
         "name": info.name,
         "digest": info.digest,
@@ -31,32 +33,25 @@ def profile(records: Records, looks: Sequence[Look | str]) -> Profile:
         "base": len(info.base),
         "novel": len(info.novel),
         "categories": {name: int(counts.get(name, 0)) for name in sorted([*info.base, *info.novel])},
-        "box_size": _quantiles(box_shares(images, objects)),
+        "box_size": _quantiles(
+            objects["w"].astype("float64") * objects["h"] / objects["image_id"].map(area).astype("float64")
+        ),
         "brightness": _quantiles(pd.Series([look.brightness for look in looks if isinstance(look, Look)])),
     }
 
 
-def box_shares(images: pd.DataFrame, objects: pd.DataFrame) -> pd.Series:
-    """The share of its image that each box covers, 0 to 1; NaN where its image is unknown."""
-    area = (images["width"].astype("float64") * images["height"]).set_axis(images["image_id"])
-    area = area[~area.index.duplicated()]
-    return objects["w"].astype("float64") * objects["h"] / objects["image_id"].map(area).astype("float64")
-
-
 def drift(now: Profile, accepted: Profile | None) -> dict[str, float] | None:
-    """How far `now` is from `accepted`; None where nothing was accepted, or a set of another name.
+    """The drift from `accepted` to `now`; None if nothing was accepted, or a set of another name.
 
     categories: total variation distance of the category frequencies, 0 (equal) to 1 (nothing in common).
     box_size: relative change of the median share that a box covers: 0.25 for a quarter more or a fifth less.
-    brightness: change of the mean, of 1. A part that either set lacks is left out.
+    brightness: change of the mean, which is from 0 to 1. A part that either set lacks is omitted.
     """
     if accepted is None or accepted.get("name") != now["name"]:
         return None
     found: dict[str, float] = {}
-    before, after = (_frequencies(p.get("categories") or {}) for p in (accepted, now))
-    if before and after:
-        names = before.keys() | after.keys()
-        found["categories"] = sum(abs(after.get(name, 0) - before.get(name, 0)) for name in sorted(names)) / 2
+    if (distance := count_distance(accepted.get("categories") or {}, now["categories"])) is not None:
+        found["categories"] = distance
     if accepted.get("box_size") and now["box_size"]:
         old, new = accepted["box_size"]["0.5"], now["box_size"]["0.5"]
         found["box_size"] = max(old, new) / max(min(old, new), 1e-9) - 1
@@ -65,9 +60,13 @@ def drift(now: Profile, accepted: Profile | None) -> dict[str, float] | None:
     return {name: round(value, 4) for name, value in found.items()}
 
 
-def _frequencies(counts: dict[str, int]) -> dict[str, float]:
-    total = sum(counts.values())
-    return {name: count / total for name, count in counts.items()} if total else {}
+def count_distance(one: Mapping[str, int], other: Mapping[str, int]) -> float | None:
+    """Total variation distance, 0 to 1, of the frequencies that two sets of counts stand for; None if one is empty."""
+    totals = sum(one.values()), sum(other.values())
+    if not all(totals):
+        return None
+    names = sorted(one.keys() | other.keys())
+    return sum(abs(other.get(n, 0) / totals[1] - one.get(n, 0) / totals[0]) for n in names) / 2
 
 
 def _quantiles(values: pd.Series) -> dict[str, float] | None:

@@ -18,27 +18,13 @@ from great_expectations.render.renderer.page_renderer import ValidationResultsPa
 from great_expectations.render.view.view import DefaultJinjaPageView
 
 from for_retrieval.errors import ForError
-from for_retrieval.params import Params
-from for_retrieval.records.checks.rules import (
-    PREPARE,
-    Check,
-    copy_checks,
-    count_checks,
-    drift_checks,
-    fraction_checks,
-    image_checks,
-    label_checks,
-    negative_checks,
-    object_checks,
-)
+from for_retrieval.records.checks.rules import Check
 from for_retrieval.records.checks.tables import Tables
 from for_retrieval.records.checks.verdict import Outcome
-from for_retrieval.records.records import IMAGE_COLUMNS, NEGATIVE_COLUMNS, OBJECT_COLUMNS, DatasetInfo
 
-os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read once, when it is imported
+os.environ["GX_ANALYTICS_ENABLED"] = "false"  # Great Expectations reads it once, when it is first used
 
-
-# What names a row of each table, for people: the first broken ones are told.
+# The columns that name a row of each table in messages.
 ROW_NAMES = {
     "images": ["image_id"],
     "objects": ["image_id"],
@@ -48,15 +34,15 @@ ROW_NAMES = {
     "fraction images": ["percent", "image_id"],
     "fraction labels": ["percent", "category"],
 }
-_REPORT = "run again with --debug, and report it"
-FIRST = 3  # broken rows that are named
+_REPORT = "run again with --debug, and report the bug"
+FIRST = 3  # failing rows that are named
 
 
 def run_suite(tables: Tables, checks: Sequence[Check]) -> tuple[list[Outcome], dict[str, str]]:
-    """Evaluate `checks` over `tables`: an outcome for each, in their order, and a Data Docs page for each table.
+    """Evaluate `checks` over `tables`: an outcome per check, in their order, and a Data Docs page per table.
 
     Raises:
-        ForError: an expectation was lost, or could not be evaluated.
+        ForError: Great Expectations lost a check, or could not evaluate it.
     """
     config = DataContextConfig(
         store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
@@ -74,10 +60,8 @@ def run_suite(tables: Tables, checks: Sequence[Check]) -> tuple[list[Outcome], d
         pages[table] = _page(result)
     if len(outcomes) != len(checks):
         lost = next(check for number, check in enumerate(checks) if number not in outcomes)
-        raise ForError(
-            f"{len(checks)} checks were built but {len(outcomes)} evaluated; the first lost one is {lost.title!r}; "
-            "install the version of great_expectations that pyproject.toml names"
-        )
+        what = f"{len(checks)} checks were built but {len(outcomes)} evaluated; the first lost one is {lost.title!r}"
+        raise ForError(f"{what}; install the version of great_expectations that pyproject.toml names")
     return [outcomes[number] for number in range(len(checks))], pages
 
 
@@ -95,25 +79,23 @@ def _evaluate(
 
 
 def _config(found: ExpectationValidationResult) -> ExpectationConfiguration:
-    assert found.expectation_config is not None  # it is never left out of results that were just made
+    assert found.expectation_config is not None  # always present in new results
     return found.expectation_config
 
 
 def _expectation(number: int, check: Check) -> Expectation:
-    kind = getattr(gxe, check.expectation)
-    severity = "warning" if check.warns else "critical"
-    expectation: Expectation = kind(**check.options, description=check.title, severity=severity, meta={"check": number})
-    return expectation
+    about = {"description": check.title, "severity": "warning" if check.warns else "critical"}
+    made: Expectation = getattr(gxe, check.expectation)(**check.options, **about, meta={"check": number})
+    return made
 
 
 def _outcome(check: Check, found: ExpectationValidationResult) -> Outcome:
     errors = found.exception_info
-    if errors.get("raised_exception", True):  # several errors: a dictionary of them, without that key
+    if errors.get("raised_exception", True):  # several errors: a dictionary of them, without this key
         nested = [e for e in errors.values() if isinstance(e, dict)]
         reason = errors.get("exception_message") or (nested[0].get("exception_message") if nested else "no reason")
-        raise ForError(
-            f"the check {check.title!r} of {check.table} could not be evaluated ({_line(reason)}); {_REPORT}"
-        )
+        what = f"the check {check.title!r} of {check.table}"
+        raise ForError(f"{what} could not be evaluated ({_line(reason)}); {_REPORT}")
     result = found.result
     if "unexpected_count" not in result:
         return Outcome(check, bool(found.success), observed=_plain(result.get("observed_value")))
@@ -131,79 +113,27 @@ def _plain(value: Any) -> Any:
 
 
 def _first(check: Check, result: dict[str, Any]) -> list[str]:
-    """Names of the first broken rows, with what is wrong in them where that is a word."""
+    """Names of the first failing rows, with the failing value if it is text."""
     names = ROW_NAMES.get(check.table, [])
-    found = [entry for entry in result.get("unexpected_index_list") or [] if isinstance(entry, dict)]
     shown: dict[str, None] = {}
-    for entry in found:
-        value = entry.get(check.column)
-        name = " ".join(_name(key, entry[key]) for key in names)
-        extra = f" ({value})" if check.column not in names and isinstance(value, str) else ""
-        shown[name + extra] = None
-        if len(shown) == FIRST:
-            break
+    for entry in result.get("unexpected_index_list") or []:
+        if isinstance(entry, dict) and len(shown) < FIRST:
+            value = entry.get(check.column)
+            parts = [f"{entry[key]:g} %" if key == "percent" else str(entry[key]) for key in names]
+            extra = [f"({value})"] if check.column not in names and isinstance(value, str) else []
+            shown[" ".join(parts + extra)] = None
     return list(shown)
 
 
-def _name(key: str, value: Any) -> str:
-    return f"{value:g} %" if key == "percent" else str(value)
-
-
 def _page(result: ExpectationSuiteValidationResult) -> str:
-    """The Data Docs page of one table, as Great Expectations draws it."""
-    # Without the time and id of the run, and without lists of all broken rows: equal data give equal pages.
+    """The Data Docs page of one table, as Great Expectations renders it."""
+    # Without the time and id of the run, and without lists of all failing rows: equal data give equal pages.
     result.meta = {"great_expectations_version": gx.__version__}
     for found in result.results:
         found.result.pop("unexpected_index_query", None)
-        if "observed_value" in found.result:  # which is drawn only where it is a number of Python's own
+        if "observed_value" in found.result:  # rendered only if it is a Python number
             found.result["observed_value"] = _plain(found.result["observed_value"])
         if _config(found).kwargs.get("column") in found.result.get("unexpected_index_column_names", ()):
-            found.result.pop("unexpected_index_list", None)  # a column that names itself is drawn as empty
+            found.result.pop("unexpected_index_list", None)  # a column that names itself is rendered as empty
     document = ValidationResultsPageRenderer().render(result)
     return str(DefaultJinjaPageView().render(document))  # type: ignore[no-untyped-call]
-
-
-STORED = {
-    "images.parquet": IMAGE_COLUMNS,
-    "objects.parquet": OBJECT_COLUMNS,
-    "negatives.parquet": NEGATIVE_COLUMNS,  # of sets that were not searched for every category
-}
-
-
-def stored_suite(stored: Tables) -> list[Check]:
-    """Whether the tables on the disk have the columns and types that all other checks rely on."""
-    checks = []
-    for table in stored:
-        columns = STORED[table]
-        options = {"column_set": list(columns), "exact_match": True}
-        title, says = "the columns are those of the format", f"{table} has other columns than {', '.join(columns)}"
-        checks.append(Check(table, title, "ExpectTableColumnsToMatchSet", options, says, PREPARE))
-        for name, kind in columns.items():
-            if name not in stored[table]:  # told by the check above
-                continue
-            typed, says = (
-                {"column": name, "type_": kind},
-                f"{table} holds {{observed}} in the column {name}, not {kind}",
-            )
-            filled, lacks = {"column": name}, f"rows have no {name}"
-            checks += [
-                Check(table, f"{name} is {kind}", "ExpectColumnValuesToBeOfType", typed, says, PREPARE),
-                Check(table, f"{name} is filled", "ExpectColumnValuesToNotBeNull", filled, lacks, PREPARE),
-            ]
-    return checks
-
-
-def full_suite(params: Params, info: DatasetInfo, tables: Tables) -> list[Check]:
-    """Every check that the set has something for: a plain folder has no objects, a first set no drift."""
-    labelled = bool(info.base) or len(tables["objects"]) > 0
-    checks = params.checks
-    return [
-        *image_checks(params),
-        *copy_checks(checks),
-        *count_checks(checks, labelled),
-        *(object_checks(checks, [*info.base, *info.novel]) if labelled else []),
-        *(negative_checks([*info.base, *info.novel]) if "negatives" in tables else []),
-        *fraction_checks(),
-        *(label_checks(checks) if labelled else []),
-        *drift_checks(checks, tables["drift"].columns),
-    ]

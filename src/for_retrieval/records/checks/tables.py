@@ -1,4 +1,4 @@
-"""The tables that are checked: those of the set, with a column for each thing that can be wrong with a row."""
+"""The tables that are checked: those of the set, with a column for each possible problem of a row."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from for_retrieval.params import Checks
-from for_retrieval.records.looks import Look, near_pairs
+from for_retrieval.records.checks.looks import Look, near_pairs
 from for_retrieval.records.records import Records
 
 OK = "ok"
@@ -26,18 +26,27 @@ def check_tables(
     checks: Checks,
     drift: Mapping[str, float] | None,
 ) -> Tables:
-    """All tables by name; `fractions` are image ids by percent, `gallery` names splits, `drift` is of profile.py."""
-    shown = _images_per_category(records)
-    negatives = {} if records.negatives is None else {"negatives": _negatives(records, records.negatives)}
-    return negatives | {
+    """All tables by name; without labels, those and the columns about labels are left out.
+
+    fractions: image ids by percent. gallery: splits. drift: as profile.py returns it.
+    """
+    tables = {
         "images": _images(records.images, looks, checks.near_duplicate_bits),
-        "objects": _objects(records),
         "counts": _counts(records, gallery),
-        "base categories": _base_categories(records, shown),
         "fractions": _fractions(records, fractions),
         "fraction images": _fraction_images(records, fractions),
-        "fraction labels": _fraction_labels(records, fractions, shown, checks.min_labelled),
         "drift": pd.DataFrame([dict(drift or {})]),
+    }
+    if records.negatives is not None:
+        tables["negatives"] = _negatives(records, records.negatives)
+    if not records.info.base and records.objects.empty:
+        without = {"counts": ["val", "test"], "fractions": ["imbalance"]}
+        return {name: table.drop(columns=without.get(name, [])) for name, table in tables.items()}
+    shown = _images_per_category(records)
+    return tables | {
+        "objects": _objects(records),
+        "base categories": _base_categories(records, shown),
+        "fraction labels": _fraction_labels(records, fractions, shown, checks.min_labelled),
     }
 
 
@@ -56,14 +65,14 @@ def _images(images: pd.DataFrame, looks: Sequence[Look | str], near_bits: int) -
 
 def _size(width: int, height: int, look: Look | str) -> str:
     if isinstance(look, str) or (width, height) == (look.width, look.height):
-        return OK  # a file that cannot be read is told by the column file
+        return OK  # the column file reports a file that cannot be read
     return f"{look.width} x {look.height} in the file, {width} x {height} in the table"
 
 
 def _likeness(images: pd.DataFrame, looks: Sequence[Look | str], near_bits: int) -> tuple[pd.Series, pd.Series]:
-    """For each image another one that it looks like, and a training image that one of val or test looks like.
+    """For each image another one that it looks like, and for those of val and test a similar training image.
 
-    Exact copies are not meant: they have checks of their own.
+    Exact copies do not count: they have checks of their own.
     """
     prints = [look.fingerprint if isinstance(look, Look) else "" for look in looks]
     rows = np.array([row for row, text in enumerate(prints) if text], np.int64)
@@ -112,7 +121,7 @@ def _is_object(text: str) -> bool:
 
 
 def _counts(records: Records, gallery: Sequence[str]) -> pd.DataFrame:
-    """One row: images that train, that can be searched, and that measure."""
+    """One row: the number of images per split, and of images that can be searched."""
     split = records.images["split"]
     names = ("train", "val", "test")
     return pd.DataFrame(
@@ -135,7 +144,7 @@ def _base_categories(records: Records, shown: pd.DataFrame) -> pd.DataFrame:
 
 
 def _fraction_images(records: Records, fractions: Mapping[float, Sequence[str]]) -> pd.DataFrame:
-    """A row for each image of each fraction."""
+    """One row per image of each fraction."""
     split_of = dict(zip(records.images["image_id"], records.images["split"], strict=True))
     order = sorted(fractions)
     larger = dict(pairwise(order))
@@ -154,7 +163,7 @@ def _fraction_images(records: Records, fractions: Mapping[float, Sequence[str]])
 
 
 def _fractions(records: Records, fractions: Mapping[float, Sequence[str]]) -> pd.DataFrame:
-    """A row for each fraction: its size, what it lacks, and how far its labels are from those of all."""
+    """One row per fraction: its size, how many images it lacks, and how far its labels are from those of all."""
     train = records.images["split"] == "train"
     base = records.objects[records.objects["category"].isin(records.info.base)]
     everything = base[base["image_id"].isin(records.images.loc[train, "image_id"])]["category"]
@@ -178,7 +187,7 @@ def _distance(one: pd.Series, other: pd.Series) -> float:
 def _fraction_labels(
     records: Records, fractions: Mapping[float, Sequence[str]], shown: pd.DataFrame, min_labelled: int
 ) -> pd.DataFrame:
-    """A row for each base category in each fraction: how many labelled images it lacks of those it could have."""
+    """One row per base category in each fraction: its labelled images, and how many more it should have."""
     available = shown["category"].value_counts()
     rows = []
     for percent in sorted(fractions):

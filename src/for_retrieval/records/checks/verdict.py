@@ -1,4 +1,4 @@
-"""What became of the checks: for programs as JSON, for people as sentences and as a table."""
+"""The outcome of the checks: as JSON for programs, as sentences and a table for people."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from for_retrieval.errors import ForError
+from for_retrieval.errors import ForError, printable
 from for_retrieval.records.checks.rules import Check
-from for_retrieval.records.images import shown
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one check.
+    """The outcome of one check.
 
-    rows, broken: rows looked at, and rows against it; None where the expectation is of a whole column or table.
-    first: names of the first broken rows. observed: what was found where no rows are counted.
+    rows, broken: rows checked, and rows that failed; None if the expectation is of a whole column or table.
+    first: names of the first failed rows. observed: the value found, if no rows are counted.
     """
 
     check: Check
@@ -32,22 +31,22 @@ class Outcome:
 
     @property
     def allowed(self) -> float | None:
-        """The share of rows that may be against it; None where that is none."""
+        """The share of rows that may fail; None if no row may."""
         most = 1 - float(self.check.options.get("mostly", 1))
         return round(most, 6) or None
 
     def sentence(self) -> str:
-        """What is wrong, where, how often, the first of it, and what to do."""
+        """What is wrong, where, how often, the first rows, and what to do."""
         check = self.check
         if self.rows is None:
             return f"{check.says.format(observed=self.observed)}; {check.remedy}{_key(check)}"
         share = f", more than {self.allowed:.1%}" if self.allowed else ""
-        first = f", first {', '.join(map(shown, self.first))}" if self.first else ""
+        first = f", first {', '.join(map(printable, self.first))}" if self.first else ""
         place = f"{check.table}.{check.column}" if "," not in check.column else f"{check.table}: {check.column}"
         return f"{self.broken} of {self.rows} {check.says} ({place}{share}{first}); {check.remedy}{_key(check)}"
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, flat."""
+        """The outcome and its check as one flat object."""
         check = self.check
         return {
             "table": check.table,
@@ -80,16 +79,16 @@ class Verdict:
 
     @property
     def failures(self) -> list[Outcome]:
-        """What must stop the pipeline."""
-        return [outcome for outcome in self.outcomes if not outcome.success and not outcome.check.warns]
+        """Failed checks that stop the pipeline."""
+        return [outcome for outcome in self.outcomes if state(outcome) == "failed"]
 
     @property
     def warnings(self) -> list[Outcome]:
-        """What a person should know."""
-        return [outcome for outcome in self.outcomes if not outcome.success and outcome.check.warns]
+        """Failed checks that only warn."""
+        return [outcome for outcome in self.outcomes if state(outcome) == "warning"]
 
     def to_json(self) -> dict[str, Any]:
-        """Without times and places: equal data give equal reports."""
+        """The report, without times and paths: equal data give equal reports."""
         return {
             "name": self.name,
             "digest": self.digest,
@@ -102,27 +101,21 @@ class Verdict:
         }
 
     def summary(self) -> str:
-        """A line for each warning, and one for the whole."""
-        lines = [f"warning: {outcome.sentence()}" for outcome in self.warnings]
-        count = len(self.outcomes)
-        if self.failures:
-            return "\n".join([*lines, f"{len(self.failures)} of {count} checks failed"])
-        with_warnings = f", {len(lines)} of them with a warning" if lines else ""
-        return "\n".join([*lines, f"{count} checks passed{with_warnings}"])
+        """A line per warning, and one for all checks."""
+        lines, count = [f"warning: {outcome.sentence()}" for outcome in self.warnings], len(self.outcomes)
+        warned = f", {len(lines)} of them with a warning" if lines else ""
+        failed = f"{len(self.failures)} of {count} checks failed" if self.failures else None
+        return "\n".join([*lines, failed or f"{count} checks passed{warned}"])
 
     def raise_if_failed(self, page: Path) -> None:
-        """Stop here if the set must not be used; `page` is where to read more.
-
-        Raises:
-            ForError: a line for each check that failed.
-        """
+        """Raise a ForError with a line for each failed check, if there is one; `page` has the details."""
         if self.failures:
-            lines = [f"  {outcome.sentence()}" for outcome in self.failures]
             count = f"{len(self.failures)} of {len(self.outcomes)}"
-            raise ForError("\n".join([f"{self.name} failed {count} checks; all of them are in {page}", *lines]))
+            first = f"{self.name} failed {count} checks; all of them are in {page}"
+            raise ForError("\n  ".join([first, *(outcome.sentence() for outcome in self.failures)]))
 
     def table(self) -> Table:
-        """A row for each check; what is right with columns and types is one row a file."""
+        """A row per check; passed checks of columns and types are one row per file."""
         from rich.table import Table
         from rich.text import Text
 
@@ -146,14 +139,14 @@ def state(outcome: Outcome) -> str:
 
 
 def found(outcome: Outcome) -> str:
-    """What was found, in a few words."""
+    """The finding, in a few words."""
     if outcome.rows is None:
         limits = outcome.check.options
         bounds = [f"{word} {limits[key]:g}" for key, word in _LIMITS.items() if key in limits]
         value = outcome.observed if not isinstance(outcome.observed, list) else f"{len(outcome.observed)} columns"
         return " ".join([f"{value}{',' if bounds else ''}", *bounds])
     allowed = f", at most {outcome.allowed:.1%}" if outcome.allowed else ""
-    first = f": {', '.join(map(shown, outcome.first))}" if outcome.first else ""
+    first = f": {', '.join(map(printable, outcome.first))}" if outcome.first else ""
     return f"{outcome.broken} of {outcome.rows}{allowed}{first}"
 
 

@@ -1,53 +1,47 @@
-"""Which reader reads which `data.kind`, and where its images lie."""
+"""The annotation formats. A new one is a file in this folder that defines FORMAT, and its name in KINDS.
+
+This file is light: the command line takes the names for its help from here. Readers are imported when they are used.
+"""
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from for_retrieval.params import Data
-from for_retrieval.records.readers.annotations import join_parts
-from for_retrieval.records.readers.coco import read_coco
-from for_retrieval.records.readers.folder import read_folder, require_folder
-from for_retrieval.records.readers.lvis import read_lvis
-from for_retrieval.records.readers.nuimages import read_nuimages
-from for_retrieval.records.readers.panoptic import read_panoptic
-from for_retrieval.records.readers.voc import read_voc
-from for_retrieval.records.readers.webdataset import read_webdataset
-from for_retrieval.records.readers.yolo import read_yolo
-from for_retrieval.records.records import Source
+from for_retrieval.errors import UsageError, nearest, printable
 
-# What `data.annotations` names, a file or a folder, is all that these need.
-_FROM_ANNOTATIONS: dict[str, Callable[[Path], Source]] = {
-    "coco": read_coco,
-    "panoptic": read_panoptic,
-    "lvis": read_lvis,
-    "nuimages": read_nuimages,
-    "voc": read_voc,
-    "yolo": read_yolo,
-}
+if TYPE_CHECKING:
+    from for_retrieval.records.readers.format import Format, Place, Places
+
+# Values of `data.kind`, in the order in which a folder is tried.
+KINDS = ("nuimages", "yolo", "voc", "coco", "panoptic", "lvis", "webdataset", "folder")
 
 
-def read_source(data: Data, root: Path, unpacked: Path) -> tuple[Source, str]:
-    """What the set holds, and the folder of its images as `DatasetInfo.root` has it.
+def format_of(kind: str) -> Format:
+    """The format of a `data.kind`; UsageError if there is none."""
+    if kind not in KINDS:
+        raise UsageError(f"{kind!r} is not a kind of data set; {nearest(kind, KINDS)}")
+    found: Format = import_module(f"{__name__}.{kind}").FORMAT
+    return found
 
-    root: the project folder. unpacked: where the images of shards may be written.
+
+def detect(folder: Path, kind: str | None, annotations: Places | None) -> Place:
+    """The set in `folder`, where `kind` and `annotations` are what the user named, if anything.
+
+    Each format recognises its sets (`Format.find`); the first in KINDS that finds one is taken.
 
     Raises:
-        ForError: the data is bad, or not there.
+        UsageError: an unknown kind, no set of that kind, or several annotation files without a clear choice.
     """
-    if data.kind == "webdataset":
-        return read_webdataset(root / data.root, root / unpacked), unpacked.as_posix()
-    inside = data.images if isinstance(data.images, str) else "."
-    place = posixpath.normpath(posixpath.join(data.root, inside))
-    if data.kind == "folder":
-        return read_folder(root / place), place
-    read, base = _FROM_ANNOTATIONS[data.kind], root / data.root
-    if isinstance(data.annotations, str):
-        source = read(base / data.annotations)
-    else:
-        folders = {} if isinstance(data.images, str) else {str(part): at for part, at in data.images.items()}
-        source = join_parts({part: read(base / at) for part, at in data.annotations.items()}, folders)
-    require_folder(root / place)
-    return source, place
+    from for_retrieval.records.readers.format import Place
+
+    tried = KINDS if kind is None else (kind,)
+    if annotations is not None:
+        first = folder / (annotations if isinstance(annotations, str) else next(iter(annotations.values())))
+        kind = kind or next(name for name in tried if format_of(name).fits(first))
+        return Place(kind, format_of(kind).images(folder, annotations), annotations)
+    for name in tried:
+        if found := format_of(name).find(folder, kind is not None):
+            return found
+    raise UsageError(format_of(tried[0]).missing.format(printable(folder)))

@@ -1,190 +1,167 @@
-"""A COCO instances file (`data.kind: coco`); every entry is checked."""
+"""COCO instances (`data.kind: coco`), and what the formats with the same JSON lists share."""
 
 from __future__ import annotations
 
-import json
-import posixpath
-from dataclasses import dataclass
+import re
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from for_retrieval.errors import ForError
+from for_retrieval.errors import ForError, UsageError, printable
 from for_retrieval.files import read_json
-from for_retrieval.records.images import shown
-from for_retrieval.records.readers.annotations import (
-    Problems,
-    is_unicode,
-    lacks,
-    leaves,
-    number,
-    object_table,
-    read_box,
-)
-from for_retrieval.records.records import Source
+from for_retrieval.records.readers.format import Format, Place, Places, annotated, by_part, contains
+from for_retrieval.records.readers.source import CHECK, Source, is_unicode
 
-_CHECK = "check data.annotations in params.yaml"
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An image as the file lists it: its path below the image folder, and px."""
-
-    image_id: str
-    path: str
-    width: int
-    height: int
+_KEYS = (b'"images"', b'"annotations"', b'"categories"')  # caption files have no categories
+_MARKS = {"lvis": b'"neg_category_ids"', "panoptic": b'"segments_info"'}  # keys that only these have
 
 
 def read_coco(path: Path) -> Source:
     """Read images, boxes and categories; image ids become text.
 
-    Boxes that stick out by up to `boxes.SLACK` px are clipped, boxes without area are dropped and
-    counted, crowds are kept and marked. A supercategory becomes a hypernym unless all share it. An image may have a
-    ``caption``.
+    Boxes that extend past their image by up to `SLACK` px are clipped, boxes without area are dropped and counted,
+    crowds are kept and marked. A supercategory becomes a hypernym unless all categories share it. Beyond COCO,
+    ``caption`` of an image, ``attributes`` of an annotation, ``synonyms`` of a category are read.
 
     Raises:
-        ForError: no such file, no JSON, or entries that contradict each other; the sentence gives the
-            first problem and how many more there are.
+        ForError: no such file, not JSON, or entries that contradict each other; the message is the first problem
+            and the number of others.
     """
-    content = read_sections(path, "a COCO instances file")
-    problems = Problems()
-    pictures = read_pictures(content["images"], problems)
-    names = read_names(content["categories"], problems)
-    objects = read_objects(content["annotations"], pictures, names, problems)
-    problems.raise_first(path)
-    synonyms, hypernyms = other_words(content["categories"])
-    flat = len(content["annotations"]) - len(objects)
-    categories = list(dict.fromkeys(names.values()))
-    dropped = {"zero_area_boxes": flat}
-    captions = _captions(content["images"])
-    return Source(picture_table(pictures), objects, categories, synonyms, hypernyms, dropped=dropped, captions=captions)
+    content = read_lists(path, "a COCO instances file")
+    found = Source(path)
+    add_pictures(found, content["images"])
+    names = read_names(found, content["categories"])
+    add_objects(found, content["annotations"], names)
+    found.raise_first()
+    texts = {str(entry["id"]): entry.get("caption") for entry in content["images"]}
+    found.captions = {i: t for i, t in texts.items() if isinstance(t, str) and t.strip() and is_unicode(t)}
+    add_words(found, content["categories"])
+    return found.finished(names.values())
 
 
-def _captions(entries: list[dict[str, Any]]) -> dict[str, str]:
-    """Image id -> what an image's ``caption`` says, where it has one."""
-    said = {str(entry["id"]): entry.get("caption") for entry in entries}
-    return {key: text for key, text in said.items() if isinstance(text, str) and text.strip() and is_unicode(text)}
-
-
-def read_sections(path: Path, what: str) -> dict[str, list[Any]]:
-    """The content of a JSON file with the lists images, annotations and categories; `what` calls it by its kind.
+def read_lists(path: Path, what: str) -> dict[str, list[Any]]:
+    """The content of a JSON file with the lists images, annotations and categories; `what` names its format.
 
     Raises:
-        ForError: no such file, no JSON, or a list is missing.
+        ForError: no such file, not JSON, or a list is missing.
     """
     if not path.is_file():
-        raise ForError(f"the annotation file {shown(path)} does not exist; {_CHECK}")
-    content = read_json(path, _CHECK)
+        raise ForError(f"the annotation file {printable(path)} does not exist; {CHECK}")
+    content = read_json(path, CHECK)
     for key in ("images", "annotations", "categories"):
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
-            raise ForError(f"{shown(path)} has no list {key!r}, which {what} needs; {_CHECK}")
+            raise ForError(f"{printable(path)} has no list {key!r}, which {what} needs; {CHECK}")
     return dict(content)
 
 
-def picture_table(pictures: dict[str, Picture]) -> pd.DataFrame:
-    """The table `Source.images` of these pictures."""
-    return pd.DataFrame([vars(p) for p in pictures.values()], columns=list(Picture.__annotations__))
+def add_pictures(found: Source, entries: list[Any]) -> None:
+    """Add the entries of ``images``."""
+    for _, entry in found.complete(entries, ("id", "file_name", "width", "height"), "images"):
+        image_id, size = str(entry["id"]), (entry["width"], entry["height"])
+        found.add_picture(image_id, entry["file_name"], *size, f"image {image_id}", "file_name")
 
 
-def read_pictures(entries: list[Any], problems: Problems) -> dict[str, Picture]:
-    """Image id (as text) -> picture; what is wrong with an entry is noted."""
-    pictures: dict[str, Picture] = {}
-    owners: dict[str, str] = {}  # file name -> image id
-    for position, entry in enumerate(entries):
-        if lacks(entry, ("id", "file_name", "width", "height"), f"images[{position}]", problems):
-            continue
-        image_id, name = str(entry["id"]), posixpath.normpath(str(entry["file_name"]))
-        width, height = number(entry["width"]), number(entry["height"])
-        if image_id in pictures:
-            problems.add(f"the image id {image_id} is given twice")
-        elif leaves(name):
-            problems.add(f"image {image_id} has the file_name {name!r}, which leaves the image folder")
-        elif name in owners:
-            problems.add(f"the images {owners[name]} and {image_id} share the file_name {name!r}")
-        elif min(width, height) >= 1 and max(width, height) < 2**31 and width % 1 == height % 1 == 0:
-            pictures[image_id] = Picture(image_id, name, int(width), int(height))
-            owners[name] = image_id
-        else:
-            size = f"{entry['width']!r} x {entry['height']!r}"
-            problems.add(f"image {image_id} has the size {size}, which must be two whole numbers above 0")
-    return pictures
-
-
-def read_names(entries: list[Any], problems: Problems) -> dict[str, str]:
+def read_names(found: Source, entries: list[Any]) -> dict[str, str]:
     """Category id -> name. Two ids may share a name: they are then one category."""
     names: dict[str, str] = {}
-    for position, entry in enumerate(entries):
-        if lacks(entry, ("id", "name"), f"categories[{position}]", problems):
-            continue
+    for _, entry in found.complete(entries, ("id", "name"), "categories"):
         if str(entry["id"]) in names:
-            problems.add(f"the category id {entry['id']} is given twice")
+            found.problem(f"category {entry['id']} is listed twice")
         elif not isinstance(entry["name"], str) or not entry["name"].strip():
-            problems.add(f"category {entry['id']} has the name {entry['name']!r}, which must be a word")
+            found.problem(f"category {entry['id']} has the name {entry['name']!r}, which must be a word")
         names[str(entry["id"])] = str(entry["name"])
     return names
 
 
-def other_words(entries: list[dict[str, Any]]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """Synonyms (LVIS gives them) and hypernyms (the supercategory), by category name."""
-    synonyms, hypernyms = {}, {}
+def add_words(found: Source, entries: list[dict[str, Any]]) -> None:
+    """Add synonyms (LVIS has them) and hypernyms of the entries of ``categories``, which were checked before."""
     shared = all(entry.get("supercategory") == entries[0].get("supercategory") for entry in entries)
     for entry in entries:
-        name, wider, given = entry["name"], entry.get("supercategory"), entry.get("synonyms")
-        words = [str(word).replace("_", " ") for word in given] if isinstance(given, list) else []
+        name, wider, synonyms = entry["name"], entry.get("supercategory"), entry.get("synonyms")
+        words = [str(word).replace("_", " ") for word in synonyms] if isinstance(synonyms, list) else []
         if others := [word for word in words if word != name.replace("_", " ") and is_unicode(word)]:
-            synonyms[name] = others
+            found.synonyms[name] = others
         if not shared and isinstance(wider, str) and wider not in ("", "none", name) and is_unicode(wider):
-            hypernyms[name] = [wider]
-    return synonyms, hypernyms
+            found.hypernyms[name] = [wider]
 
 
-def read_objects(
-    entries: list[Any],
-    pictures: dict[str, Picture],
-    names: dict[str, str],
-    problems: Problems,
-    what: str = "annotation",
-) -> pd.DataFrame:
-    """The table `Source.objects`; boxes without area are not in it, and what is wrong with an entry is noted."""
-    rows = []
-    for position, entry in enumerate(entries):
-        if lacks(entry, ("id", "image_id", "category_id", "bbox"), f"{what}s[{position}]", problems):
-            continue
-        where = f"{what} {entry['id']}"
-        picture, category = pictures.get(str(entry["image_id"])), names.get(str(entry["category_id"]))
-        if picture is None:
-            problems.add(f"{where} is on the image {entry['image_id']}, which 'images' does not list")
-        elif category is None:
-            problems.add(f"{where} has the category {entry['category_id']}, which 'categories' does not list")
+def add_objects(found: Source, entries: list[Any], names: dict[str, str], what: str = "annotation") -> None:
+    """Add the entries of ``annotations``, or others with the same keys, which messages call `what`."""
+    for _, entry in found.complete(entries, ("id", "image_id", "category_id", "bbox"), f"{what}s"):
+        where, image_id, category_id = f"{what} {entry['id']}", str(entry["image_id"]), str(entry["category_id"])
+        if image_id not in found.pictures:
+            found.problem(f"{where} is on image {image_id}, which 'images' does not list")
+        elif category_id not in names:
+            found.problem(f"{where} has the category {category_id}, which 'categories' does not list")
         else:
-            try:
-                box = read_box(entry["bbox"], picture.width, picture.height)
-                attributes = attribute_text(entry.get("attributes"))
-            except ValueError as error:
-                problems.add(f"{where} on image {picture.image_id} {error}")
-                continue
-            if box:
-                row = (picture.image_id, *box, category, attributes, bool(entry.get("iscrowd")))
-                rows.append((*row, picture.width, picture.height))
-    return object_table(rows)
+            details = entry["bbox"], names[category_id], entry.get("attributes"), bool(entry.get("iscrowd"))
+            found.add_object(f"{where} on image {image_id}", image_id, *details)
 
 
-def attribute_text(value: Any) -> str:
-    """An annotation's attributes as JSON text with sorted keys; ``color`` is stored as ``colour``.
+def find_lists(folder: Path, wanted: tuple[str, ...], kind: str | None = None) -> Place | None:
+    """A set with JSON lists, in files of the folder, of its ``annotations``, or of a folder per part.
+
+    wanted: the kinds of files that count. kind: the kind to read them as; None for their own. Files that differ in
+    train, val and test alone are one set.
 
     Raises:
-        ValueError: they are no object, or hold what JSON cannot.
+        UsageError: several files, and it is not clear which to read.
     """
-    if value is not None and not isinstance(value, dict):
-        raise ValueError(f"has the attributes {value!r}, which must be an object {{name: value}}")
-    if not value:
-        return "{}"
-    spelled = {"colour" if key == "color" else key: entry for key, entry in value.items()}
-    try:
-        text = json.dumps(spelled, sort_keys=True, ensure_ascii=False, allow_nan=False)
-        text.encode()
-    except ValueError:
-        raise ValueError("has attributes with a NaN or text that is not valid Unicode") from None
-    return text
+    for pattern in ("*.json", "annotations/*.json", "*/*.json"):
+        paths = [path for path in sorted(folder.glob(pattern)) if contains(path, _KEYS)]
+        kinds = {path.relative_to(folder).as_posix(): kind_of(path) for path in paths}
+        names = [name for name, its in kinds.items() if its in wanted]
+        if pattern == "*/*.json" and by_part(names) is None:
+            continue
+        if len(names) > 1:  # the official folder has key points and stuff too
+            names = [name for name in names if Path(name).name.startswith("instances")] or names
+        if names:
+            places = names[0] if len(names) == 1 else by_part(names)
+            if places is None or len({kinds[name] for name in names}) > 1:
+                what = f"{printable(folder)} has several annotation files ({', '.join(map(printable, names))})"
+                raise UsageError(f"{what}; name one with --annotations")
+            found = kind or kinds[names[0]]
+            return Place(found, "." if found == "lvis" else images_of(folder, places), places)
+    return None
+
+
+def kind_of(path: Path) -> str:
+    """The format of JSON lists, by the keys that only it has."""
+    return next((kind for kind, mark in _MARKS.items() if contains(path, (mark,))), "coco")
+
+
+def images_of(folder: Path, annotations: Places) -> Places:
+    """Where the images are: in a folder named like the part, in ``images``, or beside the file."""
+    images = "images" if (folder / "images").is_dir() else None
+    if isinstance(annotations, str):
+        return _named_alike(folder, annotations) or images or Path(annotations).parent.as_posix()
+    found = {}
+    for part, name in annotations.items():
+        parent = Path(name).parent
+        # ``valid/_annotations.coco.json`` -> ``valid``, which is a folder of this part alone
+        own = None if parent.name in ("", "annotations") else parent.as_posix()
+        if place := _named_alike(folder, name) or own:
+            found[part] = place
+    return found if len(found) == len(annotations) else images or "."
+
+
+def _named_alike(folder: Path, annotations: str) -> str | None:
+    """``annotations/instances_val2017.json`` -> ``val2017``, if there is such a folder."""
+    word = re.search(r"(?:train|valid|val|test)\d*", Path(annotations).stem.lower())
+    places = (word[0], f"images/{word[0]}") if word else ()
+    return next((place for place in places if (folder / place).is_dir()), None)
+
+
+# `Format.missing` for JSON lists with more keys, or none.
+MISSING = "no JSON file in {} has images, annotations and categories%s; name one with --annotations"
+
+FORMAT = Format(
+    about="COCO instances: JSON with boxes, and attributes of objects where CVAT or others wrote them",
+    missing=MISSING % "",
+    read=annotated(read_coco),
+    # An LVIS file can be read as COCO, if the user asks for it.
+    find=lambda folder, asked: (
+        find_lists(folder, ("coco", "lvis"), "coco") if asked else find_lists(folder, ("coco", *_MARKS))
+    ),
+    fits=lambda path: kind_of(path) == "coco",
+    images=images_of,
+)

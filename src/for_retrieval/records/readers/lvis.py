@@ -1,6 +1,6 @@
-"""An LVIS v1 file (`data.kind: lvis`): COCO's lists, plus who was searched for what, and how common categories are.
+"""LVIS v1 (`data.kind: lvis`): COCO's lists, with the categories each image was searched for, and their frequency.
 
-The lvis package is not used: it logs and asserts where a file is wrong, and needs OpenCV and Matplotlib to read JSON.
+The lvis package is not used: it reports a wrong file by assertions, and needs OpenCV and Matplotlib to read JSON.
 """
 
 from __future__ import annotations
@@ -11,54 +11,43 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import pandas as pd
-
-from for_retrieval.records.images import shown
-from for_retrieval.records.readers.annotations import Problems, is_unicode
-from for_retrieval.records.readers.coco import picture_table, read_names, read_objects, read_pictures, read_sections
-from for_retrieval.records.records import NEGATIVE_COLUMNS, Source
+from for_retrieval.errors import printable
+from for_retrieval.records.readers import coco
+from for_retrieval.records.readers.format import Format, annotated
+from for_retrieval.records.readers.source import Source, is_unicode
+from for_retrieval.records.splits import LVIS
 
 GROUPS = {"f": "frequent", "c": "common", "r": "rare"}
+Listed = dict[str, tuple[set[str], set[str]]]
 
 
 def read_lvis(path: Path) -> Source:
     """Read images, boxes, categories with their frequency group, and the negatives.
 
-    LVIS searched each image for some categories only. An image is known not to show what it lists in
-    ``neg_category_ids``. One in ``not_exhaustive_category_ids`` is there, though not every instance has a box; it is
-    never a negative. A listed negative that has a box, or is not exhaustive, is dropped and counted.
+    LVIS searched each image for some categories only. An image is known not to show the categories in its
+    ``neg_category_ids``. Those in ``not_exhaustive_category_ids`` are in the image, though not every instance has a
+    box; they are never negatives. A listed negative that has a box, or is not exhaustive, is dropped and counted.
 
-    The words are the names with spaces and without what is in brackets (``bow_(weapon)`` -> bow), unless two
-    categories would then be one. Where there is no ``file_name``, the last two parts of ``coco_url`` are the path
+    Categories are asked for by their names with spaces and without what is in brackets (``bow_(weapon)`` -> bow),
+    unless two would then be the same. Without ``file_name``, the last two parts of ``coco_url`` are the path
     (``train2017/000000000139.jpg``).
 
     Raises:
-        ForError: as `coco.read_coco`; also an unknown group, or a listed category that there is none of.
+        ForError: as `read_coco`; also an unknown group, or a listed category that does not exist.
     """
-    content = read_sections(path, "an LVIS file")
-    problems = Problems()
+    content = coco.read_lists(path, "an LVIS file")
+    found = Source(path)
     entries = [_with_file_name(entry) for entry in content["images"]]
-    pictures = read_pictures(entries, problems)
-    names = read_names(content["categories"], problems)
-    objects = read_objects(content["annotations"], pictures, names, problems)
-    listed = _listed(entries, names, problems)
-    groups = _groups(content["categories"], names, problems)
-    problems.raise_first(path)
+    coco.add_pictures(found, entries)
+    names = coco.read_names(found, content["categories"])
     words = _words(names)
-    objects["category"] = objects["category"].map(words)
-    negatives, contradicting = _negatives(listed, objects, names, words)
-    return Source(
-        picture_table(pictures),
-        objects,
-        list(dict.fromkeys(words.values())),
-        _synonyms(content["categories"], words),
-        dropped={
-            "zero_area_boxes": len(content["annotations"]) - len(objects),
-            "contradicting_negatives": contradicting,
-        },
-        groups={group: [words[name] for name in members] for group, members in groups.items()},
-        negatives=negatives,
-    )
+    ids = {category_id: words[name] for category_id, name in names.items()}
+    coco.add_objects(found, content["annotations"], ids)
+    listed = _listed(found, entries, ids)
+    found.groups = _groups(found, content["categories"], ids)
+    found.raise_first()
+    found.synonyms = _synonyms(content["categories"], words)
+    return found.finished(words.values(), contradicting_negatives=_add_negatives(found, listed, ids))
 
 
 def _with_file_name(entry: Any) -> Any:
@@ -71,36 +60,33 @@ def _with_file_name(entry: Any) -> Any:
     return {**entry, "file_name": posixpath.join(*place.split("/")[-2:])}
 
 
-def _listed(entries: list[Any], names: dict[str, str], problems: Problems) -> dict[str, tuple[set[str], set[str]]]:
-    """Image id -> ids of the categories that it lists as absent, and as not exhaustive."""
-    listed: dict[str, tuple[set[str], set[str]]] = {}
+def _listed(found: Source, entries: list[Any], ids: dict[str, str]) -> Listed:
+    """Image id -> ids of the categories listed as absent, and of those listed as not exhaustive."""
+    listed: Listed = {}
     for position, entry in enumerate(entries):
-        found = []
-        for key in ("neg_category_ids", "not_exhaustive_category_ids"):
-            given = entry.get(key) if isinstance(entry, dict) else None
-            if not isinstance(given, list):
-                problems.add(f"images[{position}] has no list {key!r}, which LVIS gives for every image")
-                given = []
-            if unknown := [str(number) for number in given if str(number) not in names]:
-                where = f"image {entry.get('id')} has the category {shown(unknown[0])} in {key!r}"
-                problems.add(f"{where}, which 'categories' does not list")
-            found.append({str(number) for number in given})
-        if isinstance(entry, dict):
-            listed[str(entry.get("id"))] = (found[0], found[1])
+        entry = entry if isinstance(entry, dict) else {}
+        lists = listed[str(entry.get("id"))] = (set(), set())
+        for key, numbers in zip(("neg_category_ids", "not_exhaustive_category_ids"), lists, strict=True):
+            if not isinstance(entry.get(key), list):
+                found.problem(f"images[{position}] has no list {key!r}, which LVIS has for every image")
+                continue
+            numbers |= set(map(str, entry[key]))
+            if unknown := [number for number in map(str, entry[key]) if number not in ids]:
+                where = f"image {entry.get('id')} has the category {printable(unknown[0])} in {key!r}"
+                found.problem(f"{where}, which 'categories' does not list")
     return listed
 
 
-def _groups(entries: list[Any], names: dict[str, str], problems: Problems) -> dict[str, list[str]]:
-    """Frequency group -> names of its categories."""
+def _groups(found: Source, entries: list[Any], ids: dict[str, str]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {group: [] for group in GROUPS.values()}
     for entry in entries:
-        if not isinstance(entry, dict) or str(entry.get("id")) not in names:
-            continue  # noted already
+        if not isinstance(entry, dict) or str(entry.get("id")) not in ids:
+            continue  # a problem that was noted before
         letter = entry.get("frequency")
         if not isinstance(letter, str) or letter not in GROUPS:
-            problems.add(f"category {entry['id']} has the frequency {letter!r}, which must be 'f', 'c' or 'r'")
-            continue
-        groups[GROUPS[letter]].append(names[str(entry["id"])])
+            found.problem(f"category {entry['id']} has the frequency {letter!r}, which must be 'f', 'c' or 'r'")
+        else:
+            groups[GROUPS[letter]].append(ids[str(entry["id"])])
     return groups
 
 
@@ -117,7 +103,7 @@ def _short(text: str) -> str:
 
 
 def _synonyms(entries: list[dict[str, Any]], words: dict[str, str]) -> dict[str, list[str]]:
-    """Word -> other words for it that are no category themselves."""
+    """Category -> other words for it that are not categories themselves."""
     known, synonyms = set(words.values()), {}
     for entry in entries:
         given = entry["synonyms"] if isinstance(entry.get("synonyms"), list) else []
@@ -127,17 +113,22 @@ def _synonyms(entries: list[dict[str, Any]], words: dict[str, str]) -> dict[str,
     return synonyms
 
 
-def _negatives(
-    listed: dict[str, tuple[set[str], set[str]]], objects: pd.DataFrame, names: dict[str, str], words: dict[str, str]
-) -> tuple[pd.DataFrame, int]:
-    """The table `Source.negatives`, and how many listed negatives were contradicted."""
+def _add_negatives(found: Source, listed: Listed, ids: dict[str, str]) -> int:
+    """Add the negatives, and count those that were contradicted."""
+    objects = found.objects
     shown = set(zip(objects["image_id"], objects["category"], strict=True))
-    rows, contradicting = [], 0
-    for image_id, (absent, partly) in listed.items():
-        present = {words[names[number]] for number in partly}
-        for word in sorted({words[names[number]] for number in absent}):
-            if word in present or (image_id, word) in shown:
-                contradicting += 1
-            else:
-                rows.append((image_id, word))
-    return pd.DataFrame(rows, columns=list(NEGATIVE_COLUMNS)).astype(NEGATIVE_COLUMNS), contradicting
+    shown |= {(image_id, ids[number]) for image_id, (_, partly) in listed.items() for number in partly}
+    pairs = [(image_id, word) for image_id, (absent, _) in listed.items() for word in sorted({ids[n] for n in absent})]
+    found.absent = [pair for pair in pairs if pair not in shown]
+    return len(pairs) - len(found.absent)
+
+
+FORMAT = Format(
+    about="LVIS v1: COCO's JSON with negatives and frequency groups",
+    missing=coco.MISSING % " with neg_category_ids",
+    read=annotated(read_lvis),
+    find=lambda folder, asked: coco.find_lists(folder, ("lvis",)) if asked else None,
+    fits=lambda path: coco.kind_of(path) == "lvis",
+    images=lambda folder, _: "images" if (folder / "images").is_dir() else ".",  # coco_url has train2017 and val2017
+    categories=LVIS,
+)

@@ -1,201 +1,141 @@
 """nuImages (`data.kind: nuimages`): the JSON tables of one version folder, such as ``v1.0-mini``.
 
-Read are sample_data (the camera images), object_ann (their boxes), category, attribute and, where it is there,
-surface_ann. The other tables (log, sample, sensor, calibration, ego pose) say when and how an image was taken, which
-nothing here needs. nuscenes-devkit is not used: it wants OpenCV, scikit-learn and a Jupyter notebook to read JSON.
+Read are sample_data (the camera images), object_ann (their boxes), category, attribute and, if present, surface_ann.
+The other tables (log, sample, sensor, calibration, ego pose) are about time and place and not needed. nuscenes-devkit
+is not used: it needs OpenCV, scikit-learn and Jupyter to read JSON.
 """
 
 from __future__ import annotations
 
-import math
-import posixpath
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from for_retrieval.errors import ForError
+from for_retrieval.errors import ForError, UsageError, printable
 from for_retrieval.files import read_json
-from for_retrieval.records.images import EXTENSIONS, shown
-from for_retrieval.records.readers.annotations import Problems, lacks, leaves, number, object_table, read_box
-from for_retrieval.records.readers.coco import Picture, attribute_text, picture_table
-from for_retrieval.records.records import Source
+from for_retrieval.records.images import EXTENSIONS
+from for_retrieval.records.readers.format import Format, Place, annotated, by_part
+from for_retrieval.records.readers.source import CHECK, Source, from_corners
 
 
 class Words(NamedTuple):
-    """The query word of a category, other words for the same, and words for more than it."""
+    """The word to ask for a category, other words for the same thing, and words for wider categories."""
 
     word: str
-    synonyms: tuple[str, ...] = ()
-    hypernyms: tuple[str, ...] = ()
+    synonyms: Sequence[str] = ()
+    hypernyms: Sequence[str] = ()
 
 
 SURFACES = ("flat.driveable_surface", "vehicle.ego")  # masks without boxes
 
-WORDS = {
-    "animal": Words("animal"),
-    "human.pedestrian.adult": Words("adult", ("grown-up",), ("pedestrian", "person")),
-    "human.pedestrian.child": Words("child", ("kid",), ("pedestrian", "person")),
-    "human.pedestrian.construction_worker": Words("construction worker", ("road worker",), ("pedestrian", "person")),
-    "human.pedestrian.personal_mobility": Words("kick scooter", ("personal mobility device",)),
-    "human.pedestrian.police_officer": Words("police officer", ("policeman",), ("pedestrian", "person")),
-    "human.pedestrian.stroller": Words("stroller", ("pram", "baby carriage")),
-    "human.pedestrian.wheelchair": Words("wheelchair"),
-    "movable_object.barrier": Words("barrier", ("road barrier",)),
-    "movable_object.debris": Words("debris", ("rubble",)),
-    "movable_object.pushable_pullable": Words("pushcart", ("handcart",)),
-    "movable_object.trafficcone": Words("traffic cone", ("pylon",)),
-    "static_object.bicycle_rack": Words("bicycle rack", ("bike rack",)),
-    "vehicle.bicycle": Words("bicycle", ("bike",), ("two-wheeler",)),
-    "vehicle.bus.bendy": Words("articulated bus", ("bendy bus",), ("bus", "vehicle")),
-    "vehicle.bus.rigid": Words("rigid bus", (), ("bus", "vehicle")),
-    "vehicle.car": Words("car", ("automobile",), ("vehicle",)),
-    "vehicle.construction": Words("construction vehicle", ("construction machine",), ("vehicle",)),
-    "vehicle.emergency.ambulance": Words("ambulance", (), ("emergency vehicle", "vehicle")),
-    "vehicle.emergency.police": Words("police car", ("patrol car",), ("emergency vehicle", "vehicle")),
-    "vehicle.motorcycle": Words("motorcycle", ("motorbike",), ("two-wheeler",)),
-    "vehicle.trailer": Words("trailer", (), ("vehicle",)),
-    "vehicle.truck": Words("truck", ("lorry",), ("vehicle",)),
-}
-
-
-_CHECK = "check data.annotations in params.yaml"
+# Category -> its words, of all 23 categories.
+WORDS = {name: Words(**entry) for name, entry in read_json(Path(__file__).with_name("nuimages.json")).items()}
 
 
 def read_nuimages(folder: Path) -> Source:
     """Read the annotated key frames of a version folder; paths start at the folder above it, ids are its tokens.
 
-    Frames between the key frames have no annotations and are passed over. A key frame without any, as all of the test
-    version, is left out and counted. Attributes such as ``vehicle.parked`` become ``{"vehicle": "parked"}``.
+    Frames between the key frames have no annotations and are skipped. A key frame without any, as all of the test
+    version, is dropped and counted. Attributes such as ``vehicle.parked`` become ``{"vehicle": "parked"}``.
 
     Raises:
-        ForError: a table is missing or no JSON, or entries contradict each other.
+        ForError: a table is missing or not JSON, or entries contradict each other.
     """
     tables = {name: _table(folder, name) for name in ("sample_data", "object_ann", "category", "attribute")}
     surfaces = _table(folder, "surface_ann") if (folder / "surface_ann.json").exists() else []
-    problems = Problems()
-    frames = _frames(tables["sample_data"], problems)
-    categories = _named(tables["category"], "category", problems)
-    attributes = _named(tables["attribute"], "attribute", problems)
-    rows = _rows(tables["object_ann"], frames, categories, attributes, problems)
-    problems.raise_first(folder, "folder")
-    entries = [entry for entry in [*tables["object_ann"], *surfaces] if isinstance(entry, dict)]
-    annotated = {str(entry.get("sample_data_token")) for entry in entries}
-    kept = {token: frame for token, frame in frames.items() if token in annotated}
-    if not kept:
-        raise ForError(f"{shown(folder)} has no annotated key frames; name a version with annotations, as v1.0-train")
-    words = [words_of(name) for name in categories.values() if name not in SURFACES]
-    return Source(
-        picture_table(kept),
-        objects := object_table(rows),
-        list(dict.fromkeys(entry.word for entry in words)),
-        {entry.word: list(entry.synonyms) for entry in words if entry.synonyms},
-        {entry.word: list(entry.hypernyms) for entry in words if entry.hypernyms},
-        dropped={
-            "zero_area_boxes": len(tables["object_ann"]) - len(objects),
-            "key_frames_without_annotations": len(frames) - len(kept),
-        },
+    found = Source(folder, "folder")
+    _add_frames(found, tables["sample_data"])
+    categories, attributes = (
+        {str(entry["token"]): str(entry["name"]) for _, entry in found.complete(tables[name], ("token", "name"), name)}
+        for name in ("category", "attribute")
     )
+    _add_objects(found, tables["object_ann"], categories, attributes)
+    found.raise_first()
+    entries = [entry for entry in [*tables["object_ann"], *surfaces] if isinstance(entry, dict)]
+    labelled = {str(entry.get("sample_data_token")) for entry in entries}
+    frames = len(found.pictures)
+    found.pictures = {token: frame for token, frame in found.pictures.items() if token in labelled}
+    if not found.pictures:
+        where = printable(folder)
+        raise ForError(f"{where} has no annotated key frames; name a version with annotations, such as v1.0-train")
+    words = [words_of(name) for name in categories.values() if name not in SURFACES]
+    found.synonyms = {entry.word: list(entry.synonyms) for entry in words if entry.synonyms}
+    found.hypernyms = {entry.word: list(entry.hypernyms) for entry in words if entry.hypernyms}
+    unlabelled = frames - len(found.pictures)
+    return found.finished((entry.word for entry in words), key_frames_without_annotations=unlabelled)
 
 
 def words_of(name: str) -> Words:
-    """What to ask for a category: from the table, or else the last part of its name."""
+    """The words of a category: from the table, otherwise the last part of its name."""
     return WORDS.get(name) or Words(name.rsplit(".", 1)[-1].replace("_", " "))
 
 
 def _table(folder: Path, name: str) -> list[Any]:
     path = folder / f"{name}.json"
     if not path.is_file():
-        raise ForError(f"the nuImages table {shown(path)} does not exist; {_CHECK}")
-    content = read_json(path, _CHECK)
+        raise ForError(f"the nuImages table {printable(path)} does not exist; {CHECK}")
+    content = read_json(path, CHECK)
     if not isinstance(content, list):
-        raise ForError(f"{shown(path)} must hold a list of entries; {_CHECK}")
+        raise ForError(f"{printable(path)} must hold a list of entries; {CHECK}")
     return content
 
 
-def _named(entries: list[Any], table: str, problems: Problems) -> dict[str, str]:
-    """Token -> name."""
-    names: dict[str, str] = {}
-    for position, entry in enumerate(entries):
-        if not lacks(entry, ("token", "name"), f"{table}[{position}]", problems):
-            names[str(entry["token"])] = str(entry["name"])
-    return names
+def _add_frames(found: Source, entries: list[Any]) -> None:
+    keys = ("token", "filename", "is_key_frame")
+    for _, entry in found.complete(
+        entries, keys, "sample_data", lambda entry: isinstance(entry, dict) and entry.get("is_key_frame") is False
+    ):
+        if str(entry["filename"]).lower().endswith(EXTENSIONS):  # others are point clouds
+            token, size = str(entry["token"]), (entry.get("width"), entry.get("height"))
+            found.add_picture(token, entry["filename"], *size, f"sample_data {token}", "filename")
 
 
-def _frames(entries: list[Any], problems: Problems) -> dict[str, Picture]:
-    """Token -> key frame of a camera."""
-    frames: dict[str, Picture] = {}
-    for position, entry in enumerate(entries):
-        where = f"sample_data[{position}]"
-        if isinstance(entry, dict) and entry.get("is_key_frame") is False:
-            continue
-        if lacks(entry, ("token", "filename", "is_key_frame"), where, problems):
-            continue
-        token, path = str(entry["token"]), posixpath.normpath(str(entry["filename"]))
-        width, height = number(entry.get("width")), number(entry.get("height"))
-        if not path.lower().endswith(EXTENSIONS):
-            continue  # a point cloud
-        if leaves(path):
-            problems.add(f"sample_data {token} has the filename {path!r}, which leaves the image folder")
-        elif token in frames:
-            problems.add(f"the sample_data token {token} is given twice")
-        elif min(width, height) >= 1 and max(width, height) < 2**31 and width % 1 == height % 1 == 0:
-            frames[token] = Picture(token, path, int(width), int(height))
-        else:
-            size = f"{entry.get('width')!r} x {entry.get('height')!r}"
-            problems.add(f"sample_data {token} has the size {size}, which must be two whole numbers above 0")
-    return frames
-
-
-def _rows(
-    entries: list[Any],
-    frames: dict[str, Picture],
-    categories: dict[str, str],
-    attributes: dict[str, str],
-    problems: Problems,
-) -> list[tuple[Any, ...]]:
-    rows = []
-    for position, entry in enumerate(entries):
-        if lacks(entry, ("token", "sample_data_token", "category_token", "bbox"), f"object_ann[{position}]", problems):
-            continue
-        where, frame = f"object_ann {entry['token']}", frames.get(str(entry["sample_data_token"]))
+def _add_objects(found: Source, entries: list[Any], categories: dict[str, str], attributes: dict[str, str]) -> None:
+    for _, entry in found.complete(entries, ("token", "sample_data_token", "category_token", "bbox"), "object_ann"):
+        where, frame = f"object_ann {entry['token']}", found.pictures.get(str(entry["sample_data_token"]))
         category = categories.get(str(entry["category_token"]))
         if frame is None:
-            problems.add(f"{where} is on {entry['sample_data_token']}, which is no key frame of sample_data")
+            found.problem(f"{where} is on {entry['sample_data_token']}, which is no key frame of sample_data")
         elif category is None:
-            problems.add(f"{where} has the category_token {entry['category_token']}, which category does not list")
+            found.problem(f"{where} has the category_token {entry['category_token']}, which category does not list")
         else:
-            try:
-                box = read_box(_as_coco(entry["bbox"]), frame.width, frame.height)
-                said = attribute_text(_attributes(entry.get("attribute_tokens"), attributes))
-            except ValueError as error:
-                problems.add(f"{where} on {frame.path} {error}")
-                continue
-            if box:
-                rows.append((frame.image_id, *box, words_of(category).word, said, False, frame.width, frame.height))
-    return rows
-
-
-def _as_coco(value: Any) -> Any:
-    """[xmin, ymin, xmax, ymax] as [x, y, w, h]; anything else stays, for `read_box` to refuse.
-
-    Raises:
-        ValueError: it ends before it starts.
-    """
-    left, top, right, bottom = map(number, value) if isinstance(value, list) and len(value) == 4 else [math.nan] * 4
-    if not all(map(math.isfinite, (left, top, right, bottom))):
-        return value
-    if right < left or bottom < top:
-        raise ValueError(f"has the bbox {value!r}, whose end is before its start")
-    return [left, top, right - left, bottom - top]
+            where = f"{where} on {frame.path}"
+            with found.problems_of(where):
+                box, said = from_corners(entry["bbox"]), _attributes(entry.get("attribute_tokens"), attributes)
+                found.add_object(where, frame.image_id, box, words_of(category).word, said)
 
 
 def _attributes(tokens: Any, names: dict[str, str]) -> dict[str, Any]:
-    """``vehicle.parked`` -> {"vehicle": "parked"}; several of one kind become a list."""
+    """``vehicle.parked`` -> {"vehicle": "parked"}, several of one kind as a list; ValueError if a token is unknown."""
     if tokens is not None and not isinstance(tokens, list):
         raise ValueError(f"has the attribute_tokens {tokens!r}, which must be a list")
     found: dict[str, list[str]] = {}
     for token in tokens or []:
         if str(token) not in names:
-            raise ValueError(f"has the attribute_token {shown(str(token))}, which attribute does not list")
+            raise ValueError(f"has the attribute_token {printable(token)}, which attribute does not list")
         kind, _, value = names[str(token)].rpartition(".")
         found.setdefault(kind or value, []).append(value)
     return {kind: values[0] if len(values) == 1 else sorted(values) for kind, values in found.items()}
+
+
+def _find(folder: Path, _asked: bool) -> Place | None:
+    versions = sorted(path.parent.name for path in folder.glob("*/object_ann.json"))
+    if not versions:
+        return None
+    # The test version has no annotations, and mini is a part of the others.
+    both = [name for name in versions if name.endswith(("-train", "-val"))]
+    versions = both if len(both) == 2 else versions
+    parts = by_part(versions)
+    if len(versions) > 1 and parts is None:
+        listed = ", ".join(map(printable, versions))
+        raise UsageError(f"{printable(folder)} has several versions ({listed}); name one with --annotations")
+    return Place("nuimages", ".", parts or versions[0])
+
+
+FORMAT = Format(
+    about="nuImages: the JSON tables of v1.0-train, v1.0-val or v1.0-mini",
+    missing="no folder in {} has the table object_ann.json, as v1.0-train has; name the folder that holds it",
+    read=annotated(read_nuimages),
+    find=_find,
+    fits=lambda path: (path / "object_ann.json").is_file(),
+)

@@ -1,8 +1,7 @@
-"""A COCO panoptic file (`data.kind: panoptic`): one annotation an image, with boxes in its ``segments_info``.
+"""COCO panoptic (`data.kind: panoptic`): one annotation per image, with boxes in its ``segments_info``.
 
-Only things (``isthing: 1``) are taken. Stuff (sky, road, grass) is one segment an image, whose box spans
-whatever pieces it has; this project looks for objects and learns where they are, and such a box says nothing of that.
-The PNG masks are not read, and neither is panopticapi, which needs them.
+Only things (``isthing: 1``) are read. Stuff (sky, road, grass) has one segment per image, whose box encloses all its
+pieces, so that it does not locate an object. The PNG masks are not read, so panopticapi is not needed.
 """
 
 from __future__ import annotations
@@ -10,67 +9,57 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from for_retrieval.records.readers.annotations import Problems, lacks
-from for_retrieval.records.readers.coco import (
-    other_words,
-    picture_table,
-    read_names,
-    read_objects,
-    read_pictures,
-    read_sections,
-)
-from for_retrieval.records.records import Source
+from for_retrieval.records.readers import coco
+from for_retrieval.records.readers.format import Format, annotated
+from for_retrieval.records.readers.source import Source
 
 
 def read_panoptic(path: Path) -> Source:
     """Read images, the boxes of things, and their categories.
 
-    Boxes are checked and supercategories used as in `coco.read_coco`. Segments of stuff are left out and counted. A
-    category without ``isthing`` is a thing.
+    Boxes are checked and supercategories used as in `read_coco`. Segments of stuff are dropped and counted. A category
+    without ``isthing`` is a thing.
 
     Raises:
-        ForError: as `coco.read_coco`.
+        ForError: as `read_coco`.
     """
-    content = read_sections(path, "a COCO panoptic file")
-    problems = Problems()
-    pictures = read_pictures(content["images"], problems)
-    names = read_names(content["categories"], problems)
-    stuff = {
-        str(e.get("id")) for e in content["categories"] if isinstance(e, dict) and e.get("isthing", 1) in (0, False)
-    }
-    segments, left = _segments(content["annotations"], stuff, problems)
-    objects = read_objects(segments, pictures, names, problems, "segment")
-    problems.raise_first(path)
-    things = [entry for entry in content["categories"] if str(entry["id"]) not in stuff]
-    synonyms, hypernyms = other_words(things)
-    return Source(
-        picture_table(pictures),
-        objects,
-        list(dict.fromkeys(names[str(entry["id"])] for entry in things)),
-        synonyms,
-        hypernyms,
-        dropped={"zero_area_boxes": len(segments) - len(objects), "stuff_segments": left},
-    )
+    content = coco.read_lists(path, "a COCO panoptic file")
+    found = Source(path)
+    coco.add_pictures(found, content["images"])
+    names = coco.read_names(found, content["categories"])
+    entries = [entry for entry in content["categories"] if isinstance(entry, dict)]
+    stuff = {str(entry.get("id")) for entry in entries if entry.get("isthing", 1) in (0, False)}
+    segments, dropped = _segments(found, content["annotations"], stuff)
+    coco.add_objects(found, segments, names, "segment")
+    found.raise_first()
+    things = [entry for entry in entries if str(entry["id"]) not in stuff]
+    coco.add_words(found, things)
+    return found.finished((names[str(entry["id"])] for entry in things), stuff_segments=dropped)
 
 
-def _segments(entries: list[Any], stuff: set[str], problems: Problems) -> tuple[list[Any], int]:
-    """The segments of things as annotations of an instances file, and how many of stuff there are."""
+def _segments(found: Source, entries: list[Any], stuff: set[str]) -> tuple[list[Any], int]:
+    """The segments of things as annotations of an instances file, and the number of segments of stuff."""
     segments: list[Any] = []
-    left = 0
-    for position, entry in enumerate(entries):
-        where = f"annotations[{position}]"
-        if lacks(entry, ("image_id", "segments_info"), where, problems):
-            continue
+    dropped = 0
+    for where, entry in found.complete(entries, ("image_id", "segments_info"), "annotations"):
         given = entry["segments_info"]
         if not isinstance(given, list):
-            said = repr(given)[:60]
-            problems.add(f"{where} on image {entry['image_id']} has the segments_info {said}, which must be a list")
+            where = f"{where} on image {entry['image_id']}"
+            found.problem(f"{where} has the segments_info {repr(given)[:60]}, which must be a list")
             continue
-        for number, segment in enumerate(given):
-            if lacks(segment, ("id", "category_id", "bbox"), f"{where}.segments_info[{number}]", problems):
-                continue
+        for _, segment in found.complete(given, ("id", "category_id", "bbox"), f"{where}.segments_info"):
             if str(segment["category_id"]) in stuff:
-                left += 1
+                dropped += 1
             else:
                 segments.append({**segment, "image_id": entry["image_id"]})
-    return segments, left
+    return segments, dropped
+
+
+FORMAT = Format(
+    about="COCO panoptic: JSON with segments, of which the boxes of things are read",
+    missing=coco.MISSING % " with segments_info",
+    read=annotated(read_panoptic),
+    find=lambda folder, asked: coco.find_lists(folder, ("panoptic",)) if asked else None,
+    fits=lambda path: coco.kind_of(path) == "panoptic",
+    images=coco.images_of,
+)

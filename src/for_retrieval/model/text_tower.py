@@ -21,7 +21,7 @@ REMEDY = "run `for-cli index` to rebuild it"
 
 @dataclass(frozen=True)
 class Bundle:
-    """model: id, changes with tower or head. dim: of the embeddings. prompts: templates with one {}.
+    """model: id of the model. dim: of the embeddings. prompts: templates with one {}.
 
     text, tokenizer: files. max_tokens: longer input is cut.
     """
@@ -71,7 +71,7 @@ def _file(folder: Path, key: str, name: Any) -> Path:
 
 
 class TextTower:
-    """Turns text into the joint space. bundle: what the bundle's folder says about itself."""
+    """Embeds text in the joint space. bundle: the description of the bundle."""
 
     def __init__(self, folder: Path) -> None:
         """Open the bundle.
@@ -87,7 +87,7 @@ class TextTower:
         """The mean of the prompts' embeddings, L2-normalised, float32 [D].
 
         Raises:
-            ForError: the tower answers with something that is no embedding of the bundle's dimension.
+            ForError: the output is not an embedding of the bundle's dimension.
         """
         prompts = fill_prompts(self.bundle.prompts, text)
         encodings = self._tokenizer.encode_batch(prompts)
@@ -110,7 +110,7 @@ def _open_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
 
     try:
         tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the Rust side raises nothing narrower
+    except Exception as error:  # the Rust library raises nothing narrower
         raise ForError(f"{path} is not a tokenizer ({' '.join(str(error).split())}); {REMEDY}") from None
     tokenizer.enable_truncation(max_tokens)
     tokenizer.enable_padding()
@@ -118,10 +118,10 @@ def _open_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
 
 
 def _open_session(path: Path) -> Any:
-    """Open for one short query: MiniLM with its weights in a file of their own opens in 20 ms, not 240.
+    """A session for one short query. MiniLM with its weights in a separate file opens in 20 ms instead of 240.
 
-    Optimising the graph, packing weights and starting threads pay off after dozens of queries; without
-    them a query takes 16 ms instead of 8, and weights that lie beside the graph are mapped, not copied.
+    Graph optimisation, weight packing and threads pay off only after dozens of queries. Without them a query takes
+    16 ms instead of 8, but weights beside the graph are mapped, not copied.
     """
     import onnxruntime
 

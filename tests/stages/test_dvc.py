@@ -1,8 +1,7 @@
-"""DVC as a child of a flow: what it says arrives at once, and it never outlives the flow."""
+"""DVC as a child: its output arrives at once, and it never outlives the process that started it."""
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,10 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.conftest import REPOSITORY
 
-from flows import dvc
 from for_retrieval.errors import ForError
+from for_retrieval.stages import dvc
 
 Alive = Callable[[int], bool]
 Until = Callable[..., None]
@@ -101,13 +99,10 @@ def test_a_cancellation_ends_the_whole_group_within_two_seconds(
 def test_kill_minus_nine_of_the_flow_leaves_no_child(repository: Path, alive: Alive, until: Until) -> None:
     program = textwrap.dedent("""
         from pathlib import Path
-        from flows import dvc
+        from for_retrieval.stages import dvc
         dvc.repro(Path.cwd(), "slow", print)
     """)
-    flow = subprocess.Popen(
-        [sys.executable, "-c", program], cwd=repository, env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+    flow = subprocess.Popen([sys.executable, "-c", program], cwd=repository, stdout=subprocess.DEVNULL)
     until(lambda: (repository / "pids").exists() and len(pids(repository)) == 3, 30, "the stage runs")
     assert all(alive(pid) for pid in pids(repository))
     flow.send_signal(signal.SIGKILL)
@@ -122,4 +117,4 @@ def test_what_would_run_is_told(repository: Path) -> None:
     assert "patient" in dvc.stale(repository)
     dvc.repro(repository, "patient", lambda line: None)
     assert "patient" not in dvc.stale(repository)
-    assert not dvc.has_remote(repository)
+    assert not dvc.config(repository)["remote"]

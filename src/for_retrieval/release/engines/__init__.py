@@ -1,6 +1,6 @@
 """Engines: what an index asks of a vector engine, what goes in and what comes out.
 
-An engine is one file with a class that does what `Engine` says, and one line in ENGINES.
+An engine is one file of this folder with a class that does what `Engine` says, and one line in ENGINES.
 tests/release/test_engines.py holds every entry of the table against it.
 """
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 EDGE, SERVER = "qdrant-edge", "qdrant-server"
 ENGINES = {
-    EDGE: "for_retrieval.release.edge:EdgeEngine",
-    SERVER: "for_retrieval.release.server:ServerEngine",
+    EDGE: "for_retrieval.release.engines.edge:EdgeEngine",
+    SERVER: "for_retrieval.release.engines.server:ServerEngine",
 }
 FILES = "engine"  # the folder of an engine's files within a generation
 

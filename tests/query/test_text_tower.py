@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from for_retrieval.errors import ForError
-from for_retrieval.query.text import TextTower
+from for_retrieval.model.text_tower import TextTower
 
 
 @pytest.fixture

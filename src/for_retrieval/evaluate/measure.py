@@ -1,0 +1,142 @@
+"""AP@50 of one method on one query set, and what is written of it: rows of the comparison, and val.json of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from for_retrieval.evaluate.metric import average_precisions, rare_average_precisions, unjudged_last
+from for_retrieval.evaluate.queries import QuerySet, query_sets
+from for_retrieval.model.features import Features
+from for_retrieval.model.model import Model
+from for_retrieval.model.sum_clip import SumClip, summarise
+from for_retrieval.model.training_free import scores
+from for_retrieval.params import Params
+from for_retrieval.records.records import Records
+
+
+@dataclass(frozen=True)
+class Method:
+    """What was measured: a method's name, the labels that it had in percent, its seed, and its vocabulary."""
+
+    name: str
+    label_fraction: float
+    seed: int
+    vocabulary: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A query set, with AP@50 (`plain`) and AP@50 r40 (`rare`) [T] of its queries, 0 to 100."""
+
+    queries: QuerySet
+    plain: NDArray[np.float64]
+    rare: NDArray[np.float64]
+
+    def rows(self, benchmark: str, method: Method) -> list[dict[str, Any]]:
+        """Rows of reports/compare.json: the means over each subset."""
+        return [
+            {
+                "benchmark": benchmark,
+                "query_set": self.queries.name,
+                "method": method.name,
+                "label_fraction": method.label_fraction,
+                "seed": method.seed,
+                "subset": subset,
+                "vocabulary": method.vocabulary,
+                "n_categories": len(members),
+                "map50": round(float(self.plain[members].mean()), 2),
+                "map50_r40": round(float(self.rare[members].mean()), 2),
+            }
+            for subset, members in self._subsets()
+        ]
+
+    def categories(self, method: Method) -> list[dict[str, Any]]:
+        """Each base and novel query by itself; relevant: the number of images that show it."""
+        return [
+            {
+                "category": self.queries.texts[n],
+                "subset": subset,
+                "relevant": int(self.queries.relevant[:, n].sum()),
+                "method": method.name,
+                "label_fraction": method.label_fraction,
+                "seed": method.seed,
+                "vocabulary": method.vocabulary,
+                "ap50": round(float(self.plain[n]), 2),
+                "ap50_r40": round(float(self.rare[n]), 2),
+            }
+            for subset, members in self._subsets()
+            if subset in ("base", "novel")
+            for n in members
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """``{metrics: {subset: {map50, map50_r40, categories}}, categories: {name: {ap50, ap50_r40, ...}}}``."""
+        metrics = {
+            subset: {
+                "map50": round(float(self.plain[members].mean()), 4),
+                "map50_r40": round(float(self.rare[members].mean()), 4),
+                "categories": len(members),
+            }
+            for subset, members in self._subsets()
+        }
+        categories = {
+            text: {
+                "ap50": round(float(self.plain[n]), 4),
+                "ap50_r40": round(float(self.rare[n]), 4),
+                "relevant": int(self.queries.relevant[:, n].sum()),
+                "subsets": [subset for subset, members in self._subsets() if subset != "all" and n in members],
+            }
+            for n, text in enumerate(self.queries.texts)
+        }
+        return {"metrics": metrics, "categories": categories}
+
+    def _subsets(self) -> list[tuple[str, NDArray[np.intp]]]:
+        return [(name, members) for name, members in self.queries.subsets.items() if len(members)]
+
+
+def measure(table: Tensor, queries: QuerySet, params: Params) -> Measured:
+    """Measure a method by its scores `table` [n, T] for `queries`."""
+    limits, relevant = params.evaluate, queries.relevant
+    values = unjudged_last(table.cpu().numpy(), queries.judged)
+    plain = average_precisions(values, relevant, limits.k)
+    rare = rare_average_precisions(values, relevant, limits.k, limits.rare, limits.draws, params.seed)
+    return Measured(queries, 100 * plain, 100 * rare)
+
+
+@torch.inference_mode()
+def head_scores(head: SumClip, features: Features, texts: Tensor) -> Tensor:
+    """Scores [n, T] of a SUM-CLIP head."""
+    return torch.cat([scores(summarise(head, part).regions, texts) for part in features.chunks(texts.device)])
+
+
+def names_of(records: Records, image_ids: list[str], small: float) -> QuerySet | None:
+    """The category names that these images show; None where nothing is labelled."""
+    return next(iter(query_sets(records, image_ids, small, only=("names",))), None)
+
+
+def by_category(model: Model, features: Features, queries: QuerySet, params: Params) -> Measured:
+    """Measure `model` on the images of `features` [n], of which `queries` ask."""
+    return measure(head_scores(model.head, features, model.text(queries.texts)), queries, params)
+
+
+def validate(
+    models: Mapping[str, Model], features: Features, queries: QuerySet | None, params: Params
+) -> dict[str, Any]:
+    """val.json of a run: the scores of each of its models (by training seed); empty where nothing is labelled."""
+    limits = params.evaluate
+    nothing: dict[str, Any] = {"metrics": {}, "categories": {}}
+    about = {"query_set": "names", "split": "val", "images": len(features.dense), "k": limits.k, "rare": limits.rare}
+    return {
+        **about,
+        "seeds": {
+            name: by_category(model, features, queries, params).to_json() if queries else nothing
+            for name, model in models.items()
+        },
+    }
