@@ -137,6 +137,14 @@ def take_out(root: Path, *image_ids: str) -> None:
         (folder / "images" / f"{image_id}.jpg").unlink()
 
 
+def check_live(index: Path) -> Any:
+    """The manifest of the live generation, all files of which are as they were written."""
+    from for_retrieval.release.build import check_generation
+    from for_retrieval.release.pointer import read_pointer
+
+    return check_generation(index / read_pointer(index).live.generation)
+
+
 @pytest.fixture(scope="session")
 def write_params() -> WriteParams:
     """Write the repository's params.yaml into a folder, with changes at dotted keys."""

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import check_live
 
 from for_retrieval.files import file_hash
-from for_retrieval.release.build import verify_index
 
 Command = Callable[..., Any]
 Copy = Callable[..., Path]
@@ -161,7 +161,7 @@ def test_index(project: Path, copy: Copy, cli: Command, kill: Kill) -> None:
     assert not (folder / "data" / "index" / "CURRENT").exists()
     done = cli("index", cwd=folder)
     assert done.code == 0, done.err
-    assert verify_index(folder / "data" / "index") == verify_index(project / "data" / "index")
+    assert check_live(folder / "data" / "index") == check_live(project / "data" / "index")
     assert hashes(folder, "data/index.json") == hashes(project, "data/index.json")
     assert not list((folder / "data" / "index").glob(".building-*"))
 

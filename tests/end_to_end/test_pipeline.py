@@ -9,11 +9,10 @@ from typing import Any
 
 import yaml
 from PIL import Image
-from tests.conftest import draw_streets
+from tests.conftest import check_live, draw_streets
 
 from for_retrieval.files import file_hash, read_json
 from for_retrieval.records.records import load_records
-from for_retrieval.release.build import verify_index
 
 Command = Callable[..., Any]
 Copy = Callable[..., Path]
@@ -91,7 +90,7 @@ def test_the_comparison_holds_every_method_and_run(project: Path) -> None:
 
 
 def test_the_index_is_whole_and_of_the_exported_model(project: Path) -> None:
-    manifest = verify_index(project / "data" / "index")
+    manifest = check_live(project / "data" / "index")
     assert (manifest.n_images, manifest.splits) == (40, ["test"])
     assert manifest.model == read_json(project / "models" / "bundle" / "bundle.json")["model"]
     summary = read_json(project / "data" / "index.json")

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.conftest import check_live
 
 from for_retrieval.errors import ForError
-from for_retrieval.release.build import Earlier, verify_index
+from for_retrieval.release.build import Earlier
 from for_retrieval.release.generation import changes, generation_name, read_manifest, read_table, row_of
 
 
@@ -35,7 +36,7 @@ def test_manifest_tells_what_is_inside(tmp_path, build, images):
     assert (manifest.dataset, manifest.engine, manifest.collection) == ("set", "qdrant-edge", "")
     assert manifest.created_by.startswith("qdrant-edge ")
     assert generations(tmp_path) == [f"gen-{manifest.digest[:12]}"]
-    assert verify_index(tmp_path) == manifest
+    assert check_live(tmp_path) == manifest
 
 
 def test_same_content_again_rewrites_nothing(tmp_path, build, images):
@@ -98,9 +99,9 @@ def test_rebuilding_repairs(tmp_path, build, images):
     content = damaged.read_bytes()
     damaged.write_bytes(bytes([content[0] ^ 1]) + content[1:])
     with pytest.raises(ForError, match=f"content of {damaged} has changed"):
-        verify_index(tmp_path)
+        check_live(tmp_path)
     build(tmp_path, images)
-    assert verify_index(tmp_path) == manifest
+    assert check_live(tmp_path) == manifest
     assert generations(tmp_path) == [generation.name]
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.conftest import check_live
 
 from for_retrieval.errors import ForError
-from for_retrieval.release.build import verify_index
 from for_retrieval.release.engines import Place
 from for_retrieval.release.engines.edge import EdgeEngine
 from for_retrieval.release.search import open_index, search_images
@@ -128,7 +128,7 @@ def test_a_damaged_payload_is_an_error_not_a_crash(tmp_path, build, images):
     ):
         index.search(images[0].embeddings[0], 20)
     with pytest.raises(ForError, match=r"page_0.dat has changed"):
-        verify_index(tmp_path)
+        check_live(tmp_path)
 
 
 def test_changed_manifest_and_pointer(tmp_path, build, images):

@@ -8,15 +8,24 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import file_hash, sync_folder
-from for_retrieval.release import engines
-from for_retrieval.release.engines import Engine, ImageRegions, engine_class, open_engine
+from for_retrieval.release.engines import (
+    FILES,
+    Engine,
+    ImageRegions,
+    Place,
+    created_by,
+    engine_class,
+    engine_name,
+    open_engine,
+)
 from for_retrieval.release.generation import (
     BUNDLE,
     COLLECTION,
@@ -40,7 +49,6 @@ from for_retrieval.release.generation import (
     row_of,
     write_table,
 )
-from for_retrieval.release.pointer import read_pointer
 from for_retrieval.settings import Settings
 
 FILE = "bundle.json"
@@ -87,17 +95,8 @@ def _linked(path: Path, place: Path) -> bool:
     return True
 
 
-def verify_index(folder: Path) -> Manifest:
-    """Compare every file of the live generation with its checksum; reads all of it.
-
-    Raises:
-        ForError: nothing is live, or something is missing or changed.
-    """
-    return check_generation(folder / read_pointer(folder).live.generation)
-
-
 def check_generation(generation: Path) -> Manifest:
-    """The same for any generation.
+    """Compare every file of a generation with its checksum; reads all of it.
 
     Raises:
         ForError: a file is missing or changed, or a server holds another number of regions.
@@ -174,6 +173,11 @@ class Plan:
     earlier: Earlier | None = None
 
     @property
+    def needed(self) -> bool:
+        """Whether the result differs from what there is to start from."""
+        return self.earlier is None or self.digest != self.earlier.manifest.digest
+
+    @property
     def to_write(self) -> list[ImageRow]:
         """The images whose regions are needed."""
         return self.earlier.changes.to_write if self.earlier else self.rows
@@ -181,7 +185,7 @@ class Plan:
     @property
     def engine(self) -> str:
         """The name of the engine."""
-        return engines.engine_name(self.settings)
+        return engine_name(self.settings)
 
     @cached_property
     def bundle_digest(self) -> str:
@@ -191,18 +195,8 @@ class Plan:
     @cached_property
     def digest(self) -> str:
         """Of everything that goes in: the same whether it is built from nothing or from an earlier generation."""
-        about = self.about
-        return digest_of(
-            self.rows,
-            format=FORMAT,
-            model=about.model,
-            encoder=about.encoder,
-            bundle=self.bundle_digest,
-            dataset=about.dataset,
-            dim=about.dim,
-            image_root=about.image_root,
-            engine=self.engine,
-        )
+        shared: dict[str, Any] = {"format": FORMAT, "bundle": self.bundle_digest, "engine": self.engine}
+        return digest_of(self.rows, **shared, **asdict(self.about))
 
     @property
     def name(self) -> str:
@@ -279,22 +273,17 @@ def _fill(drafted: Path, plan: Plan, regions: Iterable[ImageRegions], progress: 
         known = {row.image_id: count for row, count in read_table(plan.earlier.generation).items()}
         counts |= {row.image_id: known[row.image_id] for row in plan.earlier.changes.unchanged}
     write_table(drafted / TABLE, plan.rows, counts)
-    about = plan.about
     manifest = Manifest(
+        **asdict(plan.about),
         format=FORMAT,
-        model=about.model,
         bundle=plan.bundle_digest,
-        encoder=about.encoder,
-        dataset=about.dataset,
-        dim=about.dim,
-        image_root=about.image_root,
         splits=sorted({row.split for row in plan.rows}),
         engine=plan.engine,
         collection=plan.collection,
         n_images=len(plan.rows),
         n_points=sum(counts.values()),
         digest=plan.digest,
-        created_by=engines.created_by(plan.engine),
+        created_by=created_by(plan.engine),
         files=list_files(drafted),
     )
     (drafted / MANIFEST).write_text(manifest.to_text(), encoding="utf-8")
@@ -307,9 +296,9 @@ def _start(drafted: Path, plan: Plan) -> Engine:
     if earlier and plan.engine == earlier.manifest.engine and not kind.remote:
         # Hidden files are those that a reader, opening the live engine, is just about to rename over its settings.
         hidden = shutil.ignore_patterns(".*")
-        shutil.copytree(earlier.generation / engines.FILES, drafted / engines.FILES, ignore=hidden)
+        shutil.copytree(earlier.generation / FILES, drafted / FILES, ignore=hidden)
         return open_engine(drafted, earlier.manifest, writable=True)
-    engine = kind.create(engines.Place(drafted / engines.FILES, plan.collection, plan.about.dim, plan.settings))
+    engine = kind.create(Place(drafted / FILES, plan.collection, plan.about.dim, plan.settings))
     if earlier:
         _take_over(engine, earlier)
     return engine

@@ -81,21 +81,6 @@ def generation_name(digest: str) -> str:
     return f"gen-{digest[:12]}"
 
 
-def parse_manifest(text: str, path: Path) -> Manifest:
-    """Read what Manifest.to_text wrote.
-
-    Raises:
-        ForError: it is damaged or of another format.
-    """
-    try:
-        values: dict[str, Any] = json.loads(text)
-        if values["format"] != FORMAT:
-            raise ForError(f"{path} has format {values['format']}, this program reads {FORMAT}; {REMEDY}")
-        return Manifest(**{**values, "files": [File(**file) for file in values["files"]]})
-    except (ValueError, KeyError, TypeError) as error:
-        raise ForError(f"{path} is damaged ({error}); {REMEDY}") from None
-
-
 def read_manifest(generation: Path) -> Manifest:
     """The manifest in a generation's folder.
 
@@ -104,9 +89,14 @@ def read_manifest(generation: Path) -> Manifest:
     """
     path = generation / MANIFEST
     try:
-        return parse_manifest(path.read_text(encoding="utf-8"), path)
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if values["format"] != FORMAT:
+            raise ForError(f"{path} has format {values['format']}, this program reads {FORMAT}; {REMEDY}")
+        return Manifest(**{**values, "files": [File(**file) for file in values["files"]]})
     except (OSError, UnicodeDecodeError):
         raise ForError(f"the index is damaged: {path} is missing or unreadable; {REMEDY}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ForError(f"{path} is damaged ({error}); {REMEDY}") from None
 
 
 def find_manifest(generation: Path) -> Manifest | None:

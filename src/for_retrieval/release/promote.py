@@ -263,8 +263,8 @@ def _up_to_date(project: Project, records: Records, pointer: Pointer, generation
     """A generation with today's gallery, and its model where it had to be loaded; nothing of it serves yet."""
     from for_retrieval.release.refresh import apply_update, checking, plan_update
 
-    update = plan_update(project, records, generation)
-    if not update.needed:
+    plan = plan_update(project, records, generation)
+    if not plan.needed:
         return generation, None
     from for_retrieval.model.model import Model
     from for_retrieval.model.tower import find_device
@@ -273,7 +273,7 @@ def _up_to_date(project: Project, records: Records, pointer: Pointer, generation
     with checking(project, records) as require_checked:
         model = Model.load(bundle, project.root, find_device(project.settings.device))
         require_checked()
-    name = apply_update(project, records, update, model, verified=False, progress=False).generation
+    name = apply_update(project, records, plan, model, verified=False, progress=False).generation
     if pointer.candidate and pointer.candidate.generation == generation:  # also kept if it is refused
         candidate = entry_of(project.index, name, None)
         move(project.index, lambda old: replace(old or pointer, candidate=candidate))

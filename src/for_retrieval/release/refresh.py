@@ -20,8 +20,8 @@ from for_retrieval.model.identity import model_id
 from for_retrieval.project import Project
 from for_retrieval.records.prepare import is_current, prepare, records_now
 from for_retrieval.records.records import Records, load_records
-from for_retrieval.release.build import Earlier, Plan, build_index
-from for_retrieval.release.engines import ImageRegions, engine_name
+from for_retrieval.release.build import Earlier, Plan, build_index, check_generation
+from for_retrieval.release.engines import ImageRegions
 from for_retrieval.release.generation import (
     About,
     Changes,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from for_retrieval.records.checks.profile import Profile
 
 BATCH = 256  # images
+OTHER_SET = "run `dvc repro`, or `for-cli index` if that has nothing to do"
 
 
 def gallery_rows(records: Records, splits: Sequence[str]) -> list[ImageRow]:
@@ -85,53 +86,36 @@ def gallery_regions(rows: Sequence[ImageRow], model: Model, cache: Path) -> Iter
             )
 
 
-@dataclass(frozen=True)
-class Update:
-    """What brings a generation up to date. about, rows: of the result. engine: the one that it will be on."""
-
-    generation: str
-    manifest: Manifest
-    changes: Changes
-    about: About
-    rows: list[ImageRow]
-    engine: str
-
-    @property
-    def needed(self) -> bool:
-        """Whether the generation differs from the one that this program would build of the same model now."""
-        now = (self.about.encoder, self.about.image_root, self.engine)
-        return bool(self.changes) or now != (self.manifest.encoder, self.manifest.image_root, self.manifest.engine)
-
-    def counts(self) -> dict[str, int]:
-        """How many images are new, changed, deleted."""
-        found = self.changes
-        return {"new": len(found.new), "changed": len(found.changed), "deleted": len(found.deleted)}
-
-
-def plan_update(project: Project, records: Records, generation: str) -> Update:
-    """Compare a generation with `records`, by content hash. Loads no torch.
+def plan_update(project: Project, records: Records, generation: str) -> Plan:
+    """What brings a generation up to date with `records`, by content hash. Loads no torch.
 
     Raises:
         ForError: the generation is damaged, or of another set.
     """
-    manifest, table = read_manifest(project.index / generation), read_table(project.index / generation)
+    place = project.index / generation
+    manifest, table = read_manifest(place), read_table(place)
     rows = gallery_rows(records, project.params.index.gallery)
     if not one_set(manifest, table, records.info.name, records.info.root, rows):
         raise ForError(
             f"{generation} is of {manifest.dataset} (images in {manifest.image_root}), but params.yaml names "
-            f"{records.info.name} (images in {records.info.root}), which shares no image with it; "
-            "run `dvc repro`, or `for-cli index` if that has nothing to do"
+            f"{records.info.name} (images in {records.info.root}), which shares no image with it; {OTHER_SET}"
         )
-    path = bundle_of(project.index, generation) / "bundle.json"
+    bundle = bundle_of(project.index, generation)
     try:
-        encoder = model_id(read_json(path, "run `for-cli index`"))
+        encoder = model_id(read_json(bundle / "bundle.json", "run `for-cli index`"))
     except (KeyError, TypeError):
-        raise ForError(f"{path} is damaged or was written by an earlier version; run `for-cli index`") from None
+        raise ForError(f"{bundle} is damaged or was written by an earlier version; run `for-cli index`") from None
     found = changes(table, rows)
     if encoder != manifest.encoder:  # other code made the old regions: none of them can stay
         found = Changes(found.new, [*found.changed, *found.unchanged], found.deleted, [])
     about = About(manifest.model, encoder, manifest.dataset, manifest.dim, records.info.root)
-    return Update(generation, manifest, found, about, rows, engine_name(project.settings))
+    return Plan(rows, about, bundle, project.settings, Earlier(place, manifest, found))
+
+
+def counted(plan: Plan) -> dict[str, int]:
+    """How many images are new, changed and deleted."""
+    found = plan.earlier.changes if plan.earlier else Changes(plan.rows, [], [], [])
+    return {"new": len(found.new), "changed": len(found.changed), "deleted": len(found.deleted)}
 
 
 @dataclass(frozen=True)
@@ -146,36 +130,33 @@ class Updated:
 
 
 def apply_update(
-    project: Project, records: Records, update: Update, model: Model, *, verified: bool, progress: bool
+    project: Project, records: Records, plan: Plan, model: Model, *, verified: bool, progress: bool
 ) -> Updated:
-    """Build the generation that `update` describes, with the model of the old one; it does not serve yet.
+    """Build what `plan_update` planned, with the model of the generation; it does not serve yet.
 
     For those who hold the release lock. verified: check it against the exact evaluator before it is put in place.
 
     Raises:
-        ForError: an image cannot be read, or the new generation does not pass its verification.
+        ForError: the old generation is damaged, an image cannot be read, or the new generation does not pass its
+            verification.
     """
+    if plan.earlier:
+        check_generation(plan.earlier.generation)
     encoded = model.encode(project, records, project.params.index.gallery)
     recalls: list[float] = []
 
     def check(drafted: Path, manifest: Manifest) -> None:
         from for_retrieval.release.verify import sample_texts, verify_generation
 
-        name, bound = generation_name(manifest.digest), project.params.promote.recall
-        report = verify_generation(drafted, name, model, project.cache, sample_texts(records), bound)
+        bound, texts = project.params.promote.recall, sample_texts(records)
+        report = verify_generation(drafted, plan.name, model, project.cache, texts, bound)
         if not report.ok:
             raise ForError(f"the refreshed index is refused: {'; '.join(report.problems)}; the old one goes on serving")
         recalls.append(report.recall)
 
-    earlier = Earlier(project.index / update.generation, update.manifest, update.changes)
-    manifest = build_index(
-        project.index,
-        Plan(update.rows, update.about, bundle_of(project.index, update.generation), project.settings, earlier),
-        gallery_regions(update.changes.to_write, model, project.cache),
-        progress=progress,
-        check=check if verified else None,
-    )
-    return Updated(generation_name(manifest.digest), encoded, recalls[0] if recalls else None)
+    regions = gallery_regions(plan.to_write, model, project.cache)
+    build_index(project.index, plan, regions, progress=progress, check=check if verified else None)
+    return Updated(plan.name, encoded, recalls[0] if recalls else None)
 
 
 @dataclass(frozen=True)
@@ -222,13 +203,13 @@ def refresh(project: Project, *, wait: bool = False, progress: bool = True, say:
         live = read_pointer(project.index).live
         if live.dataset != project.params.data.name:
             raise ForError(
-                f"the live index is of {live.dataset}, but params.yaml names {project.params.data.name}; "
-                "run `dvc repro`, or `for-cli index` if that has nothing to do"
+                f"the live index is of {live.dataset}, but params.yaml names {project.params.data.name}; {OTHER_SET}"
             )
         records = take_up(project)
-        update = plan_update(project, records, live.generation)
-        counts = {**update.counts(), "unchanged": len(update.changes.unchanged)}
-        if not update.needed:
+        plan = plan_update(project, records, live.generation)
+        counts = counted(plan)
+        counts["unchanged"] = len(plan.rows) - counts["new"] - counts["changed"]
+        if not plan.needed:
             return Refreshed(live.generation, live.generation, live.version, **counts, encoded=0, recall=None)
         with checking(project, records, say) as require_checked:
             # Only now: a refresh with nothing to do, as most are, loads no torch.
@@ -238,7 +219,7 @@ def refresh(project: Project, *, wait: bool = False, progress: bool = True, say:
             bundle = bundle_of(project.index, live.generation)
             model = Model.load(bundle, project.root, find_device(project.settings.device))
             require_checked()
-        done = apply_update(project, records, update, model, verified=True, progress=progress)
+        done = apply_update(project, records, plan, model, verified=True, progress=progress)
         go_live(project.index, done.generation, live.version, project.settings.keep_generations, over=live)
         how = {"encoded": done.encoded, "recall": done.recall}
         return Refreshed(live.generation, done.generation, live.version, **counts, **how)  # type: ignore[arg-type]
@@ -334,7 +315,7 @@ def status(project: Project) -> Status:
     if pointer.candidate and all(pointer.candidate.generation != entry["generation"] for entry in entries):
         entries.append(_described(project.index, "candidate", pointer.candidate))
     try:
-        return Status(entries, plan_update(project, records_now(project), pointer.live.generation).counts(), "")
+        return Status(entries, counted(plan_update(project, records_now(project), pointer.live.generation)), "")
     except ForError as error:
         return Status(entries, None, str(error))
 
