@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -18,7 +19,7 @@ from for_retrieval.records.readers import format_of
 from for_retrieval.records.readers.source import Source
 from for_retrieval.records.records import NEGATIVE_COLUMNS, DatasetInfo, Records, load_info, load_records
 from for_retrieval.records.seen import listing, note_prepared, prepared_from
-from for_retrieval.records.words import Words, attribute_words, read_queries
+from for_retrieval.records.words import attribute_words, read_queries
 
 
 def prepare(params: Params, root: Path, out: Path, processes: int, cache: Path | None = None) -> Records:
@@ -95,7 +96,7 @@ def read_with_captions(
     return records, {i: source.captions[i] for i in records.images["image_id"] if i in source.captions}
 
 
-def _words(data: Data, base_folder: Path, source: Source, names: list[str], known: pd.Series[bool]) -> dict[str, Words]:
+def _words(data: Data, base_folder: Path, source: Source, names: list[str], known: pd.Series[bool]) -> dict[str, Any]:
     """Synonyms and hypernyms by category, and the words of attributes; those in data.queries replace others."""
     queries = read_queries(base_folder / data.queries, source.categories) if data.queries else {}
     found = {key: getattr(source, key) | queries.get(key, {}) for key in ("synonyms", "hypernyms")}
