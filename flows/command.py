@@ -132,8 +132,7 @@ def _start_server(soon: Sequence[str]) -> None:
     """
     from prefect.context import refresh_global_settings_context
 
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
+    with socket.create_server((HOST, 0)) as probe:
         port = str(probe.getsockname()[1])
     address, log = f"http://{HOST}:{port}/api", Path(os.environ["PREFECT_HOME"]) / "own-server.log"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", port]

@@ -33,8 +33,8 @@ def project_for(root: Path, profile: str | None, fraction: float | None, say: dv
         yield root
         return
     values, project = overridden(root, profile, fraction), Project(root)
-    parts = [*([profile] if profile is not None else []), *([f"fraction-{fraction:g}"] if fraction is not None else [])]
-    folder = root / "var" / "runs" / "-".join(parts)
+    names = [profile, None if fraction is None else f"fraction-{fraction:g}"]
+    folder = root / "var" / "runs" / "-".join(filter(None, names))
     dvc.repro(root, "prepare", say)  # what the run links to: data of another pipeline, images unpacked from shards
     dvc.lay(folder, root, values, shared=(project.index, root / "var"))
     say(f"this run works in {folder}")

@@ -40,12 +40,11 @@ def refresh_index(wait: bool = False) -> State[Any]:
     with release_lock(root, "refresh-index", wait=wait, say=get_run_logger().info):
         pull_data(root)
         done = refresh(root)
-    if done.nothing_to_do:
-        sentence = f"nothing to refresh: {done.generation} has all {done.unchanged} images"
-        return Completed(name="Unchanged", message=sentence, data=sentence)
     counts = f"{done.new} new, {done.changed} changed, {done.deleted} deleted, {done.unchanged} unchanged images"
-    sentence = f"{done.generation} serves now: {counts}"
-    return Completed(name="Refreshed", message=sentence, data=sentence)
+    name, sentence = "Refreshed", f"{done.generation} serves now: {counts}"
+    if done.nothing_to_do:
+        name, sentence = "Unchanged", f"nothing to refresh: {done.generation} has all {done.unchanged} images"
+    return Completed(name=name, message=sentence, data=sentence)
 
 
 if __name__ == "__main__":

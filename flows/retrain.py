@@ -126,11 +126,9 @@ def register_and_promote(root: Path, force: bool) -> State[Any]:
     decision = gate_and_promote(root, register(root), force) if due(project, force) else None
     if decision:  # a picture that cannot be drawn takes nothing back
         publish(root, decision, pointer.live if pointer else None, return_state=True)
-    name, sentence = "Unchanged", outcome(project, decision)
-    if decision:
-        name = "Promoted" if decision.promoted else "Refused"
-    if root != find_root():  # made for this run
-        sentence += f"; its reports are in {project.reports}"
+    name = "Unchanged" if decision is None else "Promoted" if decision.promoted else "Refused"
+    where = "" if root == find_root() else f"; its reports are in {project.reports}"
+    sentence = outcome(project, decision) + where
     return Completed(name=name, message=sentence, data=sentence)
 
 
@@ -191,9 +189,8 @@ def retrain(
             for name, last, hours in STAGES:
                 repro.with_options(name=name, timeout_seconds=hours * HOUR)(root, last)
             if not indexed(Project(root)):  # another run's took its place, which DVC does not know
-                repro.with_options(name="index again", timeout_seconds=4 * HOUR)(
-                    root, "--single-item", "--force", "index"
-                )
+                again = repro.with_options(name="index again", timeout_seconds=4 * HOUR)
+                again(root, "--single-item", "--force", "index")
             return register_and_promote(root, force)
 
 

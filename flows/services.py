@@ -87,7 +87,7 @@ def down(root: Path) -> list[str]:
     if (root / STARTED).exists():
         shutil.rmtree(Path(read_json(root / STARTED)["socket"]).parent, ignore_errors=True)
         (root / STARTED).unlink()
-    ended = {name for name in ORDER if _end_leftovers(root, name) or name in running}
+    ended: set[str] = {name for name in ORDER if _end_leftovers(root, name) or name in running}
     return [f"{name:8} {'stopped' if name in ended else 'was not running'}" for name in ("worker", "mlflow", "server")]
 
 
@@ -122,17 +122,14 @@ def mark_crashed() -> None:
     """
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter
-    from prefect.client.schemas.objects import State
     from prefect.states import Crashed
 
-    under_way = {
-        "state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}},
-        "deployment_id": {"is_null_": False},
-    }
+    state = {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}
+    wanted = FlowRunFilter.model_validate({"state": state, "deployment_id": {"is_null_": False}})
+    ended = "its worker had ended when a new one started"
     with get_client(sync_client=True) as client:
-        for run in client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(under_way)):
-            ended: State[Any] = Crashed(message="its worker had ended when a new one started")
-            client.set_flow_run_state(run.id, ended, force=True)
+        for run in client.read_flow_runs(flow_run_filter=wanted):
+            client.set_flow_run_state(run.id, Crashed(message=ended), force=True)
 
 
 def _start_supervisor(root: Path, ports: dict[str, int]) -> None:
@@ -144,14 +141,12 @@ def _start_supervisor(root: Path, ports: dict[str, int]) -> None:
         except OSError:
             remedy = "name a free one (--help), or end it"
             raise ForError(f"port {port} on {HOST} is taken by another program; {remedy}") from None
-    (root / SERVICES).mkdir(parents=True, exist_ok=True)
-    # A private folder for the socket, whose path may have 107 bytes at most.
-    started = {"socket": f"{tempfile.mkdtemp(prefix='for-retrieval-', dir='/tmp')}/supervisor.sock", "ports": ports}
-    write_json(root / STARTED, started)
+    path = f"{tempfile.mkdtemp(prefix='for-retrieval-', dir='/tmp')}/supervisor.sock"  # may have 107 bytes at most
+    write_json(root / STARTED, {"socket": path, "ports": ports})
     store = place(Project(root))
     os.environ |= {
         "FOR_PYTHON": sys.executable,
-        "FOR_SOCKET": started["socket"],
+        "FOR_SOCKET": path,
         "FOR_SERVER_PORT": str(ports["server"]),
         "FOR_MLFLOW_PORT": str(ports.get("mlflow")),
         "FOR_MLFLOW_STORE": store.uri,

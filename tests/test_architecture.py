@@ -60,7 +60,7 @@ HOMES = {
     "torchvision": ["for_retrieval/train/objectives/localise.py", "for_retrieval/evaluate/localisation.py"],
     "transformers": ["for_retrieval/model/"],
     "typer": ["for_retrieval/cli/", "drawn_scenes/__main__.py"],
-    "yaml": ["for_retrieval/params/", "for_retrieval/records/readers/yolo.py"],
+    "yaml": ["for_retrieval/params/", "for_retrieval/records/", "for_retrieval/stages/dvc.py"],
 }
 LIGHT = {"torch", "torchvision", "transformers", "open_clip", "timm", "pandas", "pyarrow", "pydantic", "mlflow"}
 

@@ -74,6 +74,8 @@ def test_an_unknown_key_is_told_the_nearest(write_params: WriteParams, tmp_path:
             -1,
             "train.objectives.keep.weight: Input should be greater than or equal to 0",
         ),
+        ("train.objectives.mine", {}, "the key 'train.objectives.mine.weight' is missing"),
+        ("train.objectives.mine", 3, "train.objectives.mine: Input should be a valid dictionary"),
         ("data.kind", 3, "data.kind: Input should be a valid string (it is 3)"),
         ("data.images", 3, "data.images: must be a path, or a path for train, val and test (it is 3)"),
         ("data.annotations", {"trian": "a"}, "data.annotations: must be a path, or a path for train, val and test"),
@@ -164,3 +166,19 @@ def test_a_word_that_lost_a_letter_finds_itself_or_something_as_near(known: set[
 @given(known=WORDS)
 def test_a_word_near_nothing_gets_the_whole_list(known: set[str]) -> None:
     assert nearest("XYZ", known) == f"valid are: {', '.join(sorted(known))}"
+
+
+def test_a_run_leaves_out_objectives_that_there_are(write_params: WriteParams, tmp_path: Path) -> None:
+    run = {"fraction": 100, "vocabulary": "in", "seeds": [0], "without": ["base", "keap"]}
+    path = write_params(tmp_path, {"train.runs": {"in-100": run}})
+    said = "train.runs.in-100.without: 'keap' is not in train.objectives; did you mean 'keep'?"
+    assert complaint(path) == f"{path}: {said}"
+
+
+def test_without_an_objective_its_weight_is_zero_and_the_others_stay(write_params: WriteParams, tmp_path: Path) -> None:
+    run = {"fraction": 100, "vocabulary": "in", "seeds": [0], "without": ["base", "mine"]}
+    changes = {"train.runs": {"in-100": run}, "train.objectives.mine": {"weight": 2.0, "margin": 0.5}}
+    train = load_params(write_params(tmp_path, changes)).train
+    weights = {name: settings.weight for name, settings in train.of(train.runs["in-100"]).objectives.by_name().items()}
+    assert weights == {"base": 0.0, "localise": 0.2, "pseudo": 2.0, "keep": 0.3, "mine": 0.0}
+    assert train.objectives.by_name()["mine"].weight == 2.0

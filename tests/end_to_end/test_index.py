@@ -8,26 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from PIL import Image
+from tests.conftest import draw_streets, take_out
 
-from for_retrieval.files import file_hash
-from for_retrieval.records.records import Records, load_records
 from for_retrieval.release.build import check_generation
 from for_retrieval.release.pointer import go_live, read_pointer
 
 Command = Callable[..., Any]
 Copy = Callable[..., Path]
 
-PARTS = (
-    "data/prepared",
-    "data/cache",
-    "data/features.json",
-    "data/index",
-    "models/bundle",
-    "src/for_retrieval/records",
-)
+PARTS = ("data/prepared", "data/cache", "data/features.json", "data/index", "models/bundle", "reports")
 
 
 @pytest.fixture
@@ -40,24 +31,12 @@ def folder(copy: Copy) -> Path:
 
 def change_images(root: Path) -> tuple[str, str, str]:
     """One more image, one with another content, one less: (new, changed, deleted) ids."""
-    records = load_records(root / "data" / "prepared")
-    images = records.images[records.images["split"] == "test"].reset_index(drop=True)
-    deleted, changed = images["image_id"][0], images["image_id"][1]
-    pictures = root / records.info.root
-    path = pictures / images["path"][1]
+    draw_streets(root, test=41)
+    take_out(root, "test_00000")
+    path = root / "data" / "streets" / "images" / "test_00001.jpg"
     with Image.open(path) as picture:
-        turned = picture.convert("RGB").transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    fresh = path.with_name("test_fresh.jpg")
-    turned.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(fresh)
-    turned.save(path)
-    rows = records.images[records.images["image_id"] != deleted].copy()
-    rows.loc[rows["image_id"] == changed, "hash"] = file_hash(path)
-    new = rows[rows["image_id"] == changed].assign(
-        image_id="test_fresh", path=fresh.relative_to(pictures).as_posix(), hash=file_hash(fresh)
-    )
-    objects = records.objects[records.objects["image_id"] != deleted]
-    Records(pd.concat([rows, new]), objects, records.info).save(root / "data" / "prepared")
-    return "test_fresh", changed, deleted
+        picture.convert("RGB").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path)
+    return "test_00040", "test_00001", "test_00000"
 
 
 def done_json(done: Any) -> Any:
@@ -108,7 +87,8 @@ def test_a_refresh_from_new_images_to_rollback(folder: Path, cli: Command) -> No
     assert report["recall"] >= 0.99
 
     back = cli("index", "rollback", cwd=folder)
-    assert (back.code, back.err) == (0, f"{before['generation']} serves again, with model version 1\n")
+    note = "note: its index is of an earlier gallery (40 images, 40 before the rollback); run `for-cli index refresh`"
+    assert (back.code, back.err) == (0, f"{before['generation']} serves again, with model version 1\n{note}\n")
     assert found_by(cli, folder)["images"] == before["images"]
 
 

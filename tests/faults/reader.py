@@ -1,6 +1,7 @@
 """A process that asks again and again, as a busy service would; run by test_consistency.
 
-python reader.py PROJECT COUNT OUT: one JSON line an answer, or the error.
+python reader.py PROJECT COUNT STOP OUT: one JSON line an answer, or the error. It ends when it has asked COUNT times
+and the file STOP is there.
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ def ask(root: Path, query: str) -> dict[str, object]:
 
 
 def main() -> None:
-    """Ask `count` times; a failed query is recorded like an answer, so that none is lost."""
-    root, count, out = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    """Ask at least `count` times; a failed query is recorded like an answer, so that none is lost."""
+    root, count, stop, out = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4])
     with out.open("w", encoding="utf-8") as file:
-        for number in range(count):
+        number = -1
+        while (number := number + 1) < count or not stop.exists():
             try:
                 line = ask(root, QUERIES[number % len(QUERIES)])
             except Exception as error:

@@ -76,11 +76,11 @@ def test_a_missing_prefect_server(project: Path, champion: Any, flow: Run) -> No
 
 def test_two_retrains_at_once(project: Path, environment: dict[str, str], flow: Run) -> None:
     set_params(project, {"train.steps": 16})
-    holder = project / "var" / "release-holder.json"
+    note = project / "var" / "release-holder.json"
     command = [sys.executable, "-m", "flows.retrain", "--force"]
     variables = {**environment, "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "src"), str(REPOSITORY)])}
     with subprocess.Popen(command, cwd=project, env=variables, stdout=subprocess.PIPE, text=True) as first:
-        while first.poll() is None and not holder.exists():
+        while first.poll() is None and "retrain" not in (note.read_text(encoding="utf-8") if note.exists() else ""):
             time.sleep(0.05)
         refused = flow("retrain", cwd=project)
         assert first.poll() is None, "the first one was done before the second could meet it"

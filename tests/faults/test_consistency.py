@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -12,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import draw_streets, take_out
 from tests.faults.conftest import pair_of, set_params
 
 from for_retrieval.project import Project
-from for_retrieval.records.records import load_records
 from for_retrieval.release.promote import promote, rollback
 from for_retrieval.release.refresh import refresh
 
@@ -25,21 +24,18 @@ READER = Path(__file__).with_name("reader.py")
 Run = Callable[..., Any]
 
 
-def drop_or_restore(project: Project, full: Any, number: int) -> None:
-    """Take some images out of the prepared set, other ones each time; every other time none."""
-    gallery = full.images[full.images["split"] == "test"]["image_id"].tolist()
-    gone = set(gallery[number : number + 4]) if number % 2 else set()
-    images = full.images[~full.images["image_id"].isin(gone)]
-    objects = full.objects[~full.objects["image_id"].isin(gone)]
-    dataclasses.replace(full, images=images, objects=objects).save(project.prepared)
+def drop_or_restore(root: Path, number: int) -> None:
+    """Take some images out of the set, other ones each time; every other time none."""
+    draw_streets(root)
+    if number % 2:
+        take_out(root, *(f"test_{n:05}" for n in range(number, number + 4)))
 
 
 def write(here: Project, seen: set[Any]) -> int:
     """Refresh, promote and roll back; `seen` gathers every pair that was live. Returns how often champions changed."""
-    full = load_records(here.prepared)
     moves = 0
     for number in range(1, REFRESHES + 1):
-        drop_or_restore(here, full, number)
+        drop_or_restore(here.root, number)
         assert not refresh(here, progress=False).nothing_to_do
         seen.add(pair_of(here.root))
         if number % (REFRESHES // SWITCHES) == 0:
@@ -58,19 +54,19 @@ def test_no_query_fails_and_none_mixes_generations(project: Path, flow: Run, tmp
     assert done.code == 0, done.out + done.err
     here, seen = Project(project), {pair_of(project)}
     assert pair_of(project)[1] == 2
-    outs = [tmp_path / f"reader-{number}.jsonl" for number in range(READERS)]
-    readers = [subprocess.Popen([sys.executable, str(READER), str(project), str(QUERIES), str(out)]) for out in outs]
+    outs, stop = [tmp_path / f"reader-{number}.jsonl" for number in range(READERS)], tmp_path / "stop"
+    command = [sys.executable, str(READER), str(project), str(QUERIES), str(stop)]
+    readers = [subprocess.Popen([*command, str(out)]) for out in outs]
     try:
         moves = write(here, seen)
-        still_asking = [reader.poll() is None for reader in readers]
+        stop.touch()
         assert [reader.wait(timeout=900) for reader in readers] == [0] * READERS
     finally:
         for reader in readers:
             reader.kill()
     answers = [json.loads(line) for out in outs for line in out.read_text(encoding="utf-8").splitlines()]
-    assert len(answers) == READERS * QUERIES
+    assert len(answers) >= READERS * QUERIES
     assert [line["error"] for line in answers if "error" in line] == []
-    assert any(still_asking), "the readers were done before the writer: nothing was tested"
     assert {(line["generation"], line["version"], line["model"]) for line in answers} <= seen
     told = defaultdict(set)
     for line in answers:

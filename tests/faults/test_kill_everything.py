@@ -33,24 +33,27 @@ STAGES = (
     "for_retrieval.evaluate.plots:plot_comparison:before",
     "for_retrieval.model.model:Model.save:after",
     "for_retrieval.release.build:publish:before",
-    "for_retrieval.release.pointer:record_candidate:after",
+    "for_retrieval.release.pointer:add_candidate:after",
 )
 RELEASE = (
     "for_retrieval.release.promote:_create:before",
     "for_retrieval.release.promote:_log:after",
     "for_retrieval.release.gate:judge:after",
     "for_retrieval.release.promote:_record:after",
-    "for_retrieval.release.pointer:_point_at:before",
-    "for_retrieval.release.pointer:_point_at:after",
+    "for_retrieval.release.pointer:_write:before",
+    "for_retrieval.release.pointer:_write:after",
     "for_retrieval.release.mlflow_store:Registry.alias:after",
-    "for_retrieval.release.promote:_release:before",
+    "for_retrieval.release.pointer:record_decision:before",
 )
 REFRESH = (
+    "for_retrieval.records.records:Records.save:before",
+    "for_retrieval.records.records:Records.save:after",
+    "for_retrieval.records.checks.suite:run_suite:after",
     "for_retrieval.release.build:_write:after",
     "for_retrieval.release.verify:verify_generation:after",
     "for_retrieval.release.build:publish:after",
-    "for_retrieval.release.pointer:_point_at:before",
-    "for_retrieval.release.pointer:_point_at:after",
+    "for_retrieval.release.pointer:_write:before",
+    "for_retrieval.release.pointer:_write:after",
 )
 
 

@@ -42,7 +42,7 @@ def test_ids_that_no_two_parts_share_stay(tmp_path: Path) -> None:
     assert joined.synonyms == {"car": ["my car"], "bus": ["my bus"]}
     assert joined.dropped == {"zero_area_boxes": 4}
     assert [entry["path"] for entry in joined.broken] == ["x.png", "val2017/x.png"]
-    assert joined.negatives is None
+    assert joined.absent is None
 
 
 def test_ids_that_two_parts_share_are_told_apart_everywhere() -> None:
@@ -59,8 +59,8 @@ def test_groups_and_negatives_are_joined(tmp_path: Path) -> None:
     parts = {part: read_lvis(tmp_path / f"lvis_v1_{name}.json") for part, name in (("train", "train"), ("test", "val"))}
     joined = join(parts, {})
     assert joined.groups == parts["train"].groups
-    assert joined.negatives is not None
-    assert joined.negatives["image_id"].tolist() == ["1", "2", "2", "5"]
+    assert joined.absent is not None
+    assert [image_id for image_id, _ in joined.absent] == ["1", "2", "2", "5"]
 
 
 def hashed(parts: dict[str, str]) -> pd.DataFrame:

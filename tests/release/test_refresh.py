@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.conftest import TINY, changed, draw_streets
+from tests.conftest import TINY, changed, draw_streets, take_out
 from weaker import Command, make_model
 
 from drawn_scenes.coco import write_set
@@ -62,13 +62,7 @@ def test_new_changed_and_deleted_files_are_seen_and_taken_up(
     draw_streets(project.root, test=44)
     pictures = project.root / "data" / "streets" / "images"
     (pictures / "test_00001.jpg").write_bytes((pictures / "test_00043.jpg").read_bytes() + b"\0")
-    annotations = project.root / "data" / "streets" / "annotations.json"
-    content = read_json(annotations)
-    content["images"] = [image for image in content["images"] if image["id"] != "test_00002"]
-    content["annotations"] = [box for box in content["annotations"] if box["image_id"] != "test_00002"]
-    annotations.write_text(json.dumps(content))
-    splits = project.root / "data" / "streets" / "splits.json"
-    splits.write_text(splits.read_text().replace('"test_00002", ', "").replace('"test_00002",', ""))
+    take_out(project.root, "test_00002")
 
     assert run_cli(project, "index", "status", "--json").json["waiting"] == {"new": 4, "changed": 1, "deleted": 1}
     assert (project.prepared / "dataset.json").read_bytes() == prepared, "a look changes nothing"

@@ -123,7 +123,7 @@ def test_a_run_leaves_a_head_a_seed_and_no_progress(project: Project, records: R
     assert names == ["history.json", "seed0.safetensors", "seed1.safetensors"]
     history = read_json(folder / "history.json")
     assert {seed: len(steps) for seed, steps in history.items()} == {"0": 4, "1": 4}
-    assert list(history["0"][0]) == ["base", "localise", "pseudo", "keep"]
+    assert list(history["0"][0]) == list(project.params.train.objectives.by_name())
     assert list((project.cache / "progress").iterdir()) == []
 
 

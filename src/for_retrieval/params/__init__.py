@@ -189,16 +189,6 @@ class Train(Section):
     vocabulary: Vocabulary
     runs: dict[str, Run]
 
-    @model_validator(mode="after")
-    def _ablations_exist(self) -> Train:
-        known = self.objectives.by_name()
-        for name, run in self.runs.items():
-            if unknown := [word for word in run.without if word not in known]:
-                raise ValueError(
-                    f"runs.{name}.without names no objective with {unknown[0]!r}; {nearest(unknown[0], known)}"
-                )
-        return self
-
     def run(self, name: str) -> Run:
         """The run called `name`.
 
@@ -312,9 +302,13 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _runs_exist(self) -> Params:
+        known = self.train.objectives.by_name()
         for name, run in self.train.runs.items():
             if run.fraction not in self.fractions.percent:
                 raise ValueError(f"train.runs.{name}.fraction {run.fraction:g} is not in fractions.percent")
+            if unknown := [word for word in run.without if word not in known]:
+                hint = nearest(unknown[0], known)
+                raise ValueError(f"train.runs.{name}.without: {unknown[0]!r} is not in train.objectives; {hint}")
         if self.index.run not in self.train.runs:
             raise ValueError(
                 f"index.run {self.index.run!r} is not in train.runs; {nearest(self.index.run, self.train.runs)}"

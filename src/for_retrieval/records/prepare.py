@@ -100,7 +100,9 @@ def _words(data: Data, base_folder: Path, source: Source, names: list[str], know
     """Synonyms and hypernyms by category, and the words of attributes; those in data.queries replace others."""
     queries = read_queries(base_folder / data.queries, source.categories) if data.queries else {}
     found = {key: getattr(source, key) | queries.get(key, {}) for key in ("synonyms", "hypernyms")}
-    words = {key: {name: listed[name] for name in names if name in listed} for key, listed in found.items()}
+    words: dict[str, Any] = {
+        key: {name: listed[name] for name in names if name in listed} for key, listed in found.items()
+    }
     words["attributes"] = queries["attributes"] if "attributes" in queries else attribute_words(source.objects[known])
     return words
 

@@ -216,6 +216,7 @@ class Plan:
 
 
 BATCH = 64  # images; larger ones are no faster
+PAGE = 500  # regions that are copied from one engine to another at once
 
 
 def build_index(
@@ -319,8 +320,9 @@ def _take_over(engine: Engine, earlier: Earlier) -> None:
     kept = {(row.image_id, row.hash) for row in earlier.changes.unchanged}
     source = open_engine(earlier.generation, earlier.manifest)
     try:
-        for page in source.points():
-            engine.put([point for point in page if (point.image_id, point.hash) in kept])
+        points = (point for point in source.points() if (point.image_id, point.hash) in kept)
+        while page := list(islice(points, PAGE)):
+            engine.put(page)
     finally:
         source.close()
 

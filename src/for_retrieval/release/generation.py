@@ -342,9 +342,9 @@ def clear_leftovers(folder: Path) -> None:
 
 
 def _off_server(folder: Path, engine: str, collection: str) -> bool:
-    from for_retrieval.release.engines import remote_engine
+    from for_retrieval.release.engines import engine_class
 
     try:
-        return remote_engine(engine).remove(folder, collection)
+        return engine_class(engine).remove(folder, collection)
     except ForError:  # an engine that this version does not have
         return True

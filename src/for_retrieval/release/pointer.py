@@ -272,11 +272,11 @@ def move(folder: Path, change: Callable[[Pointer | None], Pointer]) -> Pointer:
 def _write(folder: Path, old: Pointer | None, new: Pointer) -> None:
     manifest = read_manifest(folder / new.live.generation)
     if manifest.collection and (old is None or old.live.generation != new.live.generation):
-        from for_retrieval.release.engines import remote_engine
+        from for_retrieval.release.engines import engine_class
 
         earlier = [find_manifest(folder / entry.generation) for entry in new.previous]
         names = [found.collection for found in earlier if found and found.collection != manifest.collection]
-        remote_engine(manifest.engine).publish(folder, manifest.collection, next(filter(None, names), None))
+        engine_class(manifest.engine).publish(folder, manifest.collection, next(filter(None, names), None))
     for leftover in folder.glob(f".{CURRENT}.*"):  # of a process that was killed before it put it in place
         leftover.unlink()
     write_json(folder / CURRENT, asdict(new))

@@ -261,7 +261,7 @@ def generation_of(project: Project, version: Version) -> tuple[Pointer, str]:
 
 def _up_to_date(project: Project, records: Records, pointer: Pointer, generation: str) -> tuple[str, Model | None]:
     """A generation with today's gallery, and its model where it had to be loaded; nothing of it serves yet."""
-    from for_retrieval.release.refresh import apply_update, plan_update, validate
+    from for_retrieval.release.refresh import apply_update, checking, plan_update
 
     update = plan_update(project, records, generation)
     if not update.needed:
@@ -269,8 +269,10 @@ def _up_to_date(project: Project, records: Records, pointer: Pointer, generation
     from for_retrieval.model.model import Model
     from for_retrieval.model.tower import find_device
 
-    validate(project, records)
-    model = Model.load(bundle_of(project.index, generation), project.root, find_device(project.settings.device))
+    bundle = bundle_of(project.index, generation)
+    with checking(project, records) as require_checked:
+        model = Model.load(bundle, project.root, find_device(project.settings.device))
+        require_checked()
     name = apply_update(project, records, update, model, verified=False, progress=False).generation
     if pointer.candidate and pointer.candidate.generation == generation:  # also kept if it is refused
         candidate = entry_of(project.index, name, None)

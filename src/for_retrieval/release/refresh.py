@@ -6,7 +6,10 @@ table of a generation, by content hash. Only what differs is encoded and written
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +41,6 @@ if TYPE_CHECKING:
     from for_retrieval.records.checks.profile import Profile
 
 BATCH = 256  # images
-PAGES = Path("validation")  # below data/
 
 
 def gallery_rows(records: Records, splits: Sequence[str]) -> list[ImageRow]:
@@ -228,13 +230,14 @@ def refresh(project: Project, *, wait: bool = False, progress: bool = True, say:
         counts = {**update.counts(), "unchanged": len(update.changes.unchanged)}
         if not update.needed:
             return Refreshed(live.generation, live.generation, live.version, **counts, encoded=0, recall=None)
-        validate(project, records)
-        # Only now: a refresh with nothing to do, as most are, loads no torch.
-        from for_retrieval.model.model import Model
-        from for_retrieval.model.tower import find_device
+        with checking(project, records, say) as require_checked:
+            # Only now: a refresh with nothing to do, as most are, loads no torch.
+            from for_retrieval.model.model import Model
+            from for_retrieval.model.tower import find_device
 
-        bundle = bundle_of(project.index, live.generation)
-        model = Model.load(bundle, project.root, find_device(project.settings.device))
+            bundle = bundle_of(project.index, live.generation)
+            model = Model.load(bundle, project.root, find_device(project.settings.device))
+            require_checked()
         done = apply_update(project, records, update, model, verified=True, progress=progress)
         go_live(project.index, done.generation, live.version, project.settings.keep_generations, over=live)
         how = {"encoded": done.encoded, "recall": done.recall}
@@ -251,27 +254,46 @@ def take_up(project: Project) -> Records:
     return prepare(project.params, project.root, project.prepared, project.settings.processes, project.cache)
 
 
-def validate(project: Project, records: Records) -> None:
-    """Check the set before anything is made of it, as the stages `fractions` and `validate` do; once for each state.
+@contextmanager
+def checking(project: Project, records: Records, say: Say | None = None) -> Iterator[Callable[[], None]]:
+    """Check the prepared set before anything is made of it, as the stages `fractions` and `validate` do.
 
-    Raises:
-        ForError: it fails a check.
+    It is done once for each state of the set, in a process beside this one: Great Expectations and torch both take
+    seconds to load. Yields a function that waits for the end of it and raises ForError if the set has failed.
     """
-    report, params = project.reports / "validation.json", project.params
-    try:
-        last = read_json(report)
-        if last["digest"] == records.info.digest and last["success"]:
-            return
-    except (ForError, KeyError, TypeError):
-        pass
-    from for_retrieval.records.checks.run import check_data
+    if _checked(project, records):
+        yield lambda: None
+        return
     from for_retrieval.records.fractions import make_fraction, save_fraction
 
+    params = project.params
     for percent in params.fractions.percent:
         chosen = make_fraction(records, percent, params.fractions.min_images, params.seed)
         save_fraction(project.data / "fractions", percent, chosen)
-    verdict = check_data(project, accepted_profile(project.index), project.data / PAGES, report)
-    verdict.raise_if_failed((project.data / PAGES / "index.html").relative_to(project.root))
+    command = [sys.executable, "-m", "for_retrieval", "--project", str(project.root), "validate"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
+
+        def wait() -> None:
+            _, text = child.communicate()
+            if child.returncode:
+                raise ForError(text.partition("error: ")[2].strip() or f"the stage validate failed: {text[-300:]}")
+            for line in text.splitlines():
+                if line.startswith("warning: ") and say:
+                    say(line)
+
+        try:
+            yield wait
+        finally:
+            child.kill()  # where it is still running, something else has failed
+
+
+def _checked(project: Project, records: Records) -> bool:
+    """Whether the set has passed its checks as it is now."""
+    try:
+        last = read_json(project.reports / "validation.json")
+        return bool(last["digest"] == records.info.digest and last["success"])
+    except (ForError, KeyError, TypeError):
+        return False
 
 
 def accepted_profile(folder: Path) -> Profile | None:

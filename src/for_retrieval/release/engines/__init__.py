@@ -7,12 +7,14 @@ tests/release/test_engines.py holds every entry of the table against it.
 from __future__ import annotations
 
 import uuid
+from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -194,64 +196,107 @@ class Place:
     settings: Settings | None = None
 
 
-class Engine(Protocol):
+@dataclass(frozen=True)
+class Record:
+    """A stored region as an engine reads it back; payload and vector as far as they were asked for."""
+
+    id: Any
+    payload: dict[str, Any]
+    vector: list[float]
+
+
+class Engine(ABC):
     """Stores regions, one point each, and finds the nearest ones.
 
     Point ids follow from image id and region number, so that writing an image again replaces it.
 
     package: the distribution whose version the manifest records. remote: whether the regions are on a server and
-    not in `Place.folder`.
+    not in `Place.folder`; then there are `publish` and `remove` too.
     """
 
     package: ClassVar[str]
-    remote: ClassVar[bool]
+    remote: ClassVar[bool] = False
+    dim: int
 
     @classmethod
+    @abstractmethod
     def create(cls, place: Place) -> Self:
         """An empty engine; what a killed build left there is removed."""
 
     @classmethod
+    @abstractmethod
     def open(cls, place: Place, *, writable: bool = False) -> Self:
         """A finished engine for search; `writable` for a copy of one in a folder."""
 
-    def upsert(self, batch: Sequence[ImageRegions]) -> None:
-        """Add images, or replace those with the same id."""
-
+    @abstractmethod
     def put(self, points: Sequence[Point]) -> None:
-        """The same for single regions, as `points` of another engine gives them."""
+        """Store regions, or replace those with the same id."""
 
-    def points(self) -> Iterator[list[Point]]:
-        """Everything that is stored, in lists of a few hundred, in no particular order."""
+    @abstractmethod
+    def read(self, image_ids: Sequence[str] | None, *, payload: bool = True, vectors: bool = False) -> Iterator[Record]:
+        """The stored regions of these images, or of all, in no particular order.
 
-    def delete_images(self, image_ids: Iterable[str]) -> None:
-        """Remove all regions of these images."""
+        payload: all of it, or just ``image_id`` and ``hash``.
+        """
 
-    def delete_stale(self, versions: Mapping[str, str]) -> None:
-        """Of the images in `versions`, remove the regions whose content hash is not the one given there."""
+    @abstractmethod
+    def delete(self, ids: Sequence[Any]) -> None:
+        """Remove the regions with these `Record.id`."""
 
-    def images(self) -> Versions:
-        """Which images are stored, in which version, with how many regions."""
-
+    @abstractmethod
     def search(self, vector: Floats, limit: int) -> list[Region]:
-        """The `limit` regions with the highest cosine to `vector` [D], best first."""
+        """The `limit` regions with the highest cosine to `vector` [D], best first.
 
+        Raises:
+            ForError: `vector` does not fit, or the engine fails.
+        """
+
+    @abstractmethod
     def count(self) -> int:
         """How many regions are stored."""
 
+    @abstractmethod
     def close(self) -> None:
         """Close files and connections. After writing: everything is on disk when this returns."""
-
-
-class RemoteEngine(Engine, Protocol):
-    """An engine with `remote`: its collections outlive the folder of their generation, and have aliases."""
 
     @classmethod
     def publish(cls, folder: Path, collection: str, previous: str | None) -> None:
         """Point the server's aliases at what goes live and at what served before, in one step."""
+        raise NotImplementedError
 
     @classmethod
     def remove(cls, folder: Path, collection: str) -> bool:
         """Delete a collection; False where the server cannot do it now."""
+        raise NotImplementedError
+
+    def upsert(self, batch: Sequence[ImageRegions]) -> None:
+        """Add images, or replace those with the same id.
+
+        Raises:
+            ForError: check_regions refuses the batch, or the engine fails.
+        """
+        check_regions(batch, self.dim)
+        self.put([point for image in batch for point in points_of(image)])
+
+    def points(self) -> Iterator[Point]:
+        """Everything that is stored."""
+        return (point_from(record.payload, record.vector) for record in self.read(None, vectors=True))
+
+    def images(self) -> Versions:
+        """Which images are stored, in which version, with how many regions."""
+        records = self.read(None, payload=False)
+        return dict(Counter((record.payload["image_id"], record.payload["hash"]) for record in records))
+
+    def delete_images(self, image_ids: Iterable[str]) -> None:
+        """Remove all regions of these images."""
+        if (wanted := list(image_ids)) and (ids := [record.id for record in self.read(wanted, payload=False)]):
+            self.delete(ids)
+
+    def delete_stale(self, versions: Mapping[str, str]) -> None:
+        """Of the images in `versions`, remove the regions whose content hash is not the one given there."""
+        found = self.read(list(versions), payload=False) if versions else ()
+        if stale := [r.id for r in found if r.payload["hash"] != versions[r.payload["image_id"]]]:
+            self.delete(stale)
 
 
 def engine_class(name: str) -> type[Engine]:
@@ -264,15 +309,6 @@ def engine_class(name: str) -> type[Engine]:
         raise ForError(f"the index is on the engine {name!r}, which this version does not have; run `for-cli index`")
     module, _, attribute = ENGINES[name].partition(":")
     return cast("type[Engine]", getattr(import_module(module), attribute))
-
-
-def remote_engine(name: str) -> type[RemoteEngine]:
-    """The same for an engine that keeps collections on a server.
-
-    Raises:
-        ForError: there is no such engine in this version.
-    """
-    return cast("type[RemoteEngine]", engine_class(name))
 
 
 def engine_name(settings: Settings) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
@@ -16,18 +15,15 @@ from for_retrieval.errors import ForError
 from for_retrieval.release.engines import (
     EDGE,
     NAMESPACE,
+    Engine,
     Floats,
-    ImageRegions,
     Place,
     Point,
+    Record,
     Region,
-    Versions,
-    check_regions,
     check_vector,
     payload_of,
-    point_from,
     point_id,
-    points_of,
     region_from,
 )
 
@@ -56,7 +52,7 @@ PAGE = 500  # points read at once
 T = TypeVar("T")
 
 
-class EdgeEngine:
+class EdgeEngine(Engine):
     """A folder of Qdrant Edge files.
 
     Opened for search it takes no lock (the write-ahead log is off) and refuses to write, so any number of
@@ -64,12 +60,11 @@ class EdgeEngine:
     """
 
     package: ClassVar[str] = "qdrant-edge-py"
-    remote: ClassVar[bool] = False
 
     def __init__(self, shard: qdrant.EdgeShard, place: Place, writable: bool) -> None:
         self._shard = shard
         self._folder = place.folder
-        self._dim = place.dim
+        self.dim = place.dim
         self._writable = writable
 
     @classmethod
@@ -101,15 +96,6 @@ class EdgeEngine:
         shard = _attempt(place.folder, "be opened", lambda: qdrant.EdgeShard.load(str(place.folder)))
         return cls(shard, place, writable)
 
-    def upsert(self, batch: Sequence[ImageRegions]) -> None:
-        """Add images, or replace those with the same id.
-
-        Raises:
-            ForError: the engine was opened for search, or check_regions refuses the batch.
-        """
-        check_regions(batch, self._dim)
-        self.put([point for image in batch for point in points_of(image)])
-
     def put(self, points: Sequence[Point]) -> None:
         """Store single regions.
 
@@ -122,31 +108,25 @@ class EdgeEngine:
             stored = qdrant.Point(point_id(point.image_id, point.number), point.vector, payload_of(point))
             self._update(qdrant.UpdateOperation.upsert_points([stored]))
 
-    def points(self) -> Iterator[list[Point]]:
-        """Everything that is stored."""
-        for page in self._pages(None, True, True):
-            yield [point_from(_payload(record), list(cast("list[float]", record.vector))) for record in page]
+    def read(self, image_ids: Sequence[str] | None, *, payload: bool = True, vectors: bool = False) -> Iterator[Record]:
+        """The stored regions of these images, or of all."""
+        chosen = None if image_ids is None else _of(list(image_ids))
+        wanted: bool | list[str] = True if payload else ["image_id", "hash"]
+        offset = None
+        while True:
+            request = qdrant.ScrollRequest(
+                offset=offset, limit=PAGE, filter=chosen, with_payload=wanted, with_vector=vectors
+            )
+            page, offset = self._attempt("be read", partial(self._shard.scroll, request))
+            for record in page:
+                vector = list(cast("list[float]", record.vector)) if vectors else []
+                yield Record(record.id, record.payload or {}, vector)
+            if offset is None:
+                return
 
-    def delete_images(self, image_ids: Iterable[str]) -> None:
-        """Remove all regions of these images."""
-        if ids := list(image_ids):
-            self._update(qdrant.UpdateOperation.delete_points_by_filter(_of(ids)))
-
-    def delete_stale(self, versions: Mapping[str, str]) -> None:
-        """Of the images in `versions`, remove the regions whose content hash is not the one given there."""
-        # By id: a filter of its own for each image would pass over everything once an image.
-        pages = self._pages(_of(list(versions)), ["image_id", "hash"], False) if versions else ()
-        records = [(record.id, _payload(record)) for page in pages for record in page]
-        stale = [number for number, payload in records if payload["hash"] != versions[payload["image_id"]]]
-        if stale:
-            self._update(qdrant.UpdateOperation.delete_points(stale))
-
-    def images(self) -> Versions:
-        """Which images are stored, in which version, with how many regions."""
-        found: Counter[tuple[str, str]] = Counter()
-        for page in self._pages(None, ["image_id", "hash"], False):
-            found.update((_payload(record)["image_id"], _payload(record)["hash"]) for record in page)
-        return dict(found)
+    def delete(self, ids: Sequence[Any]) -> None:
+        """Remove the regions with these ids."""
+        self._update(qdrant.UpdateOperation.delete_points(list(ids)))
 
     def search(self, vector: Floats, limit: int) -> list[Region]:
         """The `limit` best regions for `vector` [D], best first, by an exact scan.
@@ -154,7 +134,7 @@ class EdgeEngine:
         Raises:
             ForError: `vector` does not fit, or a file is damaged.
         """
-        check_vector(vector, self._dim)
+        check_vector(vector, self.dim)
         request = qdrant.QueryRequest(
             limit,
             query=qdrant.Query.Nearest(vector.tolist()),
@@ -180,19 +160,6 @@ class EdgeEngine:
             self._writable = False
             _finish(self._folder)
 
-    def _pages(
-        self, chosen: qdrant.Filter | None, payload: bool | list[str], vectors: bool
-    ) -> Iterator[list[qdrant.Record]]:
-        offset = None
-        while True:
-            request = qdrant.ScrollRequest(
-                offset=offset, limit=PAGE, filter=chosen, with_payload=payload, with_vector=vectors
-            )
-            page, offset = self._attempt("be read", partial(self._shard.scroll, request))
-            yield page
-            if offset is None:
-                return
-
     def _update(self, operation: qdrant.UpdateOperation) -> None:
         if not self._writable:
             raise ForError(f"{self._folder} is open for search only; build a new index beside it")
@@ -200,10 +167,6 @@ class EdgeEngine:
 
     def _attempt(self, what: str, call: Callable[[], T]) -> T:
         return _attempt(self._folder, what, call)
-
-
-def _payload(record: qdrant.Record) -> dict[str, Any]:
-    return record.payload or {}
 
 
 def _of(image_ids: list[str]) -> qdrant.Filter:

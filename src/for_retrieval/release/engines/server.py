@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -16,18 +15,15 @@ from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from for_retrieval.errors import ForError, TransientError
 from for_retrieval.release.engines import (
+    Engine,
     Floats,
-    ImageRegions,
     Place,
     Point,
+    Record,
     Region,
-    Versions,
-    check_regions,
     check_vector,
     payload_of,
-    point_from,
     point_id,
-    points_of,
     region_from,
 )
 from for_retrieval.settings import Settings, find_root, load_settings
@@ -197,7 +193,7 @@ PAGE = 500  # points sent or read at once: about 2 MB at 256 numbers each
 LIVE, PREVIOUS = "live", "previous"  # aliases, for people and other programs; queries name the collection
 
 
-class ServerEngine:
+class ServerEngine(Engine):
     """A collection on a server."""
 
     package: ClassVar[str] = "qdrant-client"
@@ -206,7 +202,7 @@ class ServerEngine:
     def __init__(self, connection: Connection, place: Place) -> None:
         self._connection = connection
         self._collection = place.collection
-        self._dim = place.dim
+        self.dim = place.dim
 
     @classmethod
     def create(cls, place: Place) -> ServerEngine:
@@ -284,15 +280,6 @@ class ServerEngine:
             return False
         return True
 
-    def upsert(self, batch: Sequence[ImageRegions]) -> None:
-        """Add images, or replace those with the same id.
-
-        Raises:
-            ForError: check_regions refuses the batch, or the server fails.
-        """
-        check_regions(batch, self._dim)
-        self.put([point for image in batch for point in points_of(image)])
-
     def put(self, points: Sequence[Point]) -> None:
         """Store single regions; returns when the server has applied them."""
         for start in range(0, len(points), PAGE):
@@ -302,29 +289,25 @@ class ServerEngine:
             ]
             self._connection.call(lambda client, s=stored: client.upsert(self._collection, s, wait=True))  # type: ignore[misc]
 
-    def points(self) -> Iterator[list[Point]]:
-        """Everything that is stored."""
-        for page in self._pages(None, True, True):
-            yield [point_from(record.payload or {}, list(record.vector)) for record in page]
+    def read(self, image_ids: Sequence[str] | None, *, payload: bool = True, vectors: bool = False) -> Iterator[Record]:
+        """The stored regions of these images, or of all."""
+        chosen = None if image_ids is None else _of(list(image_ids))
+        wanted: bool | list[str] = True if payload else ["image_id", "hash"]
+        offset: Any = None
+        while True:
+            page, offset = self._connection.call(
+                lambda client, at=offset: client.scroll(  # type: ignore[misc]
+                    self._collection, chosen, PAGE, offset=at, with_payload=wanted, with_vectors=vectors
+                )
+            )
+            yield from (Record(found.id, found.payload or {}, list(found.vector or ())) for found in page)
+            if offset is None:
+                return
 
-    def delete_images(self, image_ids: Iterable[str]) -> None:
-        """Remove all regions of these images."""
-        if ids := list(image_ids):
-            self._delete(models.FilterSelector(filter=_of(ids)))
-
-    def delete_stale(self, versions: Mapping[str, str]) -> None:
-        """Of the images in `versions`, remove the regions whose content hash is not the one given there."""
-        pages = self._pages(_of(list(versions)), ["image_id", "hash"], False) if versions else ()
-        stale = [r.id for page in pages for r in page if r.payload["hash"] != versions[r.payload["image_id"]]]
-        if stale:
-            self._delete(models.PointIdsList(points=stale))
-
-    def images(self) -> Versions:
-        """Which images are stored, in which version, with how many regions."""
-        found: Counter[tuple[str, str]] = Counter()
-        for page in self._pages(None, ["image_id", "hash"], False):
-            found.update((record.payload["image_id"], record.payload["hash"]) for record in page)
-        return dict(found)
+    def delete(self, ids: Sequence[Any]) -> None:
+        """Remove the regions with these ids; returns when the server has applied it."""
+        selector = models.PointIdsList(points=list(ids))
+        self._connection.call(lambda client: client.delete(self._collection, selector, wait=True))
 
     def search(self, vector: Floats, limit: int) -> list[Region]:
         """The `limit` best regions for `vector` [D], best first; int8 candidates are scored again exactly.
@@ -332,7 +315,7 @@ class ServerEngine:
         Raises:
             ForError: `vector` does not fit, or the server fails.
         """
-        check_vector(vector, self._dim)
+        check_vector(vector, self.dim)
         rescored = models.QuantizationSearchParams(rescore=True, oversampling=2.0)
         int8 = self._connection.settings.qdrant_quantization == "int8"
         params = models.SearchParams(quantization=rescored) if int8 else models.SearchParams(exact=True)
@@ -350,21 +333,6 @@ class ServerEngine:
     def close(self) -> None:
         """Close the connection; every write was waited for."""
         self._connection.close()
-
-    def _pages(self, chosen: models.Filter | None, payload: bool | list[str], vectors: bool) -> Iterator[list[Any]]:
-        offset: Any = None
-        while True:
-            page, offset = self._connection.call(
-                lambda client, at=offset: client.scroll(  # type: ignore[misc]
-                    self._collection, chosen, PAGE, offset=at, with_payload=payload, with_vectors=vectors
-                )
-            )
-            yield page
-            if offset is None:
-                return
-
-    def _delete(self, selector: models.FilterSelector | models.PointIdsList) -> None:
-        self._connection.call(lambda client: client.delete(self._collection, selector, wait=True))
 
 
 def _of(image_ids: list[str]) -> models.Filter:
