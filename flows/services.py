@@ -199,10 +199,7 @@ def _end_leftovers(root: Path, name: str) -> bool:
 
 def _run(folder: Path, *command: str, tolerated: str = "") -> None:
     """Run a Python module to its end."""
-    done = subprocess.run(
-        [sys.executable, "-m", *command], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=120,
-    )  # fmt: skip
+    done = subprocess.run([sys.executable, "-m", *command], cwd=folder, input="", capture_output=True, text=True)
     output = (done.stdout + done.stderr).strip() or "no output"
     if done.returncode and not (tolerated and tolerated in output):
         raise ForError(f"`{' '.join(command)}` failed: {output.splitlines()[-1]}")
