@@ -113,8 +113,8 @@ def test_of_two_runs_of_a_fraction_the_one_that_serves_stays_else_the_one_with_a
         ("../params", None, "there is no profile"),
         (None, 7, "no run of train.runs uses 7 % of the labels; there are 10, 100"),
         ("wrong", None, "params.yaml with the requested changes: .*train.step"),
-        ("list", None, "list.yaml must hold sections of params.yaml"),
-        ("bad", None, "bad.yaml cannot be read"),
+        ("list", None, "list.yaml must hold sections such as "),
+        ("bad", None, "bad.yaml is not valid YAML"),
     ],
 )
 def test_what_makes_no_sense_changes_nothing(
