@@ -19,6 +19,8 @@ from for_retrieval.project import Project
 from for_retrieval.settings import find_root
 from for_retrieval.stages import dvc
 
+REPOSITORY = Path(__file__).parents[2]
+
 STAGES = """\
 stages:
   prepare:
@@ -180,9 +182,8 @@ with project_for(Path.cwd(), "quick", None, print) as folder:
 
 def test_a_killed_run_is_repeated_to_the_same_result(made: Path, until: Callable[..., None]) -> None:
     before = (made / "params.yaml").read_bytes()
-    run = subprocess.Popen(
-        [sys.executable, "-c", KILLED], cwd=made, env={**os.environ, "PAUSE": "600"}, stdout=subprocess.DEVNULL
-    )
+    variables = {**os.environ, "PAUSE": "600", "PYTHONPATH": str(REPOSITORY)}
+    run = subprocess.Popen([sys.executable, "-c", KILLED], cwd=made, env=variables, stdout=subprocess.DEVNULL)
     folder = made / "var" / "runs" / "quick"
     until(lambda: "train" in ran(made), 60, "the run trains")
     run.kill()
