@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -48,11 +49,17 @@ class Place:
         return self.api.removesuffix("/api").rpartition(":")[2]
 
     def ask(self, what: str, query: dict[str, Any] | None = None) -> Any:
-        """Prefect's server, directly."""
+        """Prefect's server, directly. While its database is locked it answers 503, which asks for another attempt."""
         body = json.dumps(query or {}).encode()
         request = urllib.request.Request(f"{self.api}/{what}", body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
+        for attempt in range(10):
+            try:
+                with urllib.request.urlopen(request, timeout=10) as answer:
+                    return json.load(answer)
+            except urllib.error.HTTPError as error:
+                if error.code != 503 or attempt == 9:
+                    raise
+            time.sleep(0.5)
 
     def runs(self, flow: str) -> list[dict[str, Any]]:
         """The runs of a flow, also those to come."""
