@@ -112,7 +112,7 @@ def test_git_and_dvc_are_ready(mine: Path, run: Command) -> None:
 def test_make_starts_and_stops_the_services(mine: Path, run: Command) -> None:
     """As messages and documents say; the flows are modules of the project."""
     for target in ("up", "down"):
-        assert run("make", "-n", target, cwd=mine).out == f"python -m flows.services {target}\n"
+        assert run("make", "--no-print-directory", "-n", target, cwd=mine).out == f"python -m flows.services {target}\n"
     done = run("python", "-m", "flows.services", "--help", cwd=mine, PYTHONPATH=f"{REPOSITORY / 'src'}")
     assert (done.code, done.err) == (0, "")
     assert "down" in done.out
