@@ -68,23 +68,40 @@ def markdown(table: pd.DataFrame, title: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def boxes_table(boxes: list[dict[str, Any]]) -> list[str]:
-    """How often the boxes of the results are right, a line a run; the mean over its seeds."""
+def boxes_of(boxes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The means over the seeds, by benchmark, run and subset."""
     if not boxes:
         return []
-    means = pd.DataFrame(boxes).pivot_table("located", "run", "subset", sort=False)
-    subsets = [s for s in ("base", "novel", "all", "small") if s in means]
+    groups = pd.DataFrame(boxes).drop(columns="seed").groupby(["benchmark", "run", "subset"], sort=False)
+    found: list[dict[str, Any]] = groups.mean().round(2).reset_index().to_dict("records")
+    return found
+
+
+def boxes_table(boxes: list[dict[str, Any]]) -> list[str]:
+    """How often the boxes of the results are right, a line a run."""
+    if not boxes:
+        return []
+    frame = pd.DataFrame(boxes)
+    subsets = [s for s in ("base", "novel", "all", "small") if s in set(frame["subset"])]
     lines = [
         "",
         "## Boxes",
         "",
-        "Of the true results among a name's first 50, the share whose box overlaps a thing of ",
+        "Of the true results among a name's first 50, the share whose box is right, in %, mean over the seeds: it",
+        "overlaps a thing of that name by half or more / by a quarter or more (intersection over union) / its centre",
+        "lies on one.",
+        "",
+        "| run | " + " | ".join(subsets) + " |",
+        "| --- |" + " --- |" * len(subsets),
     ]
-    lines[-1] += "that name by half (intersection over union), mean over the seeds, %."
-    lines += ["", "| run | " + " | ".join(subsets) + " |", "| --- |" + " --- |" * len(subsets)]
-    return lines + [
-        f"| {run} | " + " | ".join(f"{row[s]:.1f}" for s in subsets) + " |" for run, row in means.iterrows()
-    ]
+    for run, part in frame.groupby("run", sort=False):
+        rows = part.set_index("subset")
+        cells = [
+            f"{rows.iou50[s]:.1f} / {rows.iou25[s]:.1f} / {rows.inside[s]:.1f}" if s in rows.index else ""
+            for s in subsets
+        ]
+        lines.append(f"| {run} | " + " | ".join(cells) + " |")
+    return lines
 
 
 def category_gains(categories: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -110,7 +127,7 @@ def compare(
     rows: list[dict[str, Any]], boxes: list[dict[str, Any]], categories: list[dict[str, Any]], out: Path
 ) -> None:
     """Write compare.json, compare.md, compare.png and compare-categories.png into `out`."""
-    gains = category_gains(categories)
+    gains, boxes = category_gains(categories), boxes_of(boxes)
     write_json(out / "compare.json", {"rows": rows, "boxes": boxes, "categories": gains})
     plot_category_gains({rows[0]["benchmark"] if rows else "": gains}, out / "compare-categories.png")
     if not rows:

@@ -13,24 +13,28 @@ from torchvision.ops import box_iou
 
 from for_retrieval.evaluate.metric import Scores, rank, unjudged_last
 from for_retrieval.evaluate.queries import QuerySet
+from for_retrieval.model.box_net import corners
 from for_retrieval.model.features import Features
 from for_retrieval.model.model import Model
-from for_retrieval.model.sum_clip import attention_boxes
+from for_retrieval.model.sum_clip import shown
 from for_retrieval.records.records import Records
 
-OVERLAP = 0.5  # intersection over union
 BATCH = 256  # images at once
 
 
 @dataclass(frozen=True)
 class Located:
-    """One row: of the true results among the first k, the share (0 to 100) whose box is right."""
+    """Of the true results among the first k, the shares (0 to 100) whose box is right.
 
-    run: str
-    seed: int
-    subset: str
+    iou50, iou25: the box overlaps a thing of that name by so much (intersection over union). inside: its centre is on
+    one. oracle: some region of the image overlaps by half, whether it was shown or not.
+    """
+
     results: int
-    located: float
+    iou50: float
+    iou25: float
+    inside: float
+    oracle: float
 
 
 class Truth:
@@ -60,36 +64,35 @@ class Asked:
     scores: Tensor
 
 
-def located(model: Model, features: Features, asked: Asked, truth: Truth, k: int) -> dict[str, tuple[int, float]]:
-    """Subset -> how many of the first `k` results of its queries are true, and the share of them with a right box.
+def located(model: Model, features: Features, asked: Asked, truth: Truth, k: int) -> dict[str, Located]:
+    """How often the first `k` results of each subset's queries show the right place.
 
-    A result's box is that of the query that scored best, as in the index; it is right where its intersection over
-    union with an object of the category is 0.5 or more.
+    A result's box is the one that the index shows: see `shown`.
 
     Args:
         features: of the n images that `truth` and `asked` are about.
     """
     queries = asked.queries
     pairs = _true_results(unjudged_last(asked.scores.cpu().numpy(), queries.judged), queries.relevant, k)
-    shown = sorted({int(image) for image, _ in pairs})
-    if not shown:
-        return {}
-    place = {image: n for n, image in enumerate(shown)}
-    parts = [model.regions(features.rows(torch.tensor(shown[i : i + BATCH]))) for i in range(0, len(shown), BATCH)]
-    regions = torch.cat([part.regions for part in parts])
-    maps = np.concatenate([part.attention.cpu().numpy() for part in parts])
-    right = []
+    there = sorted({int(image) for image, _ in pairs})
+    place = {image: n for n, image in enumerate(there)}
+    found = [model.regions(features.rows(torch.tensor(there[i : i + BATCH]))) for i in range(0, len(there), BATCH)]
+    measured = []
     for image, query in pairs:
-        winner = int((regions[place[image]] @ asked.texts[query]).argmax())
-        x, y, w, h = attention_boxes(maps[place[image], winner : winner + 1], model.tower.grid, 1, 1)[0]
-        box = torch.tensor([[x, y, x + w, y + h]])
-        right.append(bool((box_iou(box, truth.boxes(image, queries.texts[query])) >= OVERLAP).any()))
-    hits, columns = np.asarray(right), pairs[:, 1]
+        part, row = found[place[image] // BATCH], place[image] % BATCH
+        boxes = corners(part.boxes[row]).cpu()
+        best = shown(part.regions[row] @ asked.texts[query], part.objectness[row])
+        wanted = truth.boxes(image, queries.texts[query])
+        overlap = box_iou(boxes, wanted).amax(1)
+        centre = (boxes[best, :2] + boxes[best, 2:]) / 2
+        inside = ((centre >= wanted[:, :2]) & (centre <= wanted[:, 2:])).all(1).any()
+        one = float(overlap[best])
+        measured.append((one >= 0.5, one >= 0.25, bool(inside), float(overlap.max()) >= 0.5))
+    hits, columns = 100 * np.asarray(measured, np.float64).reshape(-1, 4), pairs[:, 1]
     out = {}
     for subset, members in queries.subsets.items():
-        mine = np.isin(columns, members)
-        if mine.any():
-            out[subset] = (int(mine.sum()), round(100 * float(hits[mine].mean()), 2))
+        if (mine := np.isin(columns, members)).any():
+            out[subset] = Located(int(mine.sum()), *(round(float(share), 2) for share in hits[mine].mean(0)))
     return out
 
 

@@ -110,11 +110,12 @@ def plot_category_gains(sets: dict[str, list[dict[str, Any]]], path: Path) -> No
 
 def plot_curves(history: list[dict[str, float]], path: Path, title: str) -> None:
     """Each objective by training step, one panel each: they have different scales."""
-    names = list(history[0]) if history else []
+    names = list(dict.fromkeys(name for values in history for name in values))
     count = max(1, len(names))
     figure, axes = panels(1, count, 4 * count, 3, shared=False)
     for axis, name in zip(axes[0], names, strict=False):
-        axis.plot(range(1, len(history) + 1), [values[name] for values in history], color=COLOURS["for"], linewidth=1)
+        curve = [(step, values[name]) for step, values in enumerate(history, 1) if name in values]
+        axis.plot(*zip(*curve, strict=True), color=COLOURS["for"], linewidth=1)
         axis.set_title(name, fontsize=10)
         axis.set_xlabel("step")
     figure.suptitle(title)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from for_retrieval.evaluate.localisation import Asked, Located, Truth, located
+from for_retrieval.evaluate.localisation import Asked, Truth, located
 from for_retrieval.evaluate.measure import Method, head_scores, measure
 from for_retrieval.evaluate.queries import query_sets
 from for_retrieval.model.model import Model, head_path
@@ -65,5 +65,6 @@ def evaluate(project: Project, records: Records, model: Model, split: str) -> Ev
                 count = len(names.texts)  # `names` is the first of the sets
                 asked = Asked(names, texts[:count], table[:, :count])
                 shares = located(trained, features, asked, truth, params.evaluate.k)
-                found.boxes.extend(asdict(Located(run, seed, subset, *share)) for subset, share in shares.items())
+                about = {"benchmark": records.info.name, "run": run, "seed": seed}
+                found.boxes.extend({**about, "subset": subset, **asdict(share)} for subset, share in shares.items())
     return found

@@ -1,9 +1,11 @@
-"""Dense-CLIP for each kind of open_clip image tower: a class a kind, and the table that chooses among them."""
+"""Dense-CLIP and finer maps for each kind of open_clip image tower: a class a kind, and a table that chooses."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,7 +18,27 @@ from torch.nn.functional import interpolate, linear, normalize
 from torch.utils.checkpoint import checkpoint
 
 from for_retrieval.errors import UsageError
-from for_retrieval.model.features import Features
+
+FINE = 16  # px, at most, of a cell of the finer map where a tower has one
+Parts = tuple[Tensor, Tensor, Tensor]
+
+
+@contextmanager
+def captured(module: nn.Module) -> Iterator[list[Tensor]]:
+    """The outputs of a block of the tower, while the tower runs inside."""
+    found: list[Tensor] = []
+    hook = module.register_forward_hook(lambda _module, _inputs, output: found.append(output))
+    try:
+        yield found
+    finally:
+        hook.remove()
+
+
+def cells_of(maps: Tensor, grid: tuple[int, int]) -> Tensor:
+    """A block's output as cells [B, M, C]: from tokens without their prefix, or from maps, channels first or last."""
+    if maps.ndim == 3:
+        return maps[:, -math.prod(grid) :]
+    return (maps if tuple(maps.shape[1:3]) == grid else maps.permute(0, 2, 3, 1)).flatten(1, 2)
 
 
 class Kind(ABC):
@@ -33,16 +55,29 @@ class Kind(ABC):
         """Whether `visual` is of this kind."""
 
     @abstractmethod
-    def features(self, visual: Any, pictures: Tensor) -> Features:
-        """Pictures [B, 3, S, S] -> features."""
+    def features(self, visual: Any, pictures: Tensor) -> Parts:
+        """Pictures [B, 3, S, S] -> patches, dense and pooled, as in `Features`."""
 
     def stride(self, visual: Any) -> int:
         """Pixels a cell."""
         return int(visual.trunk.feature_info[-1]["reduction"])
 
-    def pool(self, visual: Any) -> nn.Module | None:
-        """What heads start from where the tower pools by attention over cells; see `TowerPool`."""
-        return None
+    def fine(self, visual: Any) -> tuple[nn.Module, int]:
+        """The block whose output is the finer map, and its pixels a cell.
+
+        Of a pyramid the last stage with cells of 16 px or less; of a transformer, whose cells are all of one size, the
+        block after two thirds, which still knows where things end.
+        """
+        stages = visual.trunk.feature_info[:-1]
+        small = [stage for stage in stages if stage["reduction"] <= FINE]
+        last = max(stage["reduction"] for stage in small) if small else min(stage["reduction"] for stage in stages)
+        same = [stage for stage in stages if stage["reduction"] == last]
+        chosen = same[len(same) * 2 // 3]
+        return visual.trunk.get_submodule(chosen["module"]), int(chosen["reduction"])
+
+    def shift(self, visual: Any) -> float:
+        """How many pixels right and down of the middle of its tile a cell looks, because of padding."""
+        return 0.0
 
 
 class AttentionPool(Kind):
@@ -57,7 +92,14 @@ class AttentionPool(Kind):
     def stride(self, visual: Any) -> int:
         return _RESNET_STRIDE
 
-    def features(self, visual: Any, pictures: Tensor) -> Features:
+    def fine(self, visual: Any) -> tuple[nn.Module, int]:
+        return visual.layer3, _RESNET_STRIDE // 2
+
+    def shift(self, visual: Any) -> float:
+        """Its first convolution, of stride 2, pads both sides; all that halves later averages, which moves nothing."""
+        return -0.5
+
+    def features(self, visual: Any, pictures: Tensor) -> Parts:
         """Cells keep their positions, because the pool's values have them.
 
         With one head the pooled embedding is exactly the attention-weighted mean of the embeddings of the cells and of
@@ -70,10 +112,7 @@ class AttentionPool(Kind):
         pool = visual.attnpool
         patches = x.flatten(2).transpose(1, 2)
         dense = pool.c_proj(pool.v_proj(patches + pool.positional_embedding[1:]))
-        return Features(patches, dense, normalize(pool(x), dim=-1))
-
-    def pool(self, visual: Any) -> nn.Module:
-        return TowerPool(visual.attnpool)
+        return patches, dense, normalize(pool(x), dim=-1)
 
 
 class ClassToken(Kind):
@@ -93,7 +132,11 @@ class ClassToken(Kind):
     def stride(self, visual: Any) -> int:
         return int(visual.patch_size[0])
 
-    def features(self, visual: Any, pictures: Tensor) -> Features:
+    def fine(self, visual: Any) -> tuple[nn.Module, int]:
+        blocks = visual.transformer.resblocks
+        return blocks[len(blocks) * 2 // 3], self.stride(visual)
+
+    def features(self, visual: Any, pictures: Tensor) -> Parts:
         """Patches are the last block's output.
 
         The block's residual and MLP are left out of the dense path. ClearCLIP (Lan et al., ECCV 2024) found that they
@@ -103,7 +146,7 @@ class ClassToken(Kind):
         x, (before, _) = visual.transformer.forward_intermediates(visual._embeds(pictures), indices=2)
         dense = visual.ln_post(self.value_path(last, before[:, 1:])) @ visual.proj
         pooled = visual._pool(x)[0] @ visual.proj
-        return Features(x[:, 1:], dense, normalize(pooled, dim=-1))
+        return x[:, 1:], dense, normalize(pooled, dim=-1)
 
     def value_path(self, block: Any, x: Tensor) -> Tensor:
         """What the block's attention returns for each token of x [B, N, C] that attends to itself alone."""
@@ -124,14 +167,14 @@ class LatentPool(Kind):
         pool = getattr(visual.trunk, "attn_pool", None) if isinstance(visual, TimmModel) else None
         return isinstance(pool, AttentionPoolLatent) and pool.pos_embed is None
 
-    def features(self, visual: Any, pictures: Tensor) -> Features:
+    def features(self, visual: Any, pictures: Tensor) -> Parts:
         """Patches are the trunk's normalised output."""
         trunk = visual.trunk
         tokens = trunk.forward_features(pictures)
         patches = tokens[:, trunk.num_prefix_tokens :]
         dense = visual.head(trunk.head(trunk.fc_norm(self.value_path(trunk.attn_pool, patches))))
         pooled = visual.head(trunk.forward_head(tokens))
-        return Features(patches, dense, normalize(pooled, dim=-1))
+        return patches, dense, normalize(pooled, dim=-1)
 
     def value_path(self, pool: Any, x: Tensor) -> Tensor:
         """What the pool returns for each token of x [B, N, C] alone.
@@ -164,7 +207,7 @@ class AveragePool(Kind):
         pool = getattr(getattr(trunk, "head", None), "global_pool", None) or getattr(trunk, "global_pool", None)
         return getattr(pool, "pool_type", pool)
 
-    def features(self, visual: Any, pictures: Tensor) -> Features:
+    def features(self, visual: Any, pictures: Tensor) -> Parts:
         """The head takes each cell as a map of one cell."""
         trunk = visual.trunk
         maps = trunk.forward_features(pictures)
@@ -176,7 +219,7 @@ class AveragePool(Kind):
             patches, alone = maps.flatten(2).transpose(1, 2), [maps.shape[1], 1, 1]
         batch, cells, _ = patches.shape
         dense = self._head(visual, patches.reshape(batch * cells, *alone)).view(batch, cells, -1)
-        return Features(patches, dense, normalize(self._head(visual, maps), dim=-1))
+        return patches, dense, normalize(self._head(visual, maps), dim=-1)
 
     def _head(self, visual: Any, maps: Tensor) -> Tensor:
         pooled: Tensor = visual.head(visual.trunk.forward_head(maps))
@@ -212,56 +255,3 @@ def resize_pool(visual: ModifiedResNet, size: int) -> None:
     # Bicubic with antialiasing, as open_clip's own resize_pos_embed.
     cells = interpolate(cells, size=(new, new), mode="bicubic", antialias=True)
     visual.attnpool.positional_embedding = nn.Parameter(torch.cat([mean, cells[0].flatten(1).T]))
-
-
-class TowerPool(nn.Module):
-    """A frozen copy of the pool. It is no part of a head's saved state, since the tower has it.
-
-    The pool (Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", 2021,
-    section 2.3.1): tokens are the cells and, before them, their mean; the mean is the query. One query that looks
-    at all tokens returns the tower's own embedding.
-    """
-
-    positions: Tensor
-
-    def __init__(self, pool: Any) -> None:
-        """pool: open_clip's AttentionPool2d, its positions already those of the input size."""
-        super().__init__()
-        self.heads = int(pool.num_heads)
-        self.dim = int(pool.c_proj.out_features)
-        self.register_buffer("positions", pool.positional_embedding.detach().clone(), persistent=False)
-        for name in ("q", "k", "v", "c"):
-            layer = getattr(pool, f"{name}_proj")
-            self.register_buffer(f"{name}_weight", layer.weight.detach().clone(), persistent=False)
-            self.register_buffer(f"{name}_bias", layer.bias.detach().clone(), persistent=False)
-
-    def forward(self, patches: Tensor, logits: Tensor, whole: bool) -> tuple[Tensor, Tensor]:
-        """Pool each image once for each of K queries.
-
-        Args:
-            patches: [B, N, C], the last feature map.
-            logits: [B, K, N] or [K, N], added to the pool's own logits of the cells.
-            whole: whether the queries also look at the mean token, as the pool does.
-
-        Returns:
-            Embeddings [B, K, D], not normalised, and attention over cells [B, K, N], the mean of the pool's heads;
-            rows sum to 1.
-        """
-        mean = patches.mean(1, keepdim=True)
-        tokens = torch.cat([mean, patches], 1) + self.positions
-        query = self._split("q", tokens[:, :1])  # [B, H, 1, C / H]
-        keys, values = self._split("k", tokens), self._split("v", tokens)
-        own = query @ keys.transpose(2, 3) / math.sqrt(query.shape[-1])  # [B, H, 1, 1 + N]
-        extra = nn.functional.pad(logits, (1, 0), value=0.0 if whole else float("-inf"))
-        attention = (own + extra.unsqueeze(-3)).softmax(-1)  # [B, H, K, 1 + N]
-        mixed = (attention @ values).transpose(1, 2).flatten(2)
-        seen = attention[..., 1:].mean(1)
-        return self._linear("c", mixed), seen / seen.sum(-1, keepdim=True)
-
-    def _linear(self, name: str, x: Tensor) -> Tensor:
-        return linear(x, self.get_buffer(f"{name}_weight"), self.get_buffer(f"{name}_bias"))
-
-    def _split(self, name: str, tokens: Tensor) -> Tensor:
-        """One of the pool's projections, by head: [B, T, C] -> [B, H, T, C / H]."""
-        out = self._linear(name, tokens)
-        return out.view(*out.shape[:2], self.heads, -1).transpose(1, 2)

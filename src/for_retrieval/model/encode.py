@@ -91,7 +91,7 @@ class FeatureStore:
         if missing := self.missing(hashes):
             raise ForError(f"{len(missing)} images have no features in {self._folder}; run `for-cli features`")
         if not hashes:  # an empty split; the sizes are unknown
-            return Features(torch.empty(0, 0, 0), torch.empty(0, 0, 0), torch.empty(0, 0))
+            return Features(torch.empty(0, 0, 0), torch.empty(0, 0, 0), torch.empty(0, 0), torch.empty(0, 0, 0))
         rows_by_shard: dict[Path, list[tuple[int, int]]] = {}
         for position, content in enumerate(hashes):
             path, row = self._place[content]
@@ -134,23 +134,29 @@ class Reading:
         return cls(batch_size, project.settings.processes, data.max_pixels, data.min_side)
 
 
+def view_key(content: str, view: str) -> str:
+    """The name in a feature store of a view (params.yaml, train.views) of the image with this content hash."""
+    return content if view == "whole" else f"{content}.{view}"
+
+
 class Pictures(Dataset[Tensor]):
     """Images as bytes [S, S, 3], not floats: what worker processes send is copied, and a quarter of the size."""
 
-    def __init__(self, paths: Sequence[Path], size: int, reading: Reading) -> None:
-        self.paths, self.size, self.reading = paths, size, reading
+    def __init__(self, paths: Sequence[Path], size: int, reading: Reading, views: Sequence[str] = ()) -> None:
+        self.paths, self.size, self.reading, self.views = paths, size, reading, views
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, i: int) -> Tensor:
-        return squared(open_image(self.paths[i], self.reading.max_pixels, self.reading.min_side), self.size)
+        pixels = squared(open_image(self.paths[i], self.reading.max_pixels, self.reading.min_side), self.size)
+        return pixels.flip(1) if self.views and self.views[i] == "flip" else pixels
 
 
 def encode(
     tower: Tower, store: FeatureStore, images: Mapping[str, Path], reading: Reading, backend: str = "none"
 ) -> int:
-    """Encode those of `images` (content hash -> file) that `store` lacks; returns how many that were.
+    """Encode those of `images` (`view_key` -> file) that `store` lacks; returns how many that were.
 
     Of several processes each encodes its part. backend: of torch.compile.
 
@@ -162,7 +168,7 @@ def encode(
     if backend != "none":
         tower.compile(backend)
     loader = DataLoader(
-        Pictures([images[h] for h in todo], tower.input_size, reading),
+        Pictures([images[h] for h in todo], tower.input_size, reading, [h.partition(".")[2] for h in todo]),
         batch_size=reading.batch_size,
         num_workers=reading.workers if len(todo) > SHARD else 0,
         pin_memory=tower.device.type == "cuda",  # so that the next batch is copied while this one is encoded
@@ -194,7 +200,8 @@ def write_summaries(folder: Path, records: Records, tower: Tower, teacher: Tower
     """
     learning, info = records.of("train", "val"), records.info
     by = {"tower": tower.id, "teacher": teacher.id}
-    sizes = {"grid": list(tower.grid), "patch_dim": tower.patch_dim, "dim": tower.dim}
+    coarse = tower.layout.coarse
+    sizes = {"grid": list(coarse.grid), "patch_dim": sum(coarse.dims), "dim": tower.layout.dim}
     words = {name: getattr(info, name) for name in ("base", "novel", "synonyms", "hypernyms", "colours")}
     about = {"name": info.name, "digest": learning.info.digest, "images": len(learning.images)}
     write_json(folder / "features.json", {**by, "images": len(records.images), "dataset": info.digest, **sizes})

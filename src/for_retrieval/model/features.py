@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 CPU = torch.device("cpu")
 SizeKey = Literal["input_size", "teacher_size"]  # of the section model in params.yaml
@@ -30,28 +30,30 @@ def autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=kind == torch.bfloat16)
 
 
-PARTS = ("patches", "dense", "pooled")
+PARTS = ("patches", "dense", "pooled", "fine")
 
 
 @dataclass(frozen=True)
 class Features:
-    """The output of a frozen tower for B images; N = rows x columns cells in reading order.
+    """The output of a frozen tower for B images; cells are in reading order.
 
-    patches: [B, N, C], the last feature map. dense: [B, N, D], every cell in the joint space, not
-    normalised. pooled: [B, D], the tower's own embedding, L2-normalised.
+    patches: [B, N, C], the last feature map. dense: [B, N, D], every cell in the joint space, not normalised. pooled:
+    [B, D], the tower's own embedding, L2-normalised. fine: [B, M, F], earlier maps with smaller cells, which see where
+    things end; no cells (M = 0) from a tower that is loaded as a teacher.
     """
 
     patches: Tensor
     dense: Tensor
     pooled: Tensor
+    fine: Tensor
 
     def to(self, device: torch.device) -> Features:
         """The same in float32 on `device`."""
-        return Features(*(t.to(device, torch.float32) for t in (self.patches, self.dense, self.pooled)))
+        return Features(*(getattr(self, name).to(device, torch.float32) for name in PARTS))
 
     def rows(self, index: Tensor | slice) -> Features:
         """The images at `index`."""
-        return Features(self.patches[index], self.dense[index], self.pooled[index])
+        return Features(*(getattr(self, name)[index] for name in PARTS))
 
     def chunks(self, device: torch.device, size: int = 256) -> Iterator[Features]:
         """Pieces of `size` images, in float32 on `device`."""
@@ -68,24 +70,47 @@ class Features:
         return cls(*(torch.cat([getattr(part, name) for part in parts]) for name in PARTS))
 
 
+@dataclass(frozen=True)
+class Cells:
+    """The cells of one map.
+
+    grid: rows and columns. dims: channels of each of its sources, which stand one after the other. shift: how far right
+    and down of the middle of its tile the middle of what a cell sees lies, in sides of the image.
+    """
+
+    grid: tuple[int, int]
+    dims: tuple[int, ...]
+    shift: float = 0.0
+
+    def centres(self, device: torch.device = CPU) -> Tensor:
+        """[N, 2] x and y of the cells, in sides of the image."""
+        rows, columns = ((torch.arange(side, device=device) + 0.5) / side + self.shift for side in self.grid)
+        return torch.cartesian_prod(rows, columns).flip(-1)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a head has to know of a tower: its cells, those of its finer maps, and the size of the joint space."""
+
+    coarse: Cells
+    fine: Cells
+    dim: int
+
+
 class Tower(Protocol):
     """A frozen image tower and the text tower that shares its joint space.
 
     id: changes with anything that changes a feature. made_of: what it is computed from, without the code, as JSON.
-    grid: rows and columns of cells. mean, std: of the pixels by channel, 0 to 1. pool: where the tower pools by
-    attention; heads start from it.
+    layout: its cells. mean, std: of the pixels by channel, 0 to 1.
     """
 
     id: str
     made_of: dict[str, Any]
-    grid: tuple[int, int]
-    patch_dim: int
-    dim: int
+    layout: Layout
     input_size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     device: torch.device
-    pool: nn.Module | None
 
     def features(self, pictures: Tensor) -> Features:
         """Normalised pictures [B, 3, S, S] -> features."""

@@ -23,7 +23,7 @@ _PACKAGE = Path(__file__).parents[1]
 _PIXELS = ("model/features.py", "records/images.py")
 _EMBEDDED_CODE = (*_PIXELS, "model/mini_clip.py")
 _OPEN_CLIP_CODE = (*_PIXELS, "model/open_clip_tower.py", "model/dense.py")
-_HEAD_CODE = ("model/sum_clip.py",)
+_HEAD_CODE = ("model/sum_clip.py", "model/box_net.py")
 _TRAINING_ONLY = {"temperature"}  # settings of a head that no embedding depends on
 
 

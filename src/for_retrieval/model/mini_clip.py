@@ -9,6 +9,7 @@ A residual MLP, trained on captioned scenes, adds what ImageNet does not know (p
 from __future__ import annotations
 
 import importlib.util
+import math
 import shutil
 from copy import deepcopy
 from functools import cache
@@ -20,12 +21,12 @@ import torch
 from safetensors.torch import load_file
 from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch.nn.functional import normalize, pixel_unshuffle
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from for_retrieval.errors import ForError, UsageError
 from for_retrieval.files import file_hash
-from for_retrieval.model.features import Features, SizeKey, autocast
+from for_retrieval.model.features import Cells, Features, Layout, SizeKey, autocast
 from for_retrieval.model.identity import EMBEDDED, tower_id
 from for_retrieval.params import Model
 
@@ -56,10 +57,17 @@ class MiniClip(nn.Module):
 
     def stem(self, images: Tensor) -> Tensor:
         """The part that stays frozen: images [B, 3, H, W] -> maps [B, 112, H/16, W/16]."""
+        return self.stem_maps(images)[1]
+
+    def stem_maps(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The stem's maps at stride 8, [B, 40, H/8, W/8], and at stride 16, its last one [B, 112, H/16, W/16]."""
         x: Tensor = self.trunk.bn1(self.trunk.conv_stem(images))
-        for block in self.trunk.blocks[:5]:
+        for block in self.trunk.blocks[:3]:
             x = block(x)
-        return x
+        early = x
+        for block in self.trunk.blocks[3:5]:
+            x = block(x)
+        return early, x
 
     def cells(self, stem: Tensor) -> Tensor:
         """The part that is trained: stem maps -> the trunk's last map as cells [B, N, 1280]."""
@@ -182,24 +190,34 @@ def embed(model: MiniLM, texts: list[str], batch_size: int = 256) -> Tensor:
     return out
 
 
+def mini_layout(input_size: int, *, fine: bool = True) -> Layout:
+    """The cells for pictures of `input_size` px; `fine` is false for a teacher, whose fine maps nobody reads.
+
+    TensorFlow's "SAME" padding puts the odd pixel behind the picture. So a cell of a map of stride s looks (s - 1) / 2
+    px right and down of its tile's middle: each convolution of stride 2 adds half a pixel of the map that it reads.
+    """
+
+    def cells(stride: int, dims: tuple[int, ...], there: bool = True) -> Cells:
+        side = input_size // stride if there else 0
+        return Cells((side, side), dims, (stride - 1) / 2 / input_size)
+
+    return Layout(cells(MiniClip.stride, (PATCH_DIM,)), cells(16, (112, 4 * 40), fine), DIM)
+
+
 CPU_CHUNK = 8 * 256 * 256  # pixels at once; more fall out of the processor's cache (benchmarks/encode.py)
 
 
 class MiniTower:
     """mini CLIP: cells of 32 x 32 input pixels, a joint space of 256 dimensions."""
 
-    patch_dim = PATCH_DIM
-    dim = DIM
     mean = MiniClip.mean
     std = MiniClip.std
-    pool: nn.Module | None = None
 
     def __init__(self, params: Model, device: torch.device, size: SizeKey = "input_size") -> None:
         self.input_size: int = getattr(params, size)
         if self.input_size % MiniClip.stride:
             raise UsageError(f"model.{size} must be a multiple of {MiniClip.stride}, not {self.input_size}")
-        side = self.input_size // MiniClip.stride
-        self.grid = (side, side)
+        self.layout = mini_layout(self.input_size, fine=size == "input_size")
         model = fold_batch_norm(load_mini_clip())
         self._model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._text: MiniLM | None = None
@@ -226,13 +244,16 @@ class MiniTower:
         # dynamic: a graph for any size takes minutes to reason about; here come two or three sizes.
         self._chunk = torch.compile(self._chunk, backend=backend, dynamic=False)  # type: ignore[method-assign]
 
-    def _chunk(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _chunk(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         pictures = pictures.to(self.device).contiguous(memory_format=torch.channels_last)
         with autocast(self.device):
-            cells = self._model.cells(self._model.stem(pictures))
+            early, stem = self._model.stem_maps(pictures)
+            cells = self._model.cells(stem)
             dense, pooled = self._model.project(cells), self._model.project(cells.mean(1))
             patches = self._model.reduce(cells)
-        return patches.float(), dense.float(), normalize(pooled.float(), dim=-1)
+        fine = torch.cat([stem, pixel_unshuffle(early, 2)], 1).flatten(2).transpose(1, 2)
+        fine = fine[:, : math.prod(self.layout.fine.grid)]  # none for a teacher
+        return patches.float(), dense.float(), normalize(pooled.float(), dim=-1), fine.float()
 
     @torch.inference_mode()
     def text(self, texts: list[str]) -> Tensor:

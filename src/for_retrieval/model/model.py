@@ -17,7 +17,7 @@ from torch.nn.functional import normalize
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import atomic, read_json, write_json
-from for_retrieval.model.encode import FeatureStore, Reading, encode
+from for_retrieval.model.encode import FeatureStore, Reading, encode, view_key
 from for_retrieval.model.features import Features, Tower
 from for_retrieval.model.identity import fill_prompts, model_id
 from for_retrieval.model.sum_clip import SumClip, Summary, summarise
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 HEAD = "head.safetensors"
 _REMEDY = "run `dvc repro export`"
-_BOXES = "to_box."  # heads of before there were boxes lack these weights; no embedding depends on them
 
 
 def head_path(folder: Path, run: str, seed: int) -> Path:
@@ -125,8 +124,7 @@ class Model:
         head = _head(self.sizes, self.tower)
         try:
             content = path.read_bytes()
-            boxes = {name: value for name, value in head.state_dict().items() if name.startswith(_BOXES)}
-            head.load_state_dict({**boxes, **load(content)})
+            head.load_state_dict(load(content))
         except FileNotFoundError:
             raise ForError(f"{path} does not exist; run `dvc repro train`") from None
         except (SafetensorError, RuntimeError) as error:
@@ -187,12 +185,12 @@ class Model:
     @property
     def training_free(self) -> TrainingFree:
         """The methods that need no training, on this tower's features."""
-        return TrainingFree(self.tower.grid, self.settings.clusters, self.settings.pool)
+        return TrainingFree(self.tower.layout.coarse.grid, self.settings.clusters, self.settings.pool)
 
     def text(self, phrases: Sequence[str]) -> Tensor:
         """Embeddings [T, D] of `phrases`: the mean over the prompts, L2-normalised."""
         if not phrases:
-            return torch.zeros(0, self.tower.dim, device=self.device)
+            return torch.zeros(0, self.tower.layout.dim, device=self.device)
         texts = [text for phrase in phrases for text in fill_prompts(self.prompts, phrase)]
         return normalize(self.tower.text(texts).view(len(phrases), len(self.prompts), -1).mean(1), dim=-1)
 
@@ -223,22 +221,28 @@ class Model:
         records: Records,
         splits: Sequence[str] = ("train", "val", "test"),
         backend: str = "none",
+        views: Sequence[str] = ("whole",),
     ) -> int:
         """Encode the images of `splits` that have no features yet; returns how many that were.
 
-        backend: of torch.compile.
+        backend: of torch.compile. views: of the training images; other images are only seen whole.
 
         Raises:
             ForError: an image that `prepare` accepted can no longer be read.
         """
         paths = zip(records.images["hash"], records.paths(project.root), records.images["split"], strict=True)
-        images = {content: path for content, path, split in paths if split in splits}
+        images = {
+            view_key(content, view): path
+            for content, path, split in paths
+            if split in splits
+            for view in (views if split == "train" else ("whole",))
+        }
         reading = Reading.of(project, self.settings.batch_size)
         return encode(self.tower, self.store(project.cache), images, reading, backend)
 
     @torch.inference_mode()
     def regions(self, features: Features) -> Summary:
-        """The K regions of each image: embeddings [B, K, D], attention [B, K, N] and boxes [B, K, 4]."""
+        """The K regions of each image: embeddings [B, K, D], boxes [B, K, 4] and objectness [B, K]."""
         return summarise(self.head, features.to(self.device))
 
     def _head_bytes(self) -> bytes:
@@ -252,10 +256,10 @@ class Model:
             "tower": {**self.settings.model_dump(), **self._made_of},
             "head": {**self.sizes.model_dump(), "sha256": self._head_hash()},
             "input_size": self.settings.input_size,
-            "dim": self.tower.dim,
+            "dim": self.tower.layout.dim,
             "prompts": list(self.prompts),
         }
 
 
 def _head(sizes: HeadParams, tower: Tower) -> SumClip:
-    return SumClip(sizes, tower.grid, tower.patch_dim, tower.dim, tower.pool).to(tower.device)
+    return SumClip(sizes, tower.layout).to(tower.device)

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from for_retrieval.errors import ForError, UsageError, nearest
 from for_retrieval.files import atomic, file_hash, read_json, write_json
-from for_retrieval.model.dense import kind_of, resize_pool
-from for_retrieval.model.features import Features, SizeKey
+from for_retrieval.model.dense import captured, cells_of, kind_of, resize_pool
+from for_retrieval.model.features import Cells, Features, Layout, SizeKey
 from for_retrieval.model.identity import EMBEDDED, tower_id
 from for_retrieval.model.open_clip_text import export_text, exportable
 from for_retrieval.params import Model
@@ -138,11 +138,18 @@ class OpenClipTower:
         self._memory = torch.channels_last if self._kind.convolutions else torch.contiguous_format
         self._model.visual.to(memory_format=self._memory)
         self.device, self._batch_size = device, params.batch_size
-        self.grid = _grid(size, self.input_size, self._kind.stride(self._model.visual))
-        self.pool = self._kind.pool(self._model.visual)
         self.mean, self.std = checkpoint.mean, checkpoint.std
+        visual = self._model.visual
+        grid = _grid(size, self.input_size, self._kind.stride(visual))
+        self._block, stride = self._kind.fine(visual)
+        side = self.input_size // stride if size == "input_size" else 0  # a teacher's fine maps are read by nobody
+        self._fine_grid = (side, side)
         probe = self.features(torch.zeros(1, 3, self.input_size, self.input_size))
-        self.patch_dim, self.dim = probe.patches.shape[2], probe.dense.shape[2]
+        shift = self._kind.shift(visual) / self.input_size
+        coarse, fine = (
+            Cells(g, (part.shape[2],), shift) for g, part in ((grid, probe.patches), (self._fine_grid, probe.fine))
+        )
+        self.layout = Layout(coarse, fine, probe.dense.shape[2])
         self.made_of: dict[str, Any] = {
             "name": params.name,
             "weights": file_hash(checkpoint.path),
@@ -170,10 +177,16 @@ class OpenClipTower:
 
     def differentiable(self, pictures: Tensor) -> Features:
         """`features`, through which gradients reach `visual`."""
-        pictures = pictures.to(self.device, memory_format=self._memory)
+        pictures, size = pictures.to(self.device, memory_format=self._memory), len(pictures)
         with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
-            found = self._kind.features(self._model.visual, pictures)
-        return found.to(self.device)
+            with captured(self._block) as blocks:
+                parts = self._kind.features(self._model.visual, pictures)
+            fine = (
+                cells_of(blocks[0].detach(), self._fine_grid)
+                if all(self._fine_grid)
+                else pictures.new_zeros(size, 0, 1)
+            )
+        return Features(*parts, fine).to(self.device)
 
     @torch.inference_mode()
     def text(self, texts: list[str]) -> Tensor:

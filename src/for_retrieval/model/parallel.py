@@ -140,7 +140,7 @@ class Team:
         """
         if not self._accelerator:
             return summary
-        parts = (summary.regions, summary.attention, summary.boxes)
+        parts = (summary.regions, summary.boxes, summary.objectness)
         return type(summary)(*(_Joined.apply(part) for part in parts))
 
     def wait(self) -> None:

@@ -1,132 +1,121 @@
-"""SUM-CLIP: K learnable queries attend to the patch features and summarise an image into K embeddings.
+"""SUM-CLIP: the image as K regions, each summarised in one embedding of the joint space.
 
-It starts from the tower itself. Values and output projection are the tower's (the dense embeddings), each query
-begins as the average over a window of the image, and every refinement enters through a branch whose last layer
-starts at zero: before any training each embedding is a mixture of dense embeddings. Where the tower pools by
-attention, the queries begin as that pool, each within its window. Each box begins as its query's window.
+The box net proposes where to look (model/box_net.py). Every map of the tower is pooled around each box, once within it
+and once with its surroundings. The embedding begins as the mean of the two pooled dense embeddings: before training, a
+mixture of what the tower itself says. All that is learned enters through a branch whose last layer starts at zero.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch.nn.functional import gelu, normalize
 
-from for_retrieval.model.features import Features
+from for_retrieval.model.box_net import QUADRANTS, BoxNet, propose
+from for_retrieval.model.features import Cells, Features, Layout
 from for_retrieval.params import Head
 
-SHARE = 0.5  # of the peak; cells above it that touch the peak form the region
+SCALES = (
+    (0.3, 0.625),
+    (0.8, 1.25),
+)  # standard deviation of a pool: a share of the box's side, at least so many fine cells
+GEOMETRY = 6  # of a box: centre, sides and their logarithms
 
 
-def attention_boxes(
-    attention: NDArray[np.float32], grid: tuple[int, int], width: int, height: int
-) -> NDArray[np.float32]:
-    """The region around each query's peak: [K, N] -> [K, 4] as x, y, w, h in pixels of the image."""
-    boxes = np.empty((len(attention), 4), np.float32)
-    for k, row in enumerate(attention.reshape(-1, *grid)):
-        labels, _ = ndimage.label(row >= SHARE * row.max())
-        peak = np.unravel_index(int(row.argmax()), grid)
-        rows, columns = ndimage.find_objects(labels)[labels[peak] - 1]
-        boxes[k] = (columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
-    return boxes * np.asarray([width / grid[1], height / grid[0]] * 2, np.float32)
+@dataclass(frozen=True)
+class Looked:
+    """What a head embeds, for the K regions of B images.
+
+    inputs: [B, K, I], the maps pooled at each box. boxes: [B, K, 4] as centre x, centre y, width, height, in sides of
+    the image. objectness: [B, K], the logarithm of how likely a box holds a thing.
+    """
+
+    inputs: Tensor
+    boxes: Tensor
+    objectness: Tensor
+
+    def rows(self, index: Tensor, device: torch.device) -> Looked:
+        """The images at `index`, in float32 on `device`."""
+        parts = (self.inputs, self.boxes, self.objectness)
+        return Looked(*(part[index].to(device, torch.float32) for part in parts))
 
 
 @dataclass(frozen=True)
 class Summary:
-    """E [B, K, D], L2-normalised, and where each query looked.
-
-    attention: [B, K, N], rows sum to 1. boxes: [B, K, 4] as centre x, centre y, width, height, of the image's sides.
-    """
+    """E [B, K, D], L2-normalised, with the boxes [B, K, 4] and objectness [B, K] of `Looked`."""
 
     regions: Tensor
-    attention: Tensor
     boxes: Tensor
+    objectness: Tensor
 
 
-class DecoderLayer(nn.Module):
-    """Pre-norm: self-attention among queries, cross-attention to cells, feed-forward; all start as identity."""
+def pool_weights(boxes: Tensor, cells: Cells, spread: float, least: Tensor) -> Tensor:
+    """[B, K, N]: a Gaussian at each box over the cells; rows sum to 1.
 
-    def __init__(self, width: int, heads: int, feed_forward: int) -> None:
-        super().__init__()
-        self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
-        self.self_attention = nn.MultiheadAttention(width, heads, batch_first=True)
-        self.cross_attention = nn.MultiheadAttention(width, heads, batch_first=True)
-        self.feed_forward = nn.Sequential(nn.Linear(width, feed_forward), nn.GELU(), nn.Linear(feed_forward, width))
-        for last in (self.self_attention.out_proj, self.cross_attention.out_proj, self.feed_forward[2]):
-            for parameter in last.parameters():
-                nn.init.zeros_(parameter)
-
-    def forward(self, queries: Tensor, cells: Tensor) -> Tensor:
-        """Queries [B, K, W] and cells [B, N, W] -> queries."""
-        q = self.norm1(queries)
-        queries = queries + self.self_attention(q, q, q, need_weights=False)[0]
-        q = self.norm2(queries)
-        queries = queries + self.cross_attention(q, cells, cells, need_weights=False)[0]
-        return queries + self.feed_forward(self.norm3(queries))  # type: ignore[no-any-return]
+    Args:
+        boxes: [B, K, 4] as centre and size. spread: standard deviation / side of the box. least: [2], the smallest
+        standard
+            deviation in x and y, in sides of the image.
+    """
+    centres = cells.centres(boxes.device)
+    sigma = torch.maximum(spread * boxes[..., 2:], least)
+    distance = (centres - boxes[..., None, :2]) / sigma.unsqueeze(2)
+    return (-0.5 * distance.square().sum(-1)).softmax(-1)
 
 
 class SumClip(nn.Module):
-    """Features of B images -> their K region embeddings and attention maps."""
+    """Features of B images -> the embeddings and boxes of their K regions."""
 
-    def __init__(
-        self, params: Head, grid: tuple[int, int], patch_dim: int, dim: int, pool: nn.Module | None = None
-    ) -> None:
-        """pool: the tower's own, where it is attention."""
+    def __init__(self, params: Head, layout: Layout) -> None:
         super().__init__()
-        width, cells = params.width, grid[0] * grid[1]
-        self.pool, self.whole = pool, params.queries == 1
-        self.patch_norm = nn.LayerNorm(patch_dim)
-        self.inward = nn.Linear(patch_dim + dim, width)
-        self.positions = nn.Parameter(torch.randn(cells, width) * 0.02)
-        self.cell_norm = nn.LayerNorm(width)
-        self.queries = nn.Parameter(torch.randn(params.queries, width) * 0.5)
-        self.layers = nn.ModuleList(
-            DecoderLayer(width, params.heads, params.feed_forward) for _ in range(params.layers)
-        )
-        self.query_norm = nn.LayerNorm(width)
-        self.to_query = nn.Linear(width, width)
-        self.to_key = nn.Linear(width, width, bias=False)
-        whole = torch.zeros(1, cells)  # one query looks everywhere
-        self.windows = nn.Parameter(whole if self.whole and pool else window_logits(params.queries, grid))
-        self.values = nn.Sequential(
-            nn.Linear(patch_dim + dim, params.feed_forward), nn.GELU(), nn.Linear(params.feed_forward, dim)
-        )
-        self.outward = nn.Linear(width, dim)
-        self.to_box = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 4))
-        self.register_buffer("first_boxes", window_boxes(params.queries, grid).logit(eps=1e-4), persistent=False)
-        # Zero keys: attention starts as the windows; zero last layers: values start as the dense embeddings.
-        for last in (self.to_key, self.values[2], self.outward, self.to_box[2]):
-            for parameter in last.parameters():
-                nn.init.zeros_(parameter)
+        self.layout, self.proposals = layout, params.proposals
+        self.box_net = BoxNet(params.box_net, layout.fine)
+        sources = (layout.dim, *layout.coarse.dims, *layout.fine.dims)
+        self.sizes = (*sources, *sources, params.box_net.width)
+        self.norms = nn.ModuleList(nn.LayerNorm(size) for size in self.sizes)
+        self.first = nn.Linear(sum(self.sizes) + GEOMETRY, params.width)
+        self.norm, self.second = nn.LayerNorm(params.width), nn.Linear(params.width, params.width)
+        self.last = nn.Linear(params.width, layout.dim)
+        self.dropout = nn.Dropout(params.dropout)
+        for parameter in self.last.parameters():
+            nn.init.zeros_(parameter)
+
+    @property
+    def regions(self) -> int:
+        """K."""
+        return min(self.proposals, len(self.box_net.centres)) + len(QUADRANTS)
+
+    def look(self, features: Features) -> Looked:
+        """Find the boxes and pool all maps around them; float32, on the features' device."""
+        boxes, logits, hidden = self.box_net(features.fine)
+        with torch.autocast(boxes.device.type, enabled=False):  # what is stored and compared keeps full precision
+            found = propose(boxes, logits, self.layout.fine, self.proposals)
+            rows, columns = self.layout.fine.grid
+            side = found.boxes.new_tensor([1 / columns, 1 / rows])
+            dense, parts = normalize(features.dense, dim=-1), []
+            for spread, least in SCALES:
+                coarse = pool_weights(found.boxes, self.layout.coarse, spread, least * side)
+                fine = pool_weights(found.boxes, self.layout.fine, spread, least * side)
+                parts += [coarse @ dense, coarse @ features.patches, fine @ features.fine]
+            parts.append(hidden.gather(1, found.cells.unsqueeze(2).expand(-1, -1, hidden.shape[2])))
+            parts.append(torch.cat([found.boxes, found.boxes[..., 2:].log()], -1))
+            inputs = torch.cat(parts, -1)
+        return Looked(inputs, found.boxes, nn.functional.logsigmoid(found.objectness))
+
+    def embed(self, looked: Looked) -> Summary:
+        """The embeddings of regions that were looked at."""
+        *parts, geometry = torch.split(looked.inputs, [*self.sizes, GEOMETRY], dim=-1)
+        start = (parts[0] + parts[len(self.sizes) // 2]) / 2
+        x = torch.cat([*(norm(part) for norm, part in zip(self.norms, parts, strict=True)), geometry], -1)
+        x = self.dropout(gelu(self.first(x)))
+        x = self.dropout(x + gelu(self.second(self.norm(x))))
+        return Summary(normalize(start + self.last(x).float(), dim=-1), looked.boxes, looked.objectness)
 
     def forward(self, features: Features) -> Summary:
-        """Summarise; the features are float32 and on the head's device."""
-        dense = normalize(features.dense, dim=-1)
-        z = torch.cat([dense, self.patch_norm(features.patches)], dim=-1)
-        cells = self.cell_norm(self.inward(z) + self.positions)
-        queries = self.queries.expand(len(z), -1, -1)
-        for layer in self.layers:
-            queries = layer(queries, cells)
-        queries = self.query_norm(queries)
-        logits = self.to_query(queries) @ self.to_key(cells).transpose(1, 2) / math.sqrt(cells.shape[-1])
-        change, own, boxes = self.values(z).float(), self.outward(queries).float(), self.to_box(queries).float()
-        with torch.autocast(z.device.type, enabled=False):  # what is stored and compared keeps full precision
-            logits = logits.float() + self.windows
-            if self.pool is None:
-                attention = logits.softmax(-1)  # [B, K, N]
-                mixed = attention @ dense
-            else:
-                pooled, attention = self.pool(features.patches, logits, self.whole)
-                mixed = normalize(pooled, dim=-1)
-            regions = mixed + attention @ change + own
-            boxes = (self.first_boxes + boxes).sigmoid()
-        return Summary(normalize(regions, dim=-1), attention, boxes)
+        """Look, and embed."""
+        return self.embed(self.look(features))
 
 
 def summarise(head: nn.Module, features: Features) -> Summary:
@@ -137,22 +126,12 @@ def summarise(head: nn.Module, features: Features) -> Summary:
     return summary
 
 
-def window_boxes(queries: int, grid: tuple[int, int]) -> Tensor:
-    """[K, 4] windows that tile the image, as centre x, centre y, width, height, of its sides."""
-    columns = math.ceil(math.sqrt(queries * grid[1] / grid[0]))
-    rows = math.ceil(queries / columns)
-    # The last row may have fewer windows, which are then wider: every cell belongs to some window.
-    per_row = [min(columns, queries - row * columns) for row in range(rows)]
-    return torch.tensor(
-        [((k + 0.5) / n, (row + 0.5) / rows, 1 / n, 1 / rows) for row, n in enumerate(per_row) for k in range(n)]
-    )
+OBJECTNESS = 0.02  # weight of a region's objectness beside its cosine, where one box of an image is shown
 
 
-def window_logits(queries: int, grid: tuple[int, int]) -> Tensor:
-    """[K, N] logits whose softmax is soft and centred on each window of `window_boxes`."""
-    x0, y0, width, height = window_boxes(queries, grid).unsqueeze(2).unbind(1)
-    y = (torch.arange(grid[0]) + 0.5) / grid[0]
-    x = (torch.arange(grid[1]) + 0.5) / grid[1]
-    dy, dx = (y - y0) / height, (x - x0) / width
-    # A Gaussian of 0.4 windows: most of the weight inside the window, some on its neighbours.
-    return -(dy.square()[:, :, None] + dx.square()[:, None, :]).flatten(1) / (2 * 0.4**2)
+def shown(cosines: Tensor, objectness: Tensor) -> int:
+    """The number of the region whose box is shown, from the cosines [K] of a query: ``cos + w * log objectness``.
+
+    The ranking of images does not depend on it.
+    """
+    return int((cosines + OBJECTNESS * objectness).argmax())

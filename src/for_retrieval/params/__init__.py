@@ -88,15 +88,21 @@ class Model(Section):
     pool: Count
 
 
+class BoxNet(Section):
+    """The part of the head that proposes boxes."""
+
+    width: Annotated[int, Field(ge=8, multiple_of=8)]
+    blocks: Count
+
+
 class Head(Section):
     """The SUM-CLIP head."""
 
-    queries: Count
+    proposals: Count
     width: Count
-    layers: Count
-    heads: Count
-    feed_forward: Count
+    dropout: Annotated[float, Field(ge=0, lt=1)]
     temperature: Positive
+    box_net: BoxNet
 
 
 class Vocabulary(Section):
@@ -119,15 +125,16 @@ class Contrast(Weighted):
     temperature: Positive
 
 
-class Localise(Contrast):
-    """Weights of the parts of the cost by which queries are matched with objects, and of the loss."""
+class Region(Contrast):
+    """How well a region has to lie on an object to be taught its name."""
 
-    text: Weight
-    l1: Weight
-    giou: Weight
-    look: Weight
-    matching: Weight
-    objects: Count
+    overlap: Share
+
+
+class Local(Region):
+    """ignore: from this overlap on a region that lies less well counts for nothing."""
+
+    ignore: Share
 
 
 class Pseudo(Contrast):
@@ -139,6 +146,7 @@ class Pseudo(Contrast):
     positive: Share
     rarer: Positive
     ignore: Annotated[float, Field(ge=1)]
+    phrases: Count
 
 
 class Further(Weighted):
@@ -154,9 +162,9 @@ class Objectives(Section):
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, Further]
     base: Contrast
-    localise: Localise
     pseudo: Pseudo
-    keep: Contrast
+    region: Region
+    local: Local
 
     def by_name(self) -> dict[str, Weighted]:
         """All objectives, in the order in which their losses are summed."""
@@ -172,9 +180,21 @@ class Run(Section):
     without: tuple[str, ...] = ()  # objectives left out, for ablations
 
 
+class Boxes(Section):
+    """Training of the box net, before the embeddings."""
+
+    steps: Annotated[int, Field(ge=0)]
+    warmup: Annotated[int, Field(ge=0)]
+    batch_size: Count
+    learning_rate: Positive
+    objects: Count
+
+
 class Train(Section):
     """Finetuning of the head."""
 
+    boxes: Boxes
+    views: Annotated[list[Literal["whole", "flip"]], Field(min_length=1)]
     steps: Count
     warmup: Annotated[int, Field(ge=0)]
     batch_size: Count

@@ -60,7 +60,7 @@ def features(project: Project) -> str:
         return done
     records, model = _opened(project)
     teacher, backend, team = _teacher(project), project.settings.compile, Team(model.device)
-    count = model.encode(project, records, backend=backend)
+    count = model.encode(project, records, backend=backend, views=project.params.train.views)
     closer = teacher.encode(project, records, ("train",), backend)
     team.end()
     if team.writes:

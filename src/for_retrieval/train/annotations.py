@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import torch
@@ -31,6 +33,17 @@ def judged_matrix(records: Records, image_ids: list[str], labels: Tensor, catego
     if records.negatives is None:
         return torch.ones_like(labels)
     return labels | label_matrix(records.negatives, image_ids, categories)
+
+
+def viewed(objects: Objects, views: Sequence[str]) -> Objects:
+    """The objects of n images [n, M] as each of `views` shows them, view by view: [v n, M]."""
+    parts = []
+    for view in views:
+        boxes = objects.boxes.clone()
+        if view == "flip":
+            boxes[..., 0] = 1 - boxes[..., 0]
+        parts.append(boxes)
+    return Objects(objects.category.repeat(len(views), 1), torch.cat(parts))
 
 
 def objects_of(records: Records, image_ids: list[str], categories: list[str], most: int) -> Objects:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,14 @@ from for_retrieval.model.features import normalised
 from for_retrieval.model.model import Model
 from for_retrieval.model.open_clip_tower import OpenClipTower
 from for_retrieval.model.parallel import Team
-from for_retrieval.model.sum_clip import Summary, summarise
+from for_retrieval.model.sum_clip import summarise
 from for_retrieval.params import Params, Train
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records
-from for_retrieval.train.lesson import Lesson
-from for_retrieval.train.loop import Course, descend, draw_batch
-from for_retrieval.train.run import inputs_of, make_lesson
+from for_retrieval.train.lesson import Batch, Lesson
+from for_retrieval.train.loop import Course, descend
+from for_retrieval.train.objectives import losses
+from for_retrieval.train.run import batch_rows, inputs_of, key_of, learn_boxes, make_lesson
 
 # Name patterns from the first layer to the last, in the form of timm's group_matcher.
 _LAST = (99999,)
@@ -80,8 +80,8 @@ def checkpoint_gradients(visual: Any) -> None:
 def finetune(project: Project, records: Records, model: Model, out: Path) -> str:
     """Finetune the image tower of `model` in place, along with its head, and write the tower into the folder `out`.
 
-    The labels, the vocabulary, the objectives and the head's settings are those of `train`; the teacher and the
-    clusters to keep are the frozen tower's. A killed run goes on from its last checkpoint.
+    The labels, the vocabulary, the objectives and the head's settings are those of `train`; the teacher is the frozen
+    tower, and the box net learns on its maps before. A killed run goes on from its last checkpoint.
 
     Args:
         model: untrained, with an open_clip tower.
@@ -95,32 +95,44 @@ def finetune(project: Project, records: Records, model: Model, out: Path) -> str
     params = project.params
     settings, tower, head = params.finetune, model.tower, model.head
     assert isinstance(tower, OpenClipTower)
-    lesson = make_lesson(project, records, model, settings.run)
     plan = _plan(params)
+    lesson = make_lesson(project, records, model, settings.run)
+    key = key_of(inputs_of(project, records, model, settings.run), settings)
+    progress, team = project.cache / "progress", Team(model.device)
+
+    def course(steps: int, warmup: int, name: str, title: str) -> Course:
+        place = progress / f"{name}.pt"
+        return Course(steps, warmup, plan.clip, plan.checkpoint_every, params.seed, place, title, team)
+
+    boxes = params.train.boxes
+    learn_boxes(head, lesson, plan, course(boxes.steps, boxes.warmup, f"{key}-boxes", "finetuning: boxes"))
+    head.box_net.requires_grad_(False)
     visual = tower.visual.requires_grad_(True)  # in evaluation mode: batch norms keep their statistics
     if settings.checkpointing:
         checkpoint_gradients(visual)
     groups = layer_groups(visual, settings.learning_rate, settings.layer_decay, params.train.weight_decay)
-    groups.append({"params": list(head.parameters()), "lr": params.train.learning_rate})
+    learning = [parameter for parameter in head.parameters() if parameter.requires_grad]
+    groups.append({"params": learning, "lr": params.train.learning_rate})
     optimizer = torch.optim.AdamW(groups, weight_decay=params.train.weight_decay)
-    team = Team(model.device)
-    pictures = _Reader(project, records, tower, lesson, plan, team)
+    own = course(plan.steps, plan.warmup, key, "finetuning")
+    pictures = _Reader(project, records, tower, lesson, plan, own)
+    weights = {name: objective.weight for name, objective in plan.objectives.by_name().items()}
 
-    def summaries(rows: Tensor, step: int) -> Summary:
-        return summarise(head, tower.differentiable(pictures.at(step)))
+    def step_losses(step: int) -> dict[str, Tensor]:
+        summary = team.joined(summarise(head, tower.differentiable(pictures.at(step))))
+        generator = own.generator(step)
+        rows = batch_rows(lesson, plan, own, generator)
+        return losses(Batch(summary, lesson, rows, params.head.temperature, generator), plan)
 
     head.train()
-    module = nn.ModuleList([visual, head])
-    key = hashlib.sha256(repr((inputs_of(project, records, model, settings.run), settings)).encode()).hexdigest()
-    place = project.cache / "progress" / f"{key[:16]}.pt"
-    course = Course(lesson, plan, params.head.temperature, params.seed, place, "finetuning", team)
-    descend(course, module, optimizer, summaries)
+    descend(own, nn.ModuleList([visual, head]), optimizer, step_losses, weights)
     head.eval()
     visual.requires_grad_(False)
     team.end()
     name = tower.save(out) if team.writes else ""
     if team.writes:
-        place.unlink(missing_ok=True)
+        for finished in (own.progress, progress / f"{key}-boxes.pt"):
+            finished.unlink(missing_ok=True)
     return name
 
 
@@ -136,21 +148,24 @@ class _Reader:
     """The pictures of each step's batch, this process's part, read ahead by worker processes."""
 
     def __init__(
-        self, project: Project, records: Records, tower: OpenClipTower, lesson: Lesson, plan: Train, team: Team
+        self, project: Project, records: Records, tower: OpenClipTower, lesson: Lesson, plan: Train, course: Course
     ) -> None:
-        train = records.of("train")
+        paths, views = records.of("train").paths(project.root), plan.views
         reading = Reading.of(project, plan.batch_size)
-        self._pictures = Pictures(train.paths(project.root), tower.input_size, reading)
-        self._lesson, self._plan, self._seed = lesson, plan, project.params.seed
-        self._tower, self._workers, self._team = tower, reading.workers, team
+        every = [view for view in views for _ in paths]
+        self._pictures = Pictures(paths * len(views), tower.input_size, reading, every)
+        self._lesson, self._plan, self._course = lesson, plan, course
+        self._tower, self._workers = tower, reading.workers
         self._batches: Iterator[Tensor] | None = None
 
     def at(self, step: int) -> Tensor:
         """The pictures of `step`, normalised, on the tower's device; steps are asked for in their order."""
         if self._batches is None:
-            plan, team = self._plan, self._team
-            rows = (draw_batch(self._lesson.labelled, plan, self._seed, s) for s in range(step, plan.steps))
-            batches = [team.part(team.even(part)).tolist() for part in rows]
+            course = self._course
+            drawn = (
+                batch_rows(self._lesson, self._plan, course, course.generator(s)) for s in range(step, course.steps)
+            )
+            batches = [course.team.part(rows).tolist() for rows in drawn]
             pinned = self._tower.device.type == "cuda"
             loader = DataLoader(self._pictures, batch_sampler=batches, num_workers=self._workers, pin_memory=pinned)
             self._batches = iter(loader)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from for_retrieval.model.box_net import overlaps
 from for_retrieval.model.features import Features
 from for_retrieval.model.sum_clip import Summary
 
@@ -22,26 +24,36 @@ class Objects:
     category: Tensor
     boxes: Tensor
 
+    def rows(self, index: Tensor) -> Objects:
+        """Those of the images at `index`."""
+        return Objects(self.category[index], self.boxes[index])
+
+    def to(self, device: torch.device) -> Objects:
+        """The same on `device`."""
+        return Objects(self.category.to(device), self.boxes.to(device))
+
 
 @dataclass(frozen=True)
 class PseudoLabels:
     """For each phrase, the images that the teacher ranks first, and those that count as negatives.
 
-    positive, counted: [n, V] bool over training images and phrases; weights: [V] of the phrases in the objective.
+    positive, counted: [n, V] bool over training images and phrases; weights: [V] of the phrases in the objective;
+    named: [V] bool, the names of categories and the user's own nouns, which no step leaves out.
     """
 
     positive: Tensor
     counted: Tensor
     weights: Tensor
+    named: Tensor
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """All that a head learns from; n training images.
+    """All that a head learns from: n training images in v views each. Rows are images, view by view.
 
-    base_texts: [T, D] of the base categories; labels, counted: [n, T] bool, which of them an image shows, and where
-    that may be used; labelled: [n] bool, the images whose labels may be used. objects: those with boxes; grid: the
-    cells. vocabulary: [V, D]; pseudo: the teacher's ranking, [n, V]. clusters: [n, C, D], Cluster-CLIP's embeddings.
+    views: [v n] features. base_texts: [T, D] of the base categories; labels, counted: [n, T] bool, which of them an
+    image shows, and where that may be used; labelled: [n] bool, the images whose labels may be used. objects: [v n],
+    those with boxes. vocabulary: [V, D]; pseudo: the teacher's ranking, [n, V].
     """
 
     features: Features
@@ -50,23 +62,27 @@ class Lesson:
     counted: Tensor
     labelled: Tensor
     objects: Objects
-    grid: tuple[int, int]
     vocabulary: Tensor
     pseudo: PseudoLabels
-    clusters: Tensor
+
+    @property
+    def views(self) -> int:
+        """v."""
+        return len(self.features.dense) // len(self.labelled)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One step: the images of `lesson` at `rows` [B], and the head's output for them.
+    """One step: the rows [B] of `lesson` and the head's output for them.
 
-    temperature: of the smooth maximum over regions.
+    temperature: of the smooth maximum over regions. generator: for what an objective draws at this step.
     """
 
     summary: Summary
     lesson: Lesson
     rows: Tensor
     temperature: float
+    generator: torch.Generator | None = None
 
     @property
     def device(self) -> torch.device:
@@ -74,14 +90,21 @@ class Batch:
         return self.lesson.base_texts.device
 
     def of(self, table: Tensor) -> Tensor:
-        """The rows [B, ...] of a table [n, ...] of the lesson that belong to these images, on the device."""
-        return table[self.rows].to(self.device)
+        """The rows [B, ...] of a table of the lesson [n, ...] that belong to these images, on the device."""
+        return table[self.rows % len(table)].to(self.device)
 
     def scores(self, texts: Tensor) -> Tensor:
         """[B, T] scores against `texts` [T, D]: the score's maximum over regions, softened: ``T * LSE_k(cos / T)``."""
         return self.temperature * torch.logsumexp(self.summary.regions @ texts.T / self.temperature, dim=1)
 
+    @cached_property
     def objects(self) -> Objects:
-        """The objects of these images; none where labels may not be used."""
+        """The objects of these images, as these views show them; none where labels may not be used."""
         objects, labelled = self.lesson.objects, self.of(self.lesson.labelled)
         return Objects(self.of(objects.category).masked_fill(~labelled[:, None], -1), self.of(objects.boxes))
+
+    @cached_property
+    def overlap(self) -> Tensor:
+        """[B, K, M] intersection over union of regions and objects; 0 where there is no object."""
+        found = overlaps(self.summary.boxes, self.objects.boxes)
+        return found * (self.objects.category >= 0).unsqueeze(1)

@@ -1,4 +1,4 @@
-"""The training loop: one SUM-CLIP head on cached features, or a tower along with its head."""
+"""The training loop: losses down, in steps that a killed run takes up again."""
 
 from __future__ import annotations
 
@@ -13,91 +13,90 @@ from rich.progress import Progress
 from torch import Tensor, nn
 
 from for_retrieval.model.parallel import Team
-from for_retrieval.model.sum_clip import SumClip, Summary, summarise
-from for_retrieval.params import Train
 from for_retrieval.train.checkpoints import load_progress, save_progress
-from for_retrieval.train.lesson import Batch, Lesson
-from for_retrieval.train.objectives import losses
 
 History = list[dict[str, float]]
-Losses = Callable[[Batch, Train], dict[str, Tensor]]
-Summaries = Callable[[Tensor, int], Summary]  # of the images at these rows, this process's part, at this step
 
 
 @dataclass(frozen=True)
 class Course:
     """One training, from its first step to its last.
 
-    temperature: of the smooth maximum over regions. seed: of the batches. progress: where the state of the unfinished
-    training is kept. title: of its progress bar. losses: in place of the objectives of `train`.
+    seed: of what is drawn. progress: where the state of the unfinished training is kept. title: of its progress bar.
     """
 
-    lesson: Lesson
-    train: Train
-    temperature: float
+    steps: int
+    warmup: int
+    clip: float
+    checkpoint_every: int
     seed: int
     progress: Path
     title: str
     team: Team
-    losses: Losses | None = None
+
+    def generator(self, step: int) -> torch.Generator:
+        """For what a step draws: a resumed run draws what an undisturbed one does."""
+        return torch.Generator().manual_seed(self.seed * 1_000_003 + step)
 
 
-def draw_batch(labelled: Tensor, train: Train, seed: int, step: int) -> Tensor:
-    """Rows of one batch: first of the labelled images, as many as `train` allows; the rest from all; none twice.
+def draw_batch(
+    labelled: Tensor, size: int, share: float, at_once: float, generator: torch.Generator, views: int = 1
+) -> Tensor:
+    """Rows of one batch: first of the labelled images, as many as allowed; the rest from all; none twice.
 
     Few labelled images in every batch would be overfitted, and leave less room for pseudo-labels.
-    A function of seed and step alone, so that a resumed run sees the batches of an undisturbed one.
+
+    Args:
+        labelled: [n] bool. share: of a batch that labelled images may have, beside those that chance draws. at_once:
+        share of
+            all labelled images that a batch takes. views: of each image, of which one is drawn; row ``v n + i`` is view
+            v.
     """
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-    own, size = labelled.nonzero().flatten(), train.batch_size
-    most = min(int(size * train.labelled_in_batch), math.ceil(len(own) * train.labelled_at_once))
+    own = labelled.nonzero().flatten()
+    most = min(int(size * share), math.ceil(len(own) * at_once))
     own = own[torch.randperm(len(own), generator=generator)[:most]]
     rest = torch.randperm(len(labelled), generator=generator)
     rest = rest[~torch.isin(rest, own)][: size - len(own)]
-    return torch.cat([own, rest])
+    rows = torch.cat([own, rest])
+    return rows + len(labelled) * torch.randint(views, (len(rows),), generator=generator)
 
 
-def train_head(head: SumClip, course: Course, backend: str = "none") -> History:
-    """Train `head` in place on cached features; returns the value of each objective at each step.
+def descend(
+    course: Course,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    losses: Callable[[int], dict[str, Tensor]],
+    weights: dict[str, float] | None = None,
+) -> History:
+    """Take the remaining steps of `course`: train all parameters of `module` with `optimizer`.
 
-    An interrupted training goes on from its last checkpoint. backend: of torch.compile.
+    An interrupted training goes on from its last checkpoint.
+
+    Args:
+        losses: of a step, by name. weights: of each in the sum; 1 where not given.
+
+    Returns:
+        The value of each loss at each step.
     """
-    train, features, device = course.train, course.lesson.features, course.lesson.base_texts.device
-    optimizer = torch.optim.AdamW(head.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay)
-    module: nn.Module = head if backend == "none" else torch.compile(head, backend=backend)  # type: ignore[assignment]
-
-    def summaries(rows: Tensor, step: int) -> Summary:
-        return summarise(module, features.rows(rows).to(device))
-
-    head.train()
-    history = descend(course, head, optimizer, summaries)
-    head.eval()
-    return history
-
-
-def descend(course: Course, module: nn.Module, optimizer: torch.optim.Optimizer, summaries: Summaries) -> History:
-    """Take the remaining steps of `course`: train all parameters of `module` with `optimizer`."""
-    train, lesson, team = course.train, course.lesson, course.team
-    weights = {name: settings.weight for name, settings in train.objectives.by_name().items()}
+    team, weigh = course.team, weights or {}
     rates = [group["lr"] for group in optimizer.param_groups]
     history = load_progress(course.progress, module, optimizer)
     with Progress(console=Console(stderr=True), disable=not team.writes) as bars:
-        bar = bars.add_task(course.title, total=train.steps, completed=len(history))
-        for step in range(len(history), train.steps):
+        bar = bars.add_task(course.title, total=course.steps, completed=len(history))
+        for step in range(len(history), course.steps):
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * schedule(step, train.steps, train.warmup)
-            rows = team.even(draw_batch(lesson.labelled, train, course.seed, step))
-            summary = team.joined(summaries(team.part(rows), step))
-            parts = (course.losses or losses)(Batch(summary, lesson, rows, course.temperature), train)
-            total = torch.stack([weights[name] * value for name, value in parts.items()]).sum()
+                group["lr"] = rate * schedule(step, course.steps, course.warmup)
+            torch.manual_seed(course.seed * 1_000_003 + step)  # of dropout
+            parts = losses(step)
+            total = torch.stack([weigh.get(name, 1.0) * value for name, value in parts.items()]).sum()
             optimizer.zero_grad(set_to_none=True)
             total.backward()  # type: ignore[no-untyped-call]
             team.average(module)
-            nn.utils.clip_grad_norm_(module.parameters(), train.clip)
+            nn.utils.clip_grad_norm_(module.parameters(), course.clip)
             optimizer.step()
             history.append({name: float(value.detach()) for name, value in parts.items()})
             bars.advance(bar)
-            if team.writes and (len(history) % train.checkpoint_every == 0 or len(history) == train.steps):
+            if team.writes and (len(history) % course.checkpoint_every == 0 or len(history) == course.steps):
                 save_progress(course.progress, module, optimizer, history)
     return history
 

@@ -8,21 +8,27 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from for_retrieval.files import file_hash, write_json
-from for_retrieval.model import sum_clip
+from for_retrieval.model import box_net, sum_clip
+from for_retrieval.model.encode import view_key
+from for_retrieval.model.features import Features
 from for_retrieval.model.model import Model, head_path
 from for_retrieval.model.parallel import Team
-from for_retrieval.model.sum_clip import SumClip
-from for_retrieval.model.training_free import cluster_clip
+from for_retrieval.model.sum_clip import Looked, SumClip
+from for_retrieval.params import Train
 from for_retrieval.project import Project
 from for_retrieval.records.fractions import fraction_path, load_fraction
 from for_retrieval.records.records import Records
-from for_retrieval.train.annotations import judged_matrix, label_matrix, objects_of
-from for_retrieval.train.lesson import Lesson
-from for_retrieval.train.loop import Course, train_head
-from for_retrieval.train.objectives import loss_of
+from for_retrieval.train.annotations import judged_matrix, label_matrix, objects_of, viewed
+from for_retrieval.train.box_training import box_losses
+from for_retrieval.train.lesson import Batch, Lesson
+from for_retrieval.train.loop import Course, History, descend, draw_batch
+from for_retrieval.train.objectives import loss_of, losses
 from for_retrieval.train.teacher import load_teacher, pseudo_labels
+
+CHUNK = 256  # images that are looked at together
 
 
 def make_lesson(project: Project, records: Records, model: Model, run: str) -> Lesson:
@@ -36,36 +42,114 @@ def make_lesson(project: Project, records: Records, model: Model, run: str) -> L
     settings, objectives = train.runs[run], train.objectives
     for name in objectives.by_name():
         loss_of(name)  # found now, not after minutes of work
-    ids, features = model.split(records, "train", project.cache)
+    rows = records.images[records.images["split"] == "train"]
+    ids = rows["image_id"].tolist()
+    features = [model.features([view_key(h, view) for h in rows["hash"]], project.cache) for view in train.views]
     allowed = set(load_fraction(project.data / "fractions", settings.fraction))
     phrases, texts, teacher = load_teacher(project.data / "pseudo" / settings.vocabulary)
     base = records.info.base
     labels = label_matrix(records.objects, ids, base)
     labelled = torch.tensor([image_id in allowed for image_id in ids])
-    clusters = [cluster_clip(part, model.settings.clusters).half().cpu() for part in features.chunks(model.device)]
     return Lesson(
-        features=features,
+        features=Features.joined(features),
         base_texts=model.text(base),
         labels=labels,
         counted=labelled[:, None] & judged_matrix(records, ids, labels, base),
         labelled=labelled,
-        objects=objects_of(records, ids, base, objectives.localise.objects),
-        grid=model.tower.grid,
+        objects=viewed(objects_of(records, ids, base, train.boxes.objects), train.views),
         vocabulary=texts.to(model.device),
         pseudo=pseudo_labels(teacher, phrases, records.info.novel, objectives.pseudo),
-        clusters=torch.cat(clusters),
     )
 
 
+def batch_rows(lesson: Lesson, train: Train, course: Course, generator: torch.Generator) -> Tensor:
+    """The rows of the lesson that a step of all processes together learns from; drawn first of what a step draws."""
+    own, at_once = train.labelled_in_batch, train.labelled_at_once
+    return course.team.even(draw_batch(lesson.labelled, train.batch_size, own, at_once, generator, lesson.views))
+
+
+def learn_boxes(head: SumClip, lesson: Lesson, train: Train, course: Course) -> History:
+    """Train the head's box net in place on the labelled images; nothing where none has a box."""
+    rows = lesson.labelled.nonzero().flatten()
+    if not (lesson.objects.category[rows] >= 0).any():
+        return []
+    net, device, images = head.box_net, lesson.base_texts.device, len(lesson.labelled)
+
+    def step_losses(step: int) -> dict[str, Tensor]:
+        generator = course.generator(step)
+        drawn = rows[torch.randperm(len(rows), generator=generator)[: train.boxes.batch_size]]
+        drawn = drawn + images * torch.randint(lesson.views, (len(drawn),), generator=generator)
+        mine = course.team.part(course.team.even(drawn))
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            return box_losses(net, lesson.features.fine[mine].to(device).float(), lesson.objects.rows(mine).to(device))
+
+    optimizer = torch.optim.AdamW(net.parameters(), lr=train.boxes.learning_rate, weight_decay=train.weight_decay)
+    net.train()
+    history = descend(course, net, optimizer, step_losses)
+    net.eval()
+    return history
+
+
+@torch.inference_mode()
+def look(head: SumClip, features: Features, device: torch.device) -> Looked:
+    """The regions of all images, their inputs in half precision on the CPU."""
+    parts = [head.look(part) for part in features.chunks(device, CHUNK)]
+    return Looked(
+        torch.cat([part.inputs.half().cpu() for part in parts]),
+        torch.cat([part.boxes.cpu() for part in parts]),
+        torch.cat([part.objectness.cpu() for part in parts]),
+    )
+
+
+def learn_embeddings(
+    head: SumClip, looked: Looked, lesson: Lesson, train: Train, temperature: float, course: Course
+) -> History:
+    """Train the rest of the head in place, its box net as it is."""
+    device, weights = lesson.base_texts.device, {n: s.weight for n, s in train.objectives.by_name().items()}
+    head.box_net.requires_grad_(False)
+
+    def step_losses(step: int) -> dict[str, Tensor]:
+        generator = course.generator(step)
+        rows = batch_rows(lesson, train, course, generator)
+        mine = course.team.part(rows)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            summary = head.embed(looked.rows(mine, device))
+        return losses(Batch(course.team.joined(summary), lesson, rows, temperature, generator), train)
+
+    parameters = [parameter for parameter in head.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=train.learning_rate, weight_decay=train.weight_decay)
+    head.train()
+    history = descend(course, head, optimizer, step_losses, weights)
+    head.eval()
+    return history
+
+
 def interpolated(head: SumClip, start: SumClip, share: float) -> SumClip:
-    """`share` of the weights of `start`, as it was before training, and the rest of `head`.
+    """`share` of the weights of `start`, as it was before training, and the rest of `head`; the box net is that of
+    `head`.
 
     WiSE-FT (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022), which keeps what the tower knew of words
     that finetuning never named.
     """
-    mixed, trained = copy.deepcopy(start), head.state_dict()
-    mixed.load_state_dict({name: torch.lerp(trained[name], value, share) for name, value in start.state_dict().items()})
+    mixed, trained = copy.deepcopy(head), head.state_dict()
+    first = {n: value for n, value in start.state_dict().items() if not n.startswith("box_net.")}
+    mixed.load_state_dict({**trained, **{n: torch.lerp(trained[n], value, share) for n, value in first.items()}})
     return mixed.requires_grad_(False).eval()
+
+
+def key_of(*parts: object) -> str:
+    """The name of the checkpoint of a training with these inputs."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def box_inputs(project: Project, records: Records, model: Model, run: str) -> tuple[object, ...]:
+    """All that the box nets of `run` depend on but their seed; runs on the same labels share them."""
+    params, here = project.params, Path(__file__).parent
+    fraction = fraction_path(project.data / "fractions", params.train.runs[run].fraction)
+    code = (here / "box_training.py", here / "loop.py", here / "annotations.py", Path(box_net.__file__))
+    train = params.train
+    settings = (train.boxes, train.views, train.weight_decay, train.clip, params.head.box_net, params.model)
+    return (model.tower.id, records.info.digest, *settings, *(file_hash(path) for path in (fraction, *code)))
 
 
 def inputs_of(project: Project, records: Records, model: Model, run: str) -> tuple[object, ...]:
@@ -73,7 +157,7 @@ def inputs_of(project: Project, records: Records, model: Model, run: str) -> tup
     params, settings = project.params, project.params.train.runs[run]
     fraction = fraction_path(project.data / "fractions", settings.fraction)
     teacher = project.data / "pseudo" / settings.vocabulary
-    code = (*sorted(Path(__file__).parent.rglob("*.py")), Path(sum_clip.__file__))
+    code = (*sorted(Path(__file__).parent.rglob("*.py")), Path(sum_clip.__file__), Path(box_net.__file__))
     hashes = [file_hash(path) for path in (fraction, *sorted(teacher.iterdir()), *code)]
     chosen = (settings, params.seed, params.head, params.train, params.model)
     return (model.tower.id, records.info.digest, run, *chosen, *hashes)
@@ -92,23 +176,29 @@ def train_run(project: Project, records: Records, model: Model, run: str) -> lis
         UsageError: params.yaml has no such run.
         ForError: an earlier stage is missing.
     """
-    params = project.params
+    params, progress = project.params, project.cache / "progress"
     settings = params.train.run(run)
+    train = params.train.of(settings)
     lesson = make_lesson(project, records, model, run)
-    about = inputs_of(project, records, model, run)
-    history, checkpoints, team = {}, [], Team(model.device)
+    about, about_boxes = inputs_of(project, records, model, run), box_inputs(project, records, model, run)
+    history, checkpoints, team = {}, list[Path](), Team(model.device)
     for seed in settings.seeds:
-        key = hashlib.sha256(repr((seed, about)).encode()).hexdigest()
-        progress = project.cache / "progress" / f"{key[:16]}.pt"
+
+        def course(steps: int, warmup: int, key: str, what: str, seed: int = seed) -> Course:
+            title = f"{run}, seed {seed}: {what}"
+            return Course(steps, warmup, train.clip, train.checkpoint_every, seed, progress / f"{key}.pt", title, team)
+
         start = model.untrained(seed)
+        boxes = course(train.boxes.steps, train.boxes.warmup, key_of("boxes", seed, about_boxes), "boxes")
+        found = learn_boxes(start.head, lesson, train, boxes)
+        looked = look(start.head, lesson.features, model.device)
         head = copy.deepcopy(start.head)
-        temperature, title = params.head.temperature, f"{run}, seed {seed}"
-        course = Course(lesson, params.train.of(settings), temperature, seed, progress, title, team)
-        history[str(seed)] = train_head(head, course, project.settings.compile)
+        own = course(train.steps, train.warmup, key_of(seed, about), "embeddings")
+        history[str(seed)] = found + learn_embeddings(head, looked, lesson, train, params.head.temperature, own)
         if team.writes:
-            kept = interpolated(head, start.head, params.train.keep_start)
+            kept = interpolated(head, start.head, train.keep_start)
             replace(start, head=kept).save_head(head_path(project.heads, run, seed))
-        checkpoints.append(progress)
+        checkpoints.append(own.progress)
     if team.writes:
         write_json(project.heads / run / "history.json", history)
     team.end()

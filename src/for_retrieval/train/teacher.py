@@ -72,4 +72,5 @@ def pseudo_labels(teacher: Tensor, phrases: list[Phrase], novel: list[str], pseu
     last = (torch.tensor(share) * n).round().clamp(min=1)
     positive = ranks < last
     weights = torch.tensor([pseudo.novel if p.kind == "own" or p.text in novel else 1.0 for p in phrases])
-    return PseudoLabels(positive, positive | (ranks >= (last * pseudo.ignore).clamp(max=n - 1)), weights)
+    named = torch.tensor([p.kind in ("category", "own") for p in phrases])
+    return PseudoLabels(positive, positive | (ranks >= (last * pseudo.ignore).clamp(max=n - 1)), weights, named)
