@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from for_retrieval.model.features import Features
+from for_retrieval.model.encode import view_key
+from for_retrieval.model.features import Cells, Features, Layout
 from for_retrieval.model.model import Model
 from for_retrieval.params import Params
 from for_retrieval.records.records import DatasetInfo, Records
@@ -34,17 +35,14 @@ def word(text: str) -> Tensor:
 
 
 class ToyTower:
-    """The interface Tower with a joint space of DIM dimensions and 2 x 2 cells."""
+    """The interface Tower with a joint space of DIM dimensions, 2 x 2 cells and 4 x 4 fine ones."""
 
     id = "toy"
     made_of: ClassVar[dict[str, Any]] = {"name": "toy"}
-    grid = (2, 2)
-    patch_dim = 4
-    dim = DIM
+    layout = Layout(Cells((2, 2), (4,)), Cells((4, 4), (3,)), DIM)
     input_size = 32
     device = CPU
     mean = std = (0.5, 0.5, 0.5)
-    pool = None
 
     def features(self, pictures: Tensor) -> Features:
         """There are no pictures."""
@@ -110,5 +108,13 @@ def store_features(records: Records, model: Model, cache: Path) -> None:
     dense = torch.randn(len(texts), 4, DIM, generator=generator) * 0.1
     dense[:, 0] += texts
     patches = torch.randn(len(texts), 4, 4, generator=generator)
-    features = Features(patches, dense, normalize(dense.mean(1), dim=-1))
-    model.store(cache).add(records.images["hash"].tolist(), features)
+    fine = torch.randn(len(texts), 16, 3, generator=generator)
+    fine[:, 5] += 5  # in the middle of the object
+    features = Features(patches, dense, normalize(dense.mean(1), dim=-1), fine)
+    hashes = records.images["hash"].tolist()
+    model.store(cache).add(hashes, features)
+    # Mirrored: cells change their sides, what they show does not.
+    mirrored = Features(
+        patches[:, [1, 0, 3, 2]], dense[:, [1, 0, 3, 2]], features.pooled, fine.view(-1, 4, 4, 3).flip(2).flatten(1, 2)
+    )
+    model.store(cache).add([view_key(content, "flip") for content in hashes], mirrored)

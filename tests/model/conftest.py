@@ -90,12 +90,12 @@ def pictures() -> Callable[[int, int], torch.Tensor]:
 def random_features() -> Callable[..., Features]:
     """Random features of `batch` images with `cells` cells; dense is not normalised, as from a tower."""
 
-    def make(batch: int, cells: int, patch_dim: int = 6, dim: int = 8, seed: int = 0) -> Features:
+    def make(batch: int, cells: int, patch_dim: int = 6, dim: int = 8, seed: int = 0, fine: int = 16) -> Features:
         generator = torch.Generator().manual_seed(seed)
         patches = torch.randn(batch, cells, patch_dim, generator=generator)
         dense = 3 * torch.randn(batch, cells, dim, generator=generator)
         pooled = torch.nn.functional.normalize(torch.randn(batch, dim, generator=generator), dim=-1)
-        return Features(patches, dense, pooled)
+        return Features(patches, dense, pooled, torch.randn(batch, fine, 5, generator=generator))
 
     return make
 
@@ -105,7 +105,8 @@ def head_params() -> Callable[..., Head]:
     """The section head, small, with changes."""
 
     def make(**changes: Any) -> Head:
-        values = {"queries": 5, "width": 16, "layers": 2, "heads": 2, "feed_forward": 24, "temperature": 0.1}
+        sizes = {"proposals": 5, "width": 16, "box_net": {"width": 16, "blocks": 1}}
+        values = {**sizes, "dropout": 0.1, "temperature": 0.1}
         return Head.model_validate({**values, **changes})
 
     return make

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from for_retrieval.errors import ForError
 from for_retrieval.model.model import Model, head_path
@@ -26,7 +25,7 @@ def make(head_params: Callable[..., Head], model_params: Callable[..., Settings]
     def make(seed: int = 0, **changes: int) -> Model:
         tower, sizes = ToyTower(), head_params(**changes)
         torch.manual_seed(seed)
-        return Model(tower, SumClip(sizes, tower.grid, tower.patch_dim, tower.dim), model_params(), sizes)
+        return Model(tower, SumClip(sizes, tower.layout), model_params(), sizes)
 
     return make
 
@@ -58,7 +57,7 @@ def test_a_missing_head_names_the_stage(make: MakeModel, tmp_path: Path) -> None
 @pytest.mark.parametrize("damage", ["truncated", "empty", "text", "other sizes"])
 def test_a_damaged_head_is_told(make: MakeModel, tmp_path: Path, damage: str) -> None:
     path = tmp_path / "seed0.safetensors"
-    make(queries=6 if damage == "other sizes" else 5).save_head(path)
+    make(width=24 if damage == "other sizes" else 16).save_head(path)
     ends = {"truncated": path.read_bytes()[:-50], "empty": b"", "text": b"{not weights}"}
     path.write_bytes(ends.get(damage, path.read_bytes()))
     with pytest.raises(ForError) as caught:
@@ -66,13 +65,3 @@ def test_a_damaged_head_is_told(make: MakeModel, tmp_path: Path, damage: str) ->
     assert str(caught.value).startswith(f"{path} is not a head of these sizes (")
     assert str(caught.value).endswith("); run `dvc repro train`")
     assert "\n" not in str(caught.value)
-
-
-def test_a_head_of_before_there_were_boxes_is_still_a_head(make: MakeModel, tmp_path: Path) -> None:
-    """Else no challenger could be measured against the champion of an earlier version."""
-    old = make(1)
-    state = {name: value for name, value in old.head.state_dict().items() if not name.startswith("to_box.")}
-    save_file(state, tmp_path / "old.safetensors")
-    found = make(2).with_head(tmp_path / "old.safetensors").head.state_dict()
-    assert all(torch.equal(found[name], value) for name, value in state.items())
-    assert torch.count_nonzero(found["to_box.2.weight"]) == 0, "its boxes are the windows"

@@ -1,116 +1,122 @@
-"""SUM-CLIP: where it starts, and that it can leave."""
+"""SUM-CLIP: where it starts, where it looks, and that it can leave."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 from torch.nn.functional import normalize
 from torch.testing import assert_close
 
-from for_retrieval.model.features import Features
-from for_retrieval.model.sum_clip import SumClip, summarise, window_logits
+from for_retrieval.model.features import Cells, Features, Layout
+from for_retrieval.model.sum_clip import SumClip, pool_weights, shown, summarise
 from for_retrieval.params import Head
 
-SHAPES = [((4, 4), 4), ((3, 5), 5), ((8, 2), 7), ((4, 4), 1), ((2, 2), 9)]  # grid, queries
+SHAPES = [((4, 4), (8, 8), 4), ((3, 5), (6, 10), 12), ((7, 7), (7, 7), 1)]  # grid, fine grid, proposals
+Grid = tuple[int, int]
 
 
 @pytest.fixture
 def head(head_params: Callable[..., Head]) -> Callable[..., SumClip]:
-    def make(grid: tuple[int, int], queries: int) -> SumClip:
+    def make(grid: Grid = (4, 4), fine: Grid = (8, 8), proposals: int = 4) -> SumClip:
         torch.manual_seed(0)
-        return SumClip(head_params(queries=queries), grid, patch_dim=6, dim=8)
+        layout = Layout(Cells(grid, (6,)), Cells(fine, (3, 2)), 8)
+        return SumClip(head_params(proposals=proposals), layout).eval()
 
     return make
 
 
-@pytest.mark.parametrize(("grid", "queries"), SHAPES)
-def test_starts_as_windows_over_the_dense_embeddings(
-    grid: tuple[int, int],
-    queries: int,
+def features_of(it: SumClip, make: Callable[..., Features], batch: int = 3) -> Features:
+    coarse, fine = it.layout.coarse.grid, it.layout.fine.grid
+    return make(batch, coarse[0] * coarse[1], fine=fine[0] * fine[1])
+
+
+@pytest.mark.parametrize(("grid", "fine", "proposals"), SHAPES)
+def test_it_starts_as_the_dense_embeddings_at_and_around_each_box(
+    grid: Grid,
+    fine: Grid,
+    proposals: int,
     head: Callable[..., SumClip],
     random_features: Callable[..., Features],
 ) -> None:
-    features = random_features(3, grid[0] * grid[1])
+    it = head(grid, fine, proposals)
+    features = features_of(it, random_features)
     with torch.no_grad():
-        found = head(grid, queries)(features)
-    windows = window_logits(queries, grid).softmax(-1)
-    assert_close(found.attention, windows.expand(3, -1, -1), rtol=0, atol=0)
-    mixture = found.attention @ normalize(features.dense, dim=-1)
-    assert_close(found.regions, normalize(mixture, dim=-1), rtol=0, atol=0)
+        found = it(features)
+    dense = normalize(features.dense, dim=-1)
+    side = torch.tensor([1 / fine[1], 1 / fine[0]])
+    pooled = sum(
+        pool_weights(found.boxes, it.layout.coarse, spread, least * side) @ dense
+        for spread, least in ((0.3, 0.625), (0.8, 1.25))
+    )
+    assert found.regions.shape == (3, proposals + 4, 8) == (3, it.regions, 8)
+    assert_close(found.regions, normalize(pooled, dim=-1), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize(("grid", "queries"), SHAPES)
-def test_shapes_norms_and_rows_that_sum_to_one(
-    grid: tuple[int, int],
-    queries: int,
-    head: Callable[..., SumClip],
-    random_features: Callable[..., Features],
+def test_a_pool_looks_at_its_box() -> None:
+    cells = Cells((8, 8), (1,))
+    boxes = torch.tensor([[[0.25, 0.75, 0.25, 0.25], [0.5, 0.5, 1.0, 1.0]]])
+    weights = pool_weights(boxes, cells, 0.3, torch.tensor([0.02, 0.02]))
+    assert_close(weights.sum(-1), torch.ones(1, 2))
+    small, whole = weights[0].view(2, 8, 8)
+    assert small[5:7, 1:3].sum() > 0.8
+    assert whole.max() < 0.05
+    assert_close(whole, whole.T)
+
+
+def test_an_image_is_embedded_alike_whatever_is_embedded_with_it(
+    head: Callable[..., SumClip], random_features: Callable[..., Features]
 ) -> None:
-    it = head(grid, queries)
+    it = head()
+    features = features_of(it, random_features, 5)
     with torch.no_grad():
-        for parameter in it.parameters():
-            parameter.add_(0.3 * torch.randn_like(parameter))  # as after training
-        found = it(random_features(2, grid[0] * grid[1]))
-    assert found.regions.shape == (2, queries, 8)
-    assert found.attention.shape == (2, queries, grid[0] * grid[1])
-    assert_close(found.regions.norm(dim=-1), torch.ones(2, queries))
-    assert_close(found.attention.sum(-1), torch.ones(2, queries))
-
-
-def test_windows_look_at_their_own_part() -> None:
-    windows = window_logits(6, (6, 9)).softmax(-1).view(6, 6, 9)  # 2 rows of 3
-    for query in range(6):
-        row, column = divmod(query, 3)
-        own = windows[query, 3 * row : 3 * row + 3, 3 * column : 3 * column + 3].sum()
-        assert own > 0.5
+        together = it(features)
+        alone = it(features.rows(slice(2, 3)))
+    assert_close(together.regions[2:3], alone.regions, rtol=0, atol=1e-6)
+    assert_close(together.boxes[2:3], alone.boxes, rtol=0, atol=1e-6)
 
 
 def test_gradient_reaches_what_starts_at_zero(
     head: Callable[..., SumClip], random_features: Callable[..., Features]
 ) -> None:
-    it, features = head((3, 5), 5), random_features(4, 15)
+    it = head()
+    looked = it.look(features_of(it, random_features))
     target = normalize(torch.randn(8, generator=torch.Generator().manual_seed(3)), dim=0)
     optimiser = torch.optim.SGD(it.parameters(), lr=0.5)
     for step in range(2):
         optimiser.zero_grad()
-        loss = -(it(features).regions @ target).mean()
+        loss = -(it.embed(looked).regions @ target).mean()
         loss.backward()
-        parts = {"to_key": it.to_key, "values": it.values[2], "outward": it.outward}
-        if step:  # what lies before the zero layers learns once they have moved
-            parts |= {"feed_forward": it.layers[0].feed_forward[2], "first value": it.values[0]}
+        parts = {"last": it.last}
+        if step:  # what lies before the zero layer learns once it has moved
+            parts |= {"first": it.first, "second": it.second}
         for name, layer in parts.items():
             assert layer.weight.grad.abs().max() > 0, (step, name)
         optimiser.step()
-
-
-def test_it_can_be_trained(head: Callable[..., SumClip], random_features: Callable[..., Features]) -> None:
-    it, features = head((3, 5), 5), random_features(4, 15)
-    target = normalize(torch.randn(8, generator=torch.Generator().manual_seed(3)), dim=0)
-    optimiser = torch.optim.AdamW(it.parameters(), lr=0.01)
-    losses = []
-    for _ in range(20):
-        optimiser.zero_grad()
-        loss = -(it(features).regions @ target).mean()
-        loss.backward()
-        optimiser.step()
-        losses.append(float(loss.detach()))
-    assert losses[-1] < losses[0] - 0.3
+        looked = replace(looked, inputs=looked.inputs.detach())
 
 
 def test_the_head_in_half_precision_has_full_precision_results(
     head: Callable[..., SumClip], random_features: Callable[..., Features]
 ) -> None:
-    features, made = random_features(3, 16), head((4, 4), 4)
-    for parameter in made.parameters():  # away from the start, where the linear layers give zeros
+    made = head()
+    features = features_of(made, random_features)
+    for parameter in made.parameters():  # away from the start, where the last layer gives zeros
         parameter.data += 0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        exact, on_cpu = made(features), summarise(made, features)
+        looked, exact, on_cpu = made.look(features), made(features), summarise(made, features)
         with torch.autocast("cpu", torch.bfloat16):  # as summarise does on CUDA
-            found = made(features)
+            found = made.embed(looked)
     assert torch.equal(on_cpu.regions, exact.regions)
-    assert found.regions.dtype == found.attention.dtype == torch.float32
-    assert_close(found.regions.norm(dim=-1), torch.ones(3, 4), rtol=0, atol=1e-6)
+    assert found.regions.dtype == found.boxes.dtype == torch.float32
+    assert_close(found.regions.norm(dim=-1), torch.ones(3, 8), rtol=0, atol=1e-6)
     assert_close(found.regions, exact.regions, rtol=0, atol=0.03)
     assert not torch.equal(found.regions, exact.regions)
+
+
+def test_the_likelier_box_is_shown_where_cosines_are_near() -> None:
+    cosines, objectness = torch.tensor([0.30, 0.31, 0.1]), torch.tensor([-0.1, -3.0, -0.01])
+    assert shown(cosines, objectness) == 0
+    assert shown(cosines + torch.tensor([0, 0.1, 0]), objectness) == 1

@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from for_retrieval.model.features import Features
+from for_retrieval.model.features import Cells, Features, Layout
 from for_retrieval.model.sum_clip import SumClip
-from for_retrieval.model.training_free import cluster_clip
-from for_retrieval.params import Head, Train
+from for_retrieval.params import BoxNet, Head, Train
 from for_retrieval.train.lesson import Lesson, Objects
 from for_retrieval.train.teacher import pseudo_labels
 from for_retrieval.train.vocabulary import Phrase
 
-GRID, PATCH_DIM, DIM, IMAGES = (3, 3), 6, 8, 40
+DIM, IMAGES = 8, 40
+LAYOUT = Layout(Cells((3, 3), (6,)), Cells((6, 6), (5,)), DIM)
 
 MakeHead = Callable[..., SumClip]
 MakeTrain = Callable[..., Train]
@@ -29,7 +29,7 @@ def _one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def head_params() -> Head:
-    return Head(queries=4, width=16, layers=1, heads=2, feed_forward=16, temperature=0.03)
+    return Head(proposals=4, width=16, dropout=0.0, temperature=0.03, box_net=BoxNet(width=16, blocks=1))
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def make_head(head_params: Head) -> MakeHead:
 
     def make(seed: int = 0, **changes: int) -> SumClip:
         torch.manual_seed(seed)
-        return SumClip(head_params.model_copy(update=changes), GRID, PATCH_DIM, DIM)
+        return SumClip(head_params.model_copy(update=changes), LAYOUT)
 
     return make
 
@@ -54,9 +54,10 @@ def lesson(make_train: MakeTrain) -> Lesson:
     texts = normalize(rows(14, DIM), dim=-1)
     labels = torch.rand(IMAGES, 5, generator=generator) < 0.25
     shown = labels.float() @ texts[:5]
-    dense = rows(IMAGES, GRID[0] * GRID[1], DIM) * 0.6 + shown[:, None]
-    patches = rows(IMAGES, GRID[0] * GRID[1], PATCH_DIM)
-    features = Features(patches, dense, normalize(dense.mean(1), dim=-1))
+    dense = rows(IMAGES, 9, DIM) * 0.6 + shown[:, None]
+    fine = rows(IMAGES, 36, 5)
+    fine[:, [7, 8, 13, 14]] += 2  # around the middle of the objects
+    features = Features(rows(IMAGES, 9, 6), dense, normalize(dense.mean(1), dim=-1), fine)
     labelled = torch.arange(IMAGES) < 16
     category = torch.where(labels.any(1), labels.int().argmax(1), -1).unsqueeze(1)
     pseudo = make_train().objectives.pseudo.model_copy(update={"positive": 0.1, "ignore": 3.0})
@@ -68,10 +69,8 @@ def lesson(make_train: MakeTrain) -> Lesson:
         counted=labelled[:, None].expand_as(labels),
         labelled=labelled,
         objects=Objects(category, boxes),
-        grid=GRID,
         vocabulary=texts[5:],
         pseudo=pseudo_labels(dense.mean(1) @ texts[5:].T, [Phrase("", "other")] * 9, [], pseudo),
-        clusters=cluster_clip(features, 4),
     )
 
 
@@ -80,9 +79,12 @@ def make_train() -> MakeTrain:
     """The section `train`, with the weights of the objectives and other changes."""
 
     def make(
-        base: float = 1.0, localise: float = 0.2, pseudo: float = 1.0, keep: float = 0.1, **changes: object
+        base: float = 1.0, pseudo: float = 1.0, region: float = 0.5, local: float = 0.5, **changes: object
     ) -> Train:
+        near = {"temperature": 0.05, "overlap": 0.5}
         values: dict[str, object] = {
+            "boxes": {"steps": 6, "warmup": 1, "batch_size": 8, "learning_rate": 0.01, "objects": 32},
+            "views": ["whole"],
             "steps": 12,
             "warmup": 2,
             "batch_size": 16,
@@ -95,16 +97,6 @@ def make_train() -> MakeTrain:
             "keep_start": 0.0,
             "objectives": {
                 "base": {"weight": base, "temperature": 0.05},
-                "localise": {
-                    "weight": localise,
-                    "temperature": 0.05,
-                    "text": 1.0,
-                    "l1": 2.5,
-                    "giou": 1.0,
-                    "look": 0.5,
-                    "matching": 2.0,
-                    "objects": 32,
-                },
                 "pseudo": {
                     "weight": pseudo,
                     "temperature": 0.05,
@@ -114,8 +106,10 @@ def make_train() -> MakeTrain:
                     "positive": 0.05,
                     "rarer": 3.0,
                     "ignore": 4.0,
+                    "phrases": 100,
                 },
-                "keep": {"weight": keep, "temperature": 0.05},
+                "region": {"weight": region, **near},
+                "local": {"weight": local, **near, "ignore": 0.3},
             },
             "vocabulary": {"nouns": None, "attributes": True, "max_phrases": 100},
             "runs": {},

@@ -11,28 +11,37 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
+from torch import Tensor, nn
 
 from for_retrieval.model.parallel import Team
 from for_retrieval.model.sum_clip import SumClip, Summary, summarise
 from for_retrieval.params import Train
 from for_retrieval.train import loop
 from for_retrieval.train.lesson import Batch, Lesson, Objects
-from for_retrieval.train.loop import Course, draw_batch, schedule, train_head
+from for_retrieval.train.loop import Course, draw_batch, schedule
 from for_retrieval.train.objectives import losses
+from for_retrieval.train.run import learn_embeddings, look
 
 MakeHead = Callable[..., SumClip]
 MakeTrain = Callable[..., Train]
 
 
-def course(lesson: Lesson, params: Train, progress: Path, seed: int = 0) -> Course:
-    return Course(lesson, params, 0.03, seed, progress, "toy", Team(torch.device("cpu")))
-
-
 def train(head: SumClip, lesson: Lesson, params: Train, progress: Path, seed: int = 0) -> loop.History:
-    history = train_head(head, course(lesson, params, progress, seed))
+    history = learn(head, lesson, params, progress, seed)
     progress.unlink()  # as the stage does in the end; else the next head would be this one
     return history
+
+
+def learn(head: SumClip, lesson: Lesson, params: Train, progress: Path, seed: int = 0) -> loop.History:
+    team = Team(torch.device("cpu"))
+    course = Course(params.steps, params.warmup, params.clip, params.checkpoint_every, seed, progress, "toy", team)
+    looked = look(head, lesson.features, torch.device("cpu"))
+    return learn_embeddings(head, looked, lesson, params, 0.03, course)
+
+
+def drawn(labelled: Tensor, size: int, seed: int, step: int, views: int = 1) -> list[int]:
+    generator = torch.Generator().manual_seed(1000 * seed + step)
+    return draw_batch(labelled, size, 0.5, 0.25, generator, views).tolist()
 
 
 def same(one: nn.Module, other: nn.Module) -> bool:
@@ -40,32 +49,31 @@ def same(one: nn.Module, other: nn.Module) -> bool:
     return all(torch.equal(a, b) for a, b in pairs)
 
 
-@given(st.integers(1, 40), st.integers(0, 40), st.integers(1, 50), st.integers(0, 5), st.integers(0, 500))
+@given(st.integers(1, 40), st.integers(0, 40), st.integers(1, 50), st.integers(0, 500), st.integers(1, 3))
 def test_a_batch_has_its_share_of_labelled_images_and_none_twice(
-    make_train: MakeTrain, n: int, known: int, size: int, seed: int, step: int
+    n: int, known: int, size: int, step: int, views: int
 ) -> None:
     labelled = torch.zeros(n, dtype=torch.bool)
-    labelled[torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:known]] = True
-    params = make_train(batch_size=size)
-    rows = draw_batch(labelled, params, seed, step).tolist()
-    assert len(rows) == len(set(rows)) == min(n, size)
-    assert set(rows) <= set(range(n))
-    assert labelled[rows].sum() >= min(size // 2, math.ceil(int(labelled.sum()) / 4))
-    assert rows == draw_batch(labelled, params, seed, step).tolist()
+    labelled[torch.randperm(n, generator=torch.Generator().manual_seed(step))[:known]] = True
+    rows = drawn(labelled, size, 0, step, views)
+    images = [row % n for row in rows]
+    assert len(rows) == len(set(images)) == min(n, size)
+    assert set(rows) <= set(range(n * views))
+    assert labelled[images].sum() >= min(size // 2, math.ceil(int(labelled.sum()) / 4))
+    assert rows == drawn(labelled, size, 0, step, views)
 
 
-def test_few_labelled_images_are_not_in_every_batch(make_train: MakeTrain) -> None:
-    params = make_train(batch_size=128)
+def test_few_labelled_images_are_not_in_every_batch() -> None:
     labelled = torch.arange(600) < 8
-    shown = torch.stack([labelled[draw_batch(labelled, params, 0, step)].sum() for step in range(100)])
+    shown = torch.stack([labelled[drawn(labelled, 128, 0, step)].sum() for step in range(100)])
     assert 2 <= shown.float().mean() < 5  # two of them, and what chance brings of the other six
 
 
-def test_batches_differ_between_steps_and_seeds_and_reach_every_image(make_train: MakeTrain) -> None:
+def test_batches_differ_between_steps_and_seeds_and_reach_every_view() -> None:
     labelled = torch.arange(60) < 10
-    drawn = [tuple(draw_batch(labelled, make_train(), seed, step).tolist()) for seed in (0, 1) for step in range(40)]
-    assert len(set(drawn)) == len(drawn)
-    assert {row for rows in drawn for row in rows} == set(range(60))
+    batches = [tuple(drawn(labelled, 16, seed, step, 2)) for seed in (0, 1) for step in range(60)]
+    assert len(set(batches)) == len(batches)
+    assert {row for rows in batches for row in rows} == set(range(120))
 
 
 def test_the_learning_rate_warms_up_and_goes_to_zero() -> None:
@@ -92,11 +100,11 @@ def test_smooth_scores_are_at_least_the_maximum_and_near_it(lesson: Lesson) -> N
     assert torch.allclose(soft, hard, atol=0.001 * 1.4)  # T ln 4
 
 
-@pytest.mark.parametrize("name", ["base", "localise", "pseudo", "keep"])
+@pytest.mark.parametrize("name", ["base", "pseudo", "region", "local"])
 def test_training_lowers_each_objective(
     make_head: MakeHead, lesson: Lesson, make_train: MakeTrain, tmp_path: Path, name: str
 ) -> None:
-    head, weights = make_head(), {key: float(key == name) for key in ("base", "localise", "pseudo", "keep")}
+    head, weights = make_head(), {key: float(key == name) for key in ("base", "pseudo", "region", "local")}
     params = make_train(**weights, steps=60)
     everything = torch.arange(len(lesson.labelled))
     before = losses(Batch(summarise(head, lesson.features), lesson, everything, 0.03), params)
@@ -116,7 +124,7 @@ def test_without_labels_the_other_objectives_still_train(
     unlabelled = Lesson(**{**vars(lesson), **none})
     head = make_head()
     history = train(head, unlabelled, make_train(), tmp_path / "p.pt")
-    assert {step[name] for step in history for name in ("base", "localise")} == {0.0}
+    assert {step[name] for step in history for name in ("base", "region", "local")} == {0.0}
     assert not same(head, make_head())
     assert all(torch.isfinite(value).all() for value in head.state_dict().values())
 
@@ -172,7 +180,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_undisturbed(
     assert progress.exists()
     seen: list[int] = []
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "draw_batch", lambda *a: seen.append(a[3]) or draw_batch(*a))
+        patch.setattr(loop, "schedule", lambda *a: seen.append(a[0]) or schedule(*a))
         history = train(resumed, lesson, make_train(), progress)
     assert seen == list(range(4 * killed_after, 12))  # the steps before the kill are not done again
     assert same(resumed, undisturbed)
@@ -185,7 +193,7 @@ def test_a_damaged_progress_file_means_starting_anew(
 ) -> None:
     undisturbed, head, progress = make_head(), make_head(), tmp_path / "p.pt"
     train(undisturbed, lesson, make_train(), tmp_path / "undisturbed.pt")
-    train_head(make_head(1), course(lesson, make_train(steps=5), progress))
+    learn(make_head(1), lesson, make_train(steps=5), progress)
     content = progress.read_bytes()
     end = {"truncated": content[:-100], "noise": bytes(reversed(content)), "empty": b""}
     progress.write_bytes(end[damage])

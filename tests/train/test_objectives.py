@@ -8,21 +8,22 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from for_retrieval.model.box_net import overlaps
 from for_retrieval.model.sum_clip import Summary
 from for_retrieval.params import Pseudo, Train
-from for_retrieval.train.lesson import Batch, Lesson, PseudoLabels
-from for_retrieval.train.objectives import base, pseudo
+from for_retrieval.train.lesson import Batch, Lesson, Objects, PseudoLabels
+from for_retrieval.train.objectives import base, local, pseudo, region
 from for_retrieval.train.objectives.base import contrast as contrast_at
-from for_retrieval.train.objectives.keep import uncovered as uncovered_at
 from for_retrieval.train.teacher import pseudo_labels
 from for_retrieval.train.vocabulary import Phrase
 
 T = 0.05  # temperature
+IMAGES = 40  # of `lesson`
 OTHER = Phrase("pump", "other")
 
 
@@ -33,7 +34,15 @@ def contrast(scores: Tensor, positive: Tensor, counted: Tensor, weights: Tensor 
 def labels_of(teacher: Tensor, share: float, ignore: float, phrases: list[Phrase] | None = None) -> PseudoLabels:
     """The labels of a share of positives, for phrases of one kind unless they are given."""
     settings = Pseudo(
-        weight=1, temperature=T, teacher="ensemble", querybank=0, novel=10, positive=share, rarer=3, ignore=ignore
+        weight=1,
+        temperature=T,
+        teacher="ensemble",
+        querybank=0,
+        novel=10,
+        positive=share,
+        rarer=3,
+        ignore=ignore,
+        phrases=100,
     )
     return pseudo_labels(teacher, phrases or [OTHER] * teacher.shape[1], ["dog", "cat"], settings)
 
@@ -206,31 +215,82 @@ def test_novel_names_and_own_nouns_are_stressed() -> None:
     assert labels_of(torch.rand(5, 5), 0.1, 1.0, phrases).weights.tolist() == [1, 10, 1, 10, 1]
 
 
-def vectors(*shape: int, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return normalize(torch.randn(*shape, generator=generator, dtype=torch.float64), dim=-1)
+def boxed(lesson: Lesson, make_train: Callable[..., Train]) -> tuple[Batch, Tensor, Tensor]:
+    """Twelve images with two objects and random regions, some on them; regions and their overlaps with the objects."""
+    generator = torch.Generator().manual_seed(5)
+    category = torch.randint(-1, 5, (IMAGES, 2), generator=generator)
+    boxes = 0.2 + 0.3 * torch.rand(IMAGES, 2, 4, generator=generator)
+    with_boxes = replace(lesson, objects=Objects(category, boxes), labelled=torch.arange(IMAGES) % 2 == 0)
+    rows = torch.arange(12)
+    around = torch.cat([boxes[rows] + 0.02, boxes[rows] * 1.15, boxes[rows].flip(2)], 1)
+    regions = normalize(torch.randn(12, 6, 8, generator=generator), dim=-1).requires_grad_(True)
+    batch = Batch(Summary(regions, around, torch.zeros(12, 6)), with_boxes, rows, 0.03)
+    known = (category[rows] >= 0) & with_boxes.labelled[rows, None]
+    return batch, regions, overlaps(around, boxes[rows]) * known[:, None]
 
 
-@given(st.integers(1, 3), st.integers(1, 5), st.integers(1, 5), st.integers(0, 2**31))
-@settings(max_examples=50)
-def test_keep_is_its_formula(images: int, k: int, clusters: int, seed: int) -> None:
-    regions, centres = vectors(images, k, 4, seed=seed), vectors(images, clusters, 4, seed=seed + 1)
-    total = 0.0
-    for b in range(images):
-        for c in range(clusters):
-            cosines = [float(regions[b, j] @ centres[b, c]) for j in range(k)]
-            total += 0.05 * math.log(sum(math.exp(cosine / 0.05) for cosine in cosines))
-    expected = 1 - total / (images * clusters)
-    assert uncovered_at(regions, centres, T).item() == pytest.approx(expected, abs=1e-9)
+def test_region_is_its_formula(lesson: Lesson, make_train: Callable[..., Train]) -> None:
+    batch, regions, overlap = boxed(lesson, make_train)
+    terms = []
+    for image in range(12):
+        for k in range(6):
+            best = int(overlap[image, k].argmax())
+            if overlap[image, k, best] >= 0.5:
+                x = regions[image, k] @ lesson.base_texts.T / T
+                terms.append(x.logsumexp(0) - x[batch.objects.category[image, best]])
+    assert len(terms) > 5
+    found = region.loss(batch, make_train().objectives.region)
+    assert found.item() == pytest.approx(torch.stack(terms).mean().item(), rel=1e-4)
+    found.backward()
+    assert torch.isfinite(regions.grad).all()
+    assert (regions.grad[1::2] == 0).all(), "images without labels teach nothing"
 
 
-@given(st.integers(1, 6), st.integers(0, 2**31))
-@settings(max_examples=50)
-def test_keep_is_lowest_where_every_cluster_is_covered(k: int, seed: int) -> None:
-    """A covered image is within 0.05 ln K below 0; taking the query off one cluster costs more than that."""
-    clusters = vectors(1, k, 64, seed=seed)
-    covered = uncovered_at(clusters.flip(1), clusters, T).item()
-    assert -0.05 * math.log(k) - 1e-9 <= covered <= 1e-9
-    lost = clusters.clone()
-    lost[0, 0] = -clusters[0, 0]
-    assert uncovered_at(lost, clusters, T).item() > covered
+def test_local_is_its_formula(lesson: Lesson, make_train: Callable[..., Train]) -> None:
+    batch, regions, overlap = boxed(lesson, make_train)
+    terms = []
+    for image in range(12):
+        for name in range(5):
+            there = batch.objects.category[image] == name
+            best = (overlap[image] * there).amax(1)
+            on, off = best >= 0.5, best < 0.3
+            if on.any() and off.any():
+                x = regions[image] @ lesson.base_texts[name] / T
+                terms.append(x[on | off].logsumexp(0) - x[on].logsumexp(0))
+    assert len(terms) > 3
+    found = local.loss(batch, make_train().objectives.local)
+    assert found.item() == pytest.approx(torch.stack(terms).mean().item(), rel=1e-4)
+    found.backward()
+    assert torch.isfinite(regions.grad).all()
+
+
+@pytest.mark.parametrize("objects", [0, 1], ids=["no places", "no objects"])
+def test_without_boxes_region_and_local_are_zero(
+    lesson: Lesson, make_train: Callable[..., Train], objects: int
+) -> None:
+    nothing = Objects(torch.full((IMAGES, objects), -1), torch.zeros(IMAGES, objects, 4))
+    regions = normalize(torch.randn(4, 3, 8), dim=-1).requires_grad_(True)
+    summary = Summary(regions, torch.full((4, 3, 4), 0.5), torch.zeros(4, 3))
+    batch = Batch(summary, replace(lesson, objects=nothing), torch.arange(4), 0.03)
+    for objective, settings in ((region, make_train().objectives.region), (local, make_train().objectives.local)):
+        value = objective.loss(batch, settings)
+        value.backward()
+        assert value.item() == 0
+        assert torch.isfinite(regions.grad).all()
+
+
+def test_a_sample_of_phrases_stands_for_all(lesson: Lesson, make_train: Callable[..., Train]) -> None:
+    """Names are always there; the mean over many samples is near the loss of all phrases."""
+    named = replace(lesson, pseudo=replace(lesson.pseudo, named=torch.arange(9) < 2))
+    regions = normalize(torch.randn(20, 3, 8, generator=torch.Generator().manual_seed(2)), dim=-1)
+    settings = make_train().objectives.pseudo
+    nothing = torch.zeros(0)
+
+    def value(phrases: int, seed: int) -> float:
+        generator = torch.Generator().manual_seed(seed)
+        batch = Batch(Summary(regions, nothing, nothing), named, torch.arange(20), 0.03, generator)
+        return float(pseudo.loss(batch, settings.model_copy(update={"phrases": phrases})))
+
+    everything, few = value(100, 0), [value(5, seed) for seed in range(200)]
+    assert len(set(few)) > 10
+    assert sum(few) / len(few) == pytest.approx(everything, rel=0.05)

@@ -38,7 +38,10 @@ def make_project(write_params: WriteParams, tmp_path: Path) -> MakeProject:
         "fractions.percent": [10, 100],
         "train.runs": runs,
         "index.run": "in-10",
-        "head": {"queries": 4, "width": 16, "layers": 1, "heads": 2, "feed_forward": 16, "temperature": 0.03},
+        "head.proposals": 4,
+        "head.width": 16,
+        "head.box_net": {"width": 16, "blocks": 1},
+        "train.boxes.steps": 3,
         "train.objectives.pseudo.querybank": 1.0,  # the toy's texts are far apart
         "train.steps": 4,
         "train.batch_size": 12,
