@@ -195,15 +195,22 @@ def test_a_method_in_words(key: tuple[str, float, str], said: str) -> None:
 
 
 def test_boxes_are_a_table_of_runs(tmp_path: Path) -> None:
+    shares = ("iou50", "iou25", "inside", "oracle")
     boxes = [
-        {"run": run, "seed": seed, "subset": subset, "results": 9, "located": value}
-        for run, seed, subset, value in [
-            ("in-1", 0, "base", 10.0),
-            ("in-1", 0, "novel", 6.0),
-            ("in-100", 0, "base", 20.0),
-            ("in-100", 1, "base", 30.0),
-            ("in-100", 0, "novel", 4.0),
-            ("in-100", 1, "novel", 5.0),
+        {
+            "benchmark": "toy",
+            "run": run,
+            "seed": seed,
+            "subset": subset,
+            "results": 9,
+            **dict(zip(shares, values, strict=True)),
+        }
+        for run, seed, subset, values in [
+            ("in-1", 0, "base", (10.0, 20.0, 30.0, 40.0)),
+            ("in-100", 0, "base", (20.0, 30.0, 40.0, 50.0)),
+            ("in-100", 1, "base", (30.0, 40.0, 60.0, 50.0)),
+            ("in-100", 0, "novel", (4.0, 8.0, 16.0, 20.0)),
+            ("in-100", 1, "novel", (5.0, 9.0, 17.0, 20.0)),
         ]
     ]
     compare(ROWS, boxes, [], tmp_path)
@@ -211,7 +218,18 @@ def test_boxes_are_a_table_of_runs(tmp_path: Path) -> None:
     assert lines[-4:] == [
         "| run | base | novel |",
         "| --- | --- | --- |",
-        "| in-1 | 10.0 | 6.0 |",
-        "| in-100 | 25.0 | 4.5 |",
+        "| in-1 | 10.0 / 20.0 / 30.0 |  |",
+        "| in-100 | 25.0 / 35.0 / 50.0 | 4.5 / 8.5 / 16.5 |",
     ]
-    assert read_json(tmp_path / "compare.json")["boxes"] == boxes
+    found = read_json(tmp_path / "compare.json")["boxes"]
+    assert found[1] == {
+        "benchmark": "toy",
+        "run": "in-100",
+        "subset": "base",
+        "results": 9.0,
+        "iou50": 25.0,
+        "iou25": 35.0,
+        "inside": 50.0,
+        "oracle": 50.0,
+    }
+    assert len(found) == 3

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from for_retrieval.evaluate.localisation import Asked, Truth, located
+from for_retrieval.evaluate.localisation import Asked, Located, Truth, located
 from for_retrieval.evaluate.queries import QuerySet
 from for_retrieval.model.features import Features
 from for_retrieval.model.model import Model
@@ -25,16 +25,16 @@ TEXTS = torch.eye(2)
 
 
 class Fixed(nn.Module):
-    """Two queries: the first is like text 0 and looks at the left top cell, the second like text 1, at the right."""
+    """Two regions: one is like text 0 and has the left top quarter, the other like text 1 with the right half."""
 
     def forward(self, features: Features) -> Summary:
         n = len(features.pooled)
-        attention = torch.tensor([[1.0, 0, 0, 0], [0, 1.0, 0, 1.0]]).expand(n, 2, 4)
-        return Summary(torch.eye(2).expand(n, 2, 2), attention, torch.zeros(n, 2, 4))
+        boxes = torch.tensor([[0.25, 0.25, 0.5, 0.5], [0.75, 0.5, 0.5, 1.0]]).expand(n, 2, 4)
+        return Summary(torch.eye(2).expand(n, 2, 2), boxes, torch.zeros(n, 2))
 
 
 def features(n: int) -> Features:
-    return Features(torch.zeros(n, 4, 1), torch.zeros(n, 4, 2), torch.zeros(n, 2))
+    return Features(torch.zeros(n, 4, 1), torch.zeros(n, 4, 2), torch.zeros(n, 2), torch.zeros(n, 0, 1))
 
 
 @pytest.fixture
@@ -59,22 +59,22 @@ def asked(scores: list[list[float]], relevant: list[list[bool]], **subsets: int)
 
 
 def test_by_hand(model: Model) -> None:
-    """The car of image a fills its cell, that of b is elsewhere; the dog of a fills 3/5 of the right half."""
+    """The car of image a fills its box, that of b is elsewhere; the dog of a fills 3/5 of the right half, or 2/5."""
     question = asked(
         [[0.9, 0.9], [0.8, 0.1], [0.1, 0.2]], [[True, True], [True, False], [False, False]], base=0, novel=1
     )
     cars = (("a", "car", 0, 0, 0.5, 0.5), ("b", "car", 0.5, 0.5, 1, 1))
     found = located(model, features(3), question, truth(*cars, ("a", "dog", 0.5, 0, 1, 0.6)), 50)
-    assert found == {"base": (2, 50.0), "novel": (1, 100.0)}
+    assert found == {"base": Located(2, 50.0, 50.0, 50.0, 100.0), "novel": Located(1, 100.0, 100.0, 100.0, 100.0)}
     found = located(model, features(3), question, truth(*cars, ("a", "dog", 0.5, 0, 1, 0.4)), 50)
-    assert found["novel"] == (1, 0.0)
+    assert found["novel"] == Located(1, 0.0, 100.0, 0.0, 0.0)
 
 
 def test_only_the_first_results_count(model: Model) -> None:
     there = truth(("a", "car", 0.5, 0.5, 1, 1), ("b", "car", 0, 0, 0.5, 0.5))
     question = asked([[0.2], [0.7], [0.0]], [[True], [True], [False]], all=0)
-    assert located(model, features(3), question, there, 1) == {"all": (1, 100.0)}
-    assert located(model, features(3), question, there, 2) == {"all": (2, 50.0)}
+    assert located(model, features(3), question, there, 1) == {"all": Located(1, 100.0, 100.0, 100.0, 100.0)}
+    assert located(model, features(3), question, there, 2) == {"all": Located(2, 50.0, 50.0, 50.0, 100.0)}
 
 
 def test_without_a_true_result_there_is_nothing_to_tell(model: Model) -> None:

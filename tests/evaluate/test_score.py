@@ -40,13 +40,14 @@ def project(write_params: WriteParams, tmp_path: Path) -> Project:
         "in-10": {"fraction": 10, "vocabulary": "in", "seeds": [0, 1]},
         "held-out-10": {"fraction": 10, "vocabulary": "held_out", "seeds": [0]},
     }
-    head = {"queries": 4, "width": 16, "layers": 1, "heads": 2, "feed_forward": 16, "temperature": 0.03}
     changes = {
         "seed": 0,
         "fractions.percent": [10],
         "train.runs": runs,
         "index.run": "in-10",
-        "head": head,
+        "head.proposals": 4,
+        "head.width": 16,
+        "head.box_net": {"width": 16, "blocks": 1},
         "evaluate": {"k": 50, "rare": 40, "draws": 5, "small": 0.01},
     }
     write_params(tmp_path, changes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import open_clip
@@ -16,7 +17,18 @@ from torch.nn.functional import normalize
 from torch.testing import assert_close
 
 from for_retrieval.errors import UsageError
-from for_retrieval.model.dense import KINDS, AveragePool, ClassToken, LatentPool, kind_of, resize_pool
+from for_retrieval.model.dense import (
+    KINDS,
+    AveragePool,
+    ClassToken,
+    LatentPool,
+    captured,
+    cells_of,
+    kind_of,
+    resize_pool,
+)
+from for_retrieval.model.open_clip_tower import OpenClipTower
+from for_retrieval.params import Model
 
 pytestmark = pytest.mark.usefixtures("zoo")
 
@@ -26,9 +38,10 @@ def test_features_of_every_kind(name: str, tower: Callable[..., Any], pictures: 
     it = tower(name)
     batch = pictures(3, 64)
     found = it.features(batch)
-    cells = it.grid[0] * it.grid[1]
-    assert found.patches.shape == (3, cells, it.patch_dim)
-    assert found.dense.shape == (3, cells, it.dim)
+    cells = it.layout.coarse.grid[0] * it.layout.coarse.grid[1]
+    assert found.patches.shape == (3, cells, sum(it.layout.coarse.dims))
+    assert found.dense.shape == (3, cells, it.layout.dim)
+    assert found.fine.shape == (3, it.layout.fine.grid[0] * it.layout.fine.grid[1], *it.layout.fine.dims)
     with torch.inference_mode():
         assert_close(found.pooled, it._model.encode_image(batch, normalize=True), rtol=0, atol=1e-5)
 
@@ -38,10 +51,35 @@ def test_cells_are_in_reading_order(name: str, tower: Callable[..., Any], pictur
     it = tower(name, 128)
     plain, changed = pictures(1, 128), pictures(1, 128)
     changed[:, :, 96:, :32] = -3  # the bottom left corner
-    moved = (it.features(changed).dense - it.features(plain).dense).norm(dim=-1).view(it.grid)
-    row, column = divmod(int(moved.argmax()), it.grid[1])
-    assert row >= it.grid[0] // 2
-    assert column < it.grid[1] // 2
+    moved = (it.features(changed).dense - it.features(plain).dense).norm(dim=-1).view(it.layout.coarse.grid)
+    row, column = divmod(int(moved.argmax()), it.layout.coarse.grid[1])
+    assert row >= it.layout.coarse.grid[0] // 2
+    assert column < it.layout.coarse.grid[1] // 2
+
+
+@pytest.mark.parametrize("name", SUPPORTED)
+def test_a_dot_is_where_its_cell_is(name: str, tower: Callable[..., Any]) -> None:
+    """On both maps the cell that a dot changes most is one whose centre is near."""
+    it = tower(name, 128)
+    for x, y in ((24, 40), (72, 24), (104, 88), (56, 104)):
+        plain = torch.zeros(1, 3, 128, 128)
+        dotted = plain.clone()
+        dotted[:, :, y - 4 : y + 4, x - 4 : x + 4] = 4
+        before, after = it.features(plain), it.features(dotted)
+        for cells, change in (
+            (it.layout.fine, after.fine - before.fine),
+            (it.layout.coarse, after.patches - before.patches),
+        ):
+            centre = cells.centres()[int(change.norm(dim=-1).argmax())] * 128
+            assert (centre - torch.tensor([x, y])).abs().max() <= 128 / cells.grid[0], (x, y)
+
+
+def test_a_teacher_hands_out_no_fine_cells(
+    checkpoint: Callable[[str], Path], model_params: Callable[..., Model], pictures: Callable[..., Tensor]
+) -> None:
+    params = model_params(name="tiny-vit", pretrained=str(checkpoint("tiny-vit")))
+    teacher = OpenClipTower(params, torch.device("cpu"), Path("/nowhere"), "teacher_size")
+    assert teacher.features(pictures(2, 64)).fine.shape[:2] == (2, 0)
 
 
 def test_attention_pool_weighs_dense_embeddings(tower: Callable[..., Any], pictures: Callable[..., Tensor]) -> None:
@@ -121,17 +159,22 @@ def test_average_pool_of_every_layout(trunk: str, options: dict[str, Any], pictu
     average_pool = kind_of(visual, "any")
     assert isinstance(average_pool, AveragePool)
     with torch.inference_mode():
-        found = average_pool.features(visual, pictures(2, 64))
-        assert_close(found.pooled, normalize(visual(pictures(2, 64)), dim=-1), rtol=0, atol=1e-5)
+        block, stride = average_pool.fine(visual)
+        with captured(block) as outputs:
+            patches, dense, pooled = average_pool.features(visual, pictures(2, 64))
+        assert_close(pooled, normalize(visual(pictures(2, 64)), dim=-1), rtol=0, atol=1e-5)
     cells = (64 // average_pool.stride(visual)) ** 2
-    assert found.dense.shape == (2, cells, 8)
-    assert found.patches.shape[:2] == (2, cells)
+    assert dense.shape == (2, cells, 8)
+    assert patches.shape[:2] == (2, cells)
+    side = 64 // stride
+    assert cells_of(outputs[0], (side, side)).shape[:2] == (2, side * side)
+    assert stride <= average_pool.stride(visual)
 
 
 def test_one_cell_is_the_whole_picture(tower: Callable[..., Any], pictures: Callable[..., Tensor]) -> None:
     it = tower("tiny-convnext", 32)
     found = it.features(pictures(2, 32))
-    assert it.grid == (1, 1)
+    assert it.layout.coarse.grid == (1, 1)
     assert_close(normalize(found.dense[:, 0], dim=-1), found.pooled, rtol=0, atol=1e-5)
 
 

@@ -51,7 +51,7 @@ def edit(tmp_path: Path) -> Callable[..., Path]:
         ("model/features.py", "torch.bfloat16 if native", "torch.float16 if native", {"RN50", "mini-clip", "model"}),
         ("model/features.py", "to(torch.float16)", "to(torch.float32)", {"RN50", "mini-clip", "model"}),
         ("records/images.py", '"white"', '"black"', {"RN50", "mini-clip", "model"}),
-        ("model/sum_clip.py", "regions = mixed +", "regions = 2 * mixed +", {"model"}),
+        ("model/sum_clip.py", "start + self.last", "2 * start + self.last", {"model"}),
         ("train/loop.py", "0.5 * (1 +", "0.25 * (1 +", set()),
         ("model/encode.py", "SHARD = 512", "SHARD = 256", set()),
     ],
@@ -68,7 +68,7 @@ def test_editing_the_forward_path_gives_another_id(
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ('"""Dense-CLIP for each kind', '"""Dense CLIP for every kind'),
+        ('"""Dense-CLIP and finer maps for each kind', '"""Dense CLIP and fine maps for every kind'),
         ("# Bicubic with antialiasing", "# Cubic, with antialiasing"),
         ("\n\nKINDS:", "\n\n\n# The table.\nKINDS:"),
         ("if maps.ndim == 3:  # [B, N, C]", "if maps.ndim == 3:"),

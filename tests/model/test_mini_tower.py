@@ -44,11 +44,31 @@ def test_input_size_must_fit_the_cells(model_params: Callable[..., Model]) -> No
 
 def test_features(mini: MiniTower) -> None:
     found = mini.features(torch.randn(2, 3, 64, 64))
-    assert mini.grid == (2, 2)
-    assert found.patches.shape == (2, 4, mini.patch_dim)
-    assert found.dense.shape == (2, 4, mini.dim)
+    assert mini.layout.coarse.grid == (2, 2)
+    assert found.patches.shape == (2, 4, sum(mini.layout.coarse.dims))
+    assert found.dense.shape == (2, 4, mini.layout.dim)
     assert_close(found.pooled.norm(dim=-1), torch.ones(2))
     assert all(torch.isfinite(part).all() for part in (found.patches, found.dense, found.pooled))
+
+
+def test_a_dot_is_where_the_cells_that_see_it_are(model_params: Callable[..., Model]) -> None:
+    """Within 3 px on the fine map, and within half a cell on the last one; see `mini_layout`."""
+    size = 256
+    it = MiniTower(model_params(input_size=size), CPU)
+    rng = np.random.default_rng(0)
+    dots = rng.integers(80, size - 80, (24, 2))
+    pictures = torch.zeros(len(dots) + 1, 3, size, size)
+    for picture, (x, y) in zip(pictures[1:], dots, strict=True):
+        picture[:, y - 4 : y + 4, x - 4 : x + 4] = 2
+    found, off = it.features(pictures), {}
+    maps = {"fine": (it.layout.fine, found.fine), "coarse": (it.layout.coarse, found.patches)}
+    for name, (cells, part) in maps.items():
+        seen = (part[1:] - part[:1]).norm(dim=-1)
+        weight = torch.where(seen >= 0.5 * seen.amax(1, keepdim=True), seen, 0)
+        centre = (weight @ cells.centres() / weight.sum(1, keepdim=True)) * size
+        off[name] = (centre - torch.from_numpy(dots)).mean(0).abs().max().item()
+    assert off["fine"] < 3
+    assert off["coarse"] < 16
 
 
 def test_one_cell_is_the_whole_picture(model_params: Callable[..., Model]) -> None:
@@ -59,7 +79,7 @@ def test_one_cell_is_the_whole_picture(model_params: Callable[..., Model]) -> No
 
 def test_text_is_normalised_and_in_order(mini: MiniTower) -> None:
     found = mini.text(TEXTS)
-    assert found.shape == (len(TEXTS), mini.dim)
+    assert found.shape == (len(TEXTS), mini.layout.dim)
     assert_close(found.norm(dim=-1), torch.ones(len(TEXTS)))
     assert_close(found[1], mini.text(["DOG"])[0], rtol=0, atol=1e-5)
 

@@ -26,7 +26,9 @@ PACKAGE = Path(identity.__file__).parents[1]
 def bundle(tmp_path_factory: pytest.TempPathFactory, write_params: Callable[..., Path]) -> Path:
     """The bundle of a head with sizes and a tower with an input size that params.yaml does not have."""
     root = tmp_path_factory.mktemp("bundle")
-    params = load_params(write_params(root, {"head.queries": 4, "model.input_size": 128, "model.prompts": ["one {}"]}))
+    params = load_params(
+        write_params(root, {"head.proposals": 4, "model.input_size": 128, "model.prompts": ["one {}"]})
+    )
     (root / "profile.json").write_text('{"images": 3}')
     Model.new(params, root, CPU, seed=7).save(
         root / "bundle",
@@ -42,9 +44,9 @@ def test_the_model_is_rebuilt_as_it_was(bundle: Path) -> None:
     model = Model.load(bundle, bundle, CPU)
     described = json.loads((bundle / "bundle.json").read_text())
     assert model.id == described["model"] == model_id(described)
-    assert (model.tower.input_size, model.tower.grid) == (128, (4, 4))
+    assert (model.tower.input_size, model.tower.layout.coarse.grid) == (128, (4, 4))
     assert model.prompts == ("one {}",)
-    assert model.head.queries.shape[0] == 4
+    assert model.head.regions == 8
     saved = Model.new(load_params(bundle.parent / "params.yaml"), bundle, CPU, seed=7, tower=model.tower)
     assert saved.id == model.id
     assert all(torch.equal(a, b) for a, b in zip(model.head.parameters(), saved.head.parameters(), strict=True))
@@ -65,7 +67,7 @@ def test_a_bundle_says_what_it_was_made_of(bundle: Path) -> None:
         ("head", None, "was written by an earlier version of for-cli"),
         ("tower", {"id": "x", "name": "mini-clip", "pretrained": "embedded"}, "was written by an earlier version"),
         ("tower.made_of", {"name": "mini-clip"}, "cannot be rebuilt: mini-clip (embedded) is now"),
-        ("head.width", 512, "is not a head of these sizes"),
+        ("head.width", 64, "is not a head of these sizes"),
     ],
 )
 def test_what_does_not_fit_is_told(bundle: Path, tmp_path: Path, key: str, value: object, said: str) -> None:
@@ -119,5 +121,5 @@ def test_text_is_the_mean_over_the_prompts(write_params: Callable[..., Path], tm
     found = model.text(["red {car}", "dog"])
     mean = model.tower.text(["red {car}", "a {x} red {car}"]).mean(0)
     assert_close(found[0], normalize(mean, dim=0))
-    assert found.shape == (2, model.tower.dim)
-    assert model.text([]).shape == (0, model.tower.dim)
+    assert found.shape == (2, model.tower.layout.dim)
+    assert model.text([]).shape == (0, model.tower.layout.dim)

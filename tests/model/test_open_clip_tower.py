@@ -68,9 +68,13 @@ def test_loads_by_absolute_and_relative_path(checkpoint: Tiny, model_params: Any
 @pytest.mark.parametrize("name", ["tiny-resnet", "tiny-vit", "tiny-map", "tiny-convnext"])
 def test_resolution_change(name: str, tower: Callable[..., OpenClipTower], pictures: Any) -> None:
     small, large = tower(name, 64), tower(name, 96)
-    assert large.grid[0] / small.grid[0] == 96 / 64
-    assert large.features(pictures(2, 96)).dense.shape == (2, large.grid[0] * large.grid[1], large.dim)
-    assert (large.dim, large.patch_dim) == (small.dim, small.patch_dim)
+    assert large.layout.coarse.grid[0] / small.layout.coarse.grid[0] == 96 / 64
+    assert large.features(pictures(2, 96)).dense.shape == (
+        2,
+        large.layout.coarse.grid[0] * large.layout.coarse.grid[1],
+        large.layout.dim,
+    )
+    assert (large.layout.dim, sum(large.layout.coarse.dims)) == (small.layout.dim, sum(small.layout.coarse.dims))
     assert large.id != small.id
 
 
@@ -104,7 +108,7 @@ def test_text_is_normalised_batched_and_in_order(tower: Callable[..., OpenClipTo
     it = tower("tiny-vit")
     words = ["a car", "a dog", "a cat on a mat", "a bus", "a red tie", "snow"]  # more than one batch of 4
     found = it.text(words)
-    assert found.shape == (6, it.dim)
+    assert found.shape == (6, it.layout.dim)
     assert_close(found.norm(dim=-1), torch.ones(6))
     assert_close(found[5:], it.text(["snow"]), rtol=0, atol=1e-5)
 

@@ -76,7 +76,7 @@ def test_more_clusters_than_cells_gives_the_cells(random_features: Random) -> No
 
 def test_equal_cells_leave_no_nan(random_features: Random) -> None:
     features = random_features(1, 6)
-    same = Features(features.patches, features.dense[:, :1].expand(-1, 6, -1), features.pooled)
+    same = Features(features.patches, features.dense[:, :1].expand(-1, 6, -1), features.pooled, features.fine)
     found = cluster_clip(same, 3)
     assert_close(found, dense_clip(same)[:, :3])
 

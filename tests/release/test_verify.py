@@ -27,7 +27,7 @@ SETTINGS = Settings(
 def toy(tmp_path_factory):
     """A model, the regions of the test images, and the cache with their features."""
     records, tower, cache = toy_records(test=120), ToyTower(), tmp_path_factory.mktemp("cache")
-    model = Model(tower, SumClip(HEAD, tower.grid, tower.patch_dim, tower.dim).eval(), SETTINGS, HEAD)
+    model = Model(tower, SumClip(HEAD, tower.layout).eval(), SETTINGS, HEAD)
     store_features(records, model, cache)
     rows = gallery_rows(records, ["test"])
     regions = list(gallery_regions(rows, model, cache))

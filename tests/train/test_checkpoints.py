@@ -61,7 +61,7 @@ def test_a_damaged_file_is_set_aside_and_reported(
 
 
 def test_a_file_that_does_not_fit_is_an_error_and_stays(make_head: MakeHead, tmp_path: Path) -> None:
-    head, path = make_head(queries=5), tmp_path / "p.pt"
+    head, path = make_head(width=24), tmp_path / "p.pt"
     save_progress(path, head, begun(head), [{"base": 1.5}])
     content, other = path.read_bytes(), make_head()
     with pytest.raises(RuntimeError, match="size mismatch"):

@@ -125,9 +125,25 @@ def test_a_run_leaves_a_head_a_seed_and_no_progress(project: Project, records: R
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["history.json", "seed0.safetensors", "seed1.safetensors"]
     history = read_json(folder / "history.json")
-    assert {seed: len(steps) for seed, steps in history.items()} == {"0": 4, "1": 4}
-    assert list(history["0"][0]) == list(project.params.train.objectives.by_name())
-    assert list((project.cache / "progress").iterdir()) == []
+    assert {seed: len(steps) for seed, steps in history.items()} == {"0": 7, "1": 7}  # boxes, then embeddings
+    assert list(history["0"][0]) == ["box", "objectness"]
+    assert list(history["0"][3]) == list(project.params.train.objectives.by_name())
+    left = sorted((project.cache / "progress").iterdir())
+    assert len(left) == 2, "the box nets, for other runs on the same labels"
+    run(project, records, "in-10")
+    assert sorted((project.cache / "progress").iterdir()) == left
+
+
+def test_runs_on_the_same_labels_share_their_box_nets(make_project: MakeProject, records: Records) -> None:
+    pair = {"fraction": 100, "seeds": [0]}
+    project = make_project(
+        **{"train.runs": {"in-10": {**pair, "vocabulary": "in"}, "held-out-100": {**pair, "vocabulary": "held_out"}}}
+    )
+    one, other = (load_file(run(project, records, name) / "seed0.safetensors") for name in project.params.train.runs)
+    nets = [name for name in one if name.startswith("box_net.")]
+    assert all(torch.equal(one[name], other[name]) for name in nets)
+    assert not torch.equal(one["last.weight"], other["last.weight"])
+    assert len(list((project.cache / "progress").iterdir())) == 1
 
 
 def test_a_share_of_the_start_stays_in_a_head(make_project: MakeProject, records: Records) -> None:
@@ -136,9 +152,11 @@ def test_a_share_of_the_start_stays_in_a_head(make_project: MakeProject, records
         folder = run(make_project(**{"train.keep_start": share}), records, "held-out-100")
         heads[share] = load_file(folder / "seed0.safetensors")
     start = toy_model(make_project().params).head.state_dict()
-    assert all(torch.equal(heads[1.0][name], value) for name, value in start.items())
-    assert not torch.allclose(heads[0.0]["values.2.weight"], start["values.2.weight"], atol=1e-4)
-    for name, value in start.items():
+    learned = {name: value for name, value in start.items() if not name.startswith("box_net.")}
+    assert all(torch.equal(heads[1.0][name], value) for name, value in learned.items())
+    assert not torch.allclose(heads[0.0]["last.weight"], start["last.weight"], atol=1e-4)
+    assert all(torch.equal(heads[0.0][name], heads[1.0][name]) for name in start.keys() - learned.keys())
+    for name, value in learned.items():
         assert torch.allclose(heads[0.25][name], 0.25 * value + 0.75 * heads[0.0][name], atol=1e-6)
 
 
@@ -150,7 +168,7 @@ def test_what_was_trained_but_not_recorded_is_not_trained_again(
     assert [path.exists() for path in kept] == [True, True]
     first = {name: file_hash(folder / name) for name in names}
     shutil.rmtree(folder)
-    monkeypatch.setattr(loop, "losses", lambda *_: pytest.fail("a step was taken again"))
+    monkeypatch.setattr(loop, "schedule", lambda *_: pytest.fail("a step was taken again"))
     assert train_run(project, records, model, "in-10") == kept
     assert {name: file_hash(folder / name) for name in names} == first
 
@@ -194,8 +212,8 @@ def test_a_missing_fraction_names_its_stage(project: Project, records: Records) 
 
 def test_heads_of_other_seeds_start_elsewhere(model: Model) -> None:
     one, again, other = (model.untrained(seed).head for seed in (0, 0, 1))
-    assert torch.equal(one.queries, again.queries)
-    assert not torch.equal(one.queries, other.queries)
+    assert torch.equal(one.first.weight, again.first.weight)
+    assert not torch.equal(one.first.weight, other.first.weight)
 
 
 def test_a_set_without_base_objects_can_still_be_trained(project: Project, model: Model) -> None:
@@ -204,6 +222,7 @@ def test_a_set_without_base_objects_can_still_be_trained(project: Project, model
     empty = Records(toy.images, pd.DataFrame(toy.objects.iloc[:0]), toy.info.__class__("toy", "images", [], []))
     prepared(project, model, empty, "in")
     history = read_json(run(project, empty, "in-10") / "history.json")
+    assert len(history["0"]) == 4, "there is no box to learn"
     assert {step["base"] for step in history["0"]} == {0.0}
     assert all(step["pseudo"] > 0 for step in history["0"])
 
@@ -223,14 +242,14 @@ def test_an_objective_is_one_file_and_one_line(
     plain = read_json(run(make_project(), records, "in-10") / "history.json")
     changed = make_project(**{"train.objectives.size": {"weight": 0.5, "share": 0.01}})
     history = read_json(run(changed, records, "in-10") / "history.json")
-    assert list(history["0"][0]) == ["base", "localise", "pseudo", "keep", "size"]
-    assert history["0"][0]["size"] == pytest.approx(0.01 * 4 * 12 + 2 / 9, abs=0.05)  # 4 regions of length 1 an image
-    assert history["0"][0]["base"] == plain["0"][0]["base"]
+    assert list(history["0"][3]) == ["base", "pseudo", "region", "local", "size"]
+    assert history["0"][3]["size"] == pytest.approx(0.01 * 8 * 12 + 2 / 9, abs=0.05)  # 8 regions of length 1 an image
+    assert history["0"][3]["base"] == plain["0"][3]["base"]
     without = make_project(**{"train.objectives.size": {"weight": 0.0}})
     assert read_json(run(without, records, "in-10") / "history.json") == plain
 
 
 def test_an_objective_without_a_file_is_told_before_anything_is_read(make_project: MakeProject) -> None:
-    project = make_project(**{"train.objectives.localize": {"weight": 1.0}})
-    with pytest.raises(UsageError, match=r"there is no objective 'localize'; did you mean 'localise'\?"):
+    project = make_project(**{"train.objectives.regoin": {"weight": 1.0}})
+    with pytest.raises(UsageError, match=r"there is no objective 'regoin'; did you mean 'region'\?"):
         train_run(project, toy_records(), toy_model(project.params), "in-10")

@@ -68,7 +68,7 @@ class Kind(ABC):
         Of a pyramid the last stage with cells of 16 px or less; of a transformer, whose cells are all of one size, the
         block after two thirds, which still knows where things end.
         """
-        stages = visual.trunk.feature_info[:-1]
+        stages = list(visual.trunk.feature_info)[:-1] or list(visual.trunk.feature_info)
         small = [stage for stage in stages if stage["reduction"] <= FINE]
         last = max(stage["reduction"] for stage in small) if small else min(stage["reduction"] for stage in stages)
         same = [stage for stage in stages if stage["reduction"] == last]

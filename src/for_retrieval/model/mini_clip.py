@@ -190,18 +190,20 @@ def embed(model: MiniLM, texts: list[str], batch_size: int = 256) -> Tensor:
     return out
 
 
+SHIFT = 12  # px
+
+
 def mini_layout(input_size: int, *, fine: bool = True) -> Layout:
     """The cells for pictures of `input_size` px; `fine` is false for a teacher, whose fine maps nobody reads.
 
-    TensorFlow's "SAME" padding puts the odd pixel behind the picture. So a cell of a map of stride s looks (s - 1) / 2
-    px right and down of its tile's middle: each convolution of stride 2 adds half a pixel of the map that it reads.
+    TensorFlow's "SAME" padding puts the odd pixel behind the picture, so that a cell could see up to (stride - 1) / 2 px
+    further right and down than its tile. How far it does was measured: a dot is answered by the tile that it is in, within
+    2 px, on all maps; but the names of drawn things are read best where cells of the last map are taken to lie SHIFT px
+    further (46.8 against 45.6 % of names right; no difference on photographs).
     """
-
-    def cells(stride: int, dims: tuple[int, ...], there: bool = True) -> Cells:
-        side = input_size // stride if there else 0
-        return Cells((side, side), dims, (stride - 1) / 2 / input_size)
-
-    return Layout(cells(MiniClip.stride, (PATCH_DIM,)), cells(16, (112, 4 * 40), fine), DIM)
+    side, small = input_size // MiniClip.stride, input_size // 16 if fine else 0
+    coarse = Cells((side, side), (PATCH_DIM,), SHIFT / input_size)
+    return Layout(coarse, Cells((small, small), (112, 4 * 40)), DIM)
 
 
 CPU_CHUNK = 8 * 256 * 256  # pixels at once; more fall out of the processor's cache (benchmarks/encode.py)
