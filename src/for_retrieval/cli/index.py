@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from for_retrieval.cli.context import AsJson, Wait, print_json, project, say, show, stage_project
+from for_retrieval.cli.context import AsJson, Wait, make_table, print_json, project, say, show, stage_project
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -91,23 +91,22 @@ def index_rollback(context: typer.Context, as_json: AsJson = False) -> None:
     entry = roll_back(here.index, champion=False)
     if as_json:
         print_json(asdict(entry))
-    say(f"{entry.generation} serves again{_of_version(entry.version)}")
+    say(f"{entry.generation} serves again" + ("" if entry.version is None else f", with model version {entry.version}"))
     note_older_gallery(here)
 
 
-def _of_version(version: int | None) -> str:
-    return "" if version is None else f", with model version {version}"
-
-
 def _generations(entries: list[dict[str, Any]]) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("role", "generation", "version", "set", "model", "images", "since"):
-        table.add_column(column, justify="right" if column == "images" else "left", overflow="fold")
-    for entry in entries:
-        version = "-" if entry["version"] is None else str(entry["version"])
-        since = entry["since"][5:16].replace("T", " ")
-        images = str(entry.get("images", "damaged"))
-        table.add_row(entry["role"], entry["generation"], version, entry["dataset"], entry["model"], images, since)
-    return table
+    rows = [
+        [
+            entry["role"],
+            entry["generation"],
+            "-" if entry["version"] is None else str(entry["version"]),
+            entry["dataset"],
+            entry["model"],
+            str(entry.get("images", "damaged")),
+            entry["since"][5:16].replace("T", " "),
+        ]
+        for entry in entries
+    ]
+    columns = ("role", "generation", "version", "set", "model", "images", "since")
+    return make_table(columns, rows, ["images"], box=None, padding=(0, 2, 0, 0))

@@ -14,20 +14,19 @@ from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from for_retrieval.errors import ForError, TransientError, UsageError
 from for_retrieval.files import write_text
 from for_retrieval.project import Project
 
 if TYPE_CHECKING:
+    from filelock import BaseFileLock
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
 
 PATIENCE = 4.0  # seconds for a server's first answer
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _SETTING = "MLFLOW_TRACKING_URI (or tracking_uri in settings.toml)"
-_REMEDY = f"start it, or unset {_SETTING} to keep runs in var/mlflow"
 
 
 @dataclass(frozen=True)
@@ -50,21 +49,14 @@ def place(project: Project) -> Place:
     Raises:
         UsageError: settings name something that MLflow no longer writes to.
     """
-    uri = project.settings.tracking_uri
-    if not uri:
-        database = project.root.resolve() / "var" / "mlflow" / "mlflow.db"
-        return Place(f"sqlite:///{database}", database, str(database))
+    uri = project.settings.tracking_uri or f"sqlite:///{project.root.resolve()}/var/mlflow/mlflow.db"
     if uri.startswith("sqlite:///"):
         database = Path(uri.removeprefix("sqlite:///")).resolve()
         return Place(f"sqlite:///{database}", database, str(database))
     parts = urlsplit(uri)
     if parts.scheme in ("", "file"):
         raise UsageError(f"{_SETTING} is {uri!r}, but MLflow no longer keeps runs in plain folders; use sqlite:///...")
-    return Place(uri, None, _without_password(uri, parts))
-
-
-def _without_password(uri: str, parts: SplitResult) -> str:
-    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri
+    return Place(uri, None, uri.replace(f":{parts.password}@", ":***@") if parts.password else uri)
 
 
 def check(project: Project) -> None:
@@ -76,13 +68,24 @@ def check(project: Project) -> None:
     """
     where = place(project)
     if where.database:
-        _check_folder(where.database)
-        return
+        return _check_folder(where.database)
     parts = urlsplit(where.uri)
-    if parts.scheme in ("http", "https"):
-        _check_http(where)
-    elif (kind := parts.scheme.partition("+")[0]) in _PORTS:
-        _check_port(where, parts, _PORTS[kind])
+    kind = parts.scheme.partition("+")[0]
+    try:
+        if kind in _PORTS:
+            socket.create_connection((parts.hostname or "localhost", parts.port or _PORTS[kind]), PATIENCE).close()
+        elif kind in ("http", "https"):
+            urllib.request.urlopen(f"{where.uri.rstrip('/')}/health", timeout=PATIENCE).close()
+        return
+    except urllib.error.HTTPError as error:  # it answers; whether it grants access, MLflow finds out
+        if error.code < 500:
+            return
+        reason = f"status {error.code}"
+    except (OSError, ValueError) as error:
+        reason = str(getattr(error, "reason", error)) or type(error).__name__
+    who = "MLflow's database" if kind in _PORTS else "MLflow"
+    remedy = f"start it, or unset {_SETTING} to keep runs in var/mlflow"
+    raise TransientError(f"{who} does not answer at {where.shown} ({reason}); {remedy}")
 
 
 def _check_folder(database: Path) -> None:
@@ -93,27 +96,6 @@ def _check_folder(database: Path) -> None:
         raise ForError(f"MLflow's folder {folder} cannot be made ({error.strerror}); see {_SETTING}") from None
     if not os.access(folder, os.W_OK) or (database.exists() and not os.access(database, os.W_OK)):
         raise ForError(f"MLflow's database {database} cannot be written; see {_SETTING}")
-
-
-def _check_http(where: Place) -> None:
-    try:
-        with urllib.request.urlopen(f"{where.uri.rstrip('/')}/health", timeout=PATIENCE):
-            return
-    except urllib.error.HTTPError as error:  # it answers; whether it grants access, MLflow finds out
-        if error.code < 500:
-            return
-        reason = f"status {error.code}"
-    except (OSError, ValueError) as error:
-        reason = str(getattr(error, "reason", error)) or type(error).__name__
-    raise TransientError(f"MLflow does not answer at {where.shown} ({reason}); {_REMEDY}")
-
-
-def _check_port(where: Place, parts: SplitResult, port: int) -> None:
-    try:
-        with socket.create_connection((parts.hostname or "localhost", parts.port or port), PATIENCE):
-            return
-    except OSError as error:
-        raise TransientError(f"MLflow's database does not answer at {where.shown} ({error}); {_REMEDY}") from None
 
 
 # MLflow reads these when it is imported or called; what the user has set stays.
@@ -162,8 +144,11 @@ def connected(project: Project, dataset: str) -> Iterator[Connection]:
         with one_process(folder):
             _upgrade(where)
             client = mlflow.MlflowClient(where.uri)
-            experiment = _experiment(client, dataset, where)
-        yield Connection(client, experiment, folder, where.uri)
+            found = client.get_experiment_by_name(dataset)
+            experiment = found.experiment_id if found else client.create_experiment(dataset, where.artifacts)
+            if found and found.lifecycle_stage != "active":
+                client.restore_experiment(experiment)
+        yield Connection(client, str(experiment), folder, where.uri)
     except MlflowException as error:
         reason = " ".join(str(error).split())[:300]
         kind = TransientError if error.error_code in TRANSIENT else ForError
@@ -200,14 +185,12 @@ def default(connection: Connection) -> Iterator[None]:
             os.environ[variable] = before
 
 
-@contextmanager
-def one_process(folder: Path) -> Iterator[None]:
+def one_process(folder: Path) -> BaseFileLock:
     """One process at a time makes what may be missing: two would both make the tables, the experiment, the run."""
     from filelock import FileLock
 
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".making.lock"):
-        yield
+    return FileLock(folder / ".making.lock")
 
 
 def _upgrade(where: Place) -> None:
@@ -221,15 +204,6 @@ def _upgrade(where: Place) -> None:
 
     upgrade.callback(where.uri)  # type: ignore[misc]  # a click command, whose callback may be None in theory
     write_text(marker, installed("mlflow"))
-
-
-def _experiment(client: MlflowClient, name: str, where: Place) -> str:
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        return str(client.create_experiment(name, artifact_location=where.artifacts))
-    if found.lifecycle_stage != "active":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
 
 
 CHAMPION = "champion"
@@ -263,14 +237,25 @@ class Registry:
 
     def versions(self) -> list[Version]:
         """All of them, newest first; empty where nothing is registered."""
-        found = self.mlflow.client.search_model_versions(f"name = '{self.name}'", max_results=10_000)
-        aliases = self._aliases() if found else {}
-        return sorted((_version(entry, aliases) for entry in found), key=lambda v: -v.number)
-
-    def _aliases(self) -> dict[str, int]:
-        # Those that a search returns with each version are empty on some stores.
-        entry = self.mlflow.client.get_registered_model(self.name)
-        return {alias: int(number) for alias, number in entry.aliases.items()}
+        client = self.mlflow.client
+        found = client.search_model_versions(f"name = '{self.name}'", max_results=10_000)
+        # The aliases that a search returns with each version are empty on some stores.
+        aliases = client.get_registered_model(self.name).aliases if found else {}
+        versions = [
+            Version(
+                number=int(entry.version),
+                aliases=sorted(alias for alias, number in aliases.items() if int(number) == int(entry.version)),
+                model=entry.tags.get("model", ""),
+                dataset=entry.tags.get("dataset", ""),
+                digest=entry.tags.get("dataset_digest", ""),
+                lock=entry.tags.get("dvc_lock", ""),
+                created=datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
+                run=entry.run_id or "",
+                tags=dict(entry.tags),
+            )
+            for entry in found
+        ]
+        return sorted(versions, key=lambda version: -version.number)
 
     def find(self, which: str) -> Version:
         """The version with this number or alias.
@@ -296,35 +281,10 @@ class Registry:
         """Point an alias at a version."""
         self.mlflow.client.set_registered_model_alias(self.name, name, str(number))
 
-    def drop_alias(self, name: str) -> None:
-        """Remove an alias, if it is there."""
-        self.mlflow.client.delete_registered_model_alias(self.name, name)
-
-    def tag(self, number: int, tags: dict[str, str]) -> None:
-        """Write tags onto a version; MLflow keeps 5,000 characters of each."""
-        for key, value in tags.items():
-            self.mlflow.client.set_model_version_tag(self.name, str(number), key, value[:5000])
-
     def records(self, version: Version) -> dict[str, dict[str, Any]]:
         """``{params, metrics}`` of the version's run."""
         data = self.mlflow.client.get_run(version.run).data
         return {"params": dict(data.params), "metrics": dict(data.metrics)}
-
-
-def _version(entry: ModelVersion, aliases: dict[str, int]) -> Version:
-    tags = dict(entry.tags)
-    number = int(entry.version)
-    return Version(
-        number=number,
-        aliases=sorted(alias for alias, target in aliases.items() if target == number),
-        model=tags.get("model", ""),
-        dataset=tags.get("dataset", ""),
-        digest=tags.get("dataset_digest", ""),
-        lock=tags.get("dvc_lock", ""),
-        created=datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
-        run=entry.run_id or "",
-        tags=tags,
-    )
 
 
 @contextmanager

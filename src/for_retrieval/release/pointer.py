@@ -9,20 +9,20 @@ compare-and-swap; a rollback does not wait for the lock, and a query takes none.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from for_retrieval.errors import ForError
-from for_retrieval.files import read_json, write_json
+from for_retrieval.files import file_hash, read_json, write_json
 from for_retrieval.project import Project
 from for_retrieval.release.generation import (
     BUNDLE,
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 Say = Callable[[str], object]
 PAUSE = 0.2  # seconds between two attempts to take a lock that another process holds
 HOLDER = "FOR_RELEASE_HOLDER"  # the environment variable by which a holder's child processes are recognised
+CURRENT = "CURRENT"
+REMEDY = "run `for-cli index`"
+PATIENCE = 15.0  # seconds; moving the pointer takes milliseconds, on a server a few requests
 
 
 class Busy(ForError):
@@ -63,26 +66,31 @@ def release_lock(root: Path, what: str, *, wait: bool = False, say: Say | None =
     """
     from filelock import FileLock
 
-    folder = root / "var"
+    folder, reported = root / "var", ""
     folder.mkdir(parents=True, exist_ok=True)
     lock, note = FileLock(folder / "release.lock"), folder / "release-holder.json"
-    reported = ""
+    say = say or partial(print, file=sys.stderr, flush=True)
     while not _acquired(lock, 0):
-        holder = _read_holder(note)
+        holder: dict[str, Any] = {}  # for the moment between another's lock and its note
+        with suppress(ForError, TypeError, ValueError):
+            holder = dict(read_json(note))
         if holder.get("token") and holder["token"] == os.environ.get(HOLDER):
             yield
             return
+        busy = f"{holder.get('what')} runs here already (pid {holder.get('pid')}, since {holder.get('since')})"
+        busy = busy if holder else "another process changes the release"
         if not wait:
-            raise Busy(f"{_sentence(holder)}; wait until it has finished, or run this again with --wait")
-        if (line := f"{_sentence(holder)}; waiting until it has finished") != reported:
-            (say or _to_stderr)(reported := line)
+            raise Busy(f"{busy}; wait until it has finished, or run this again with --wait")
+        if busy != reported:
+            say(f"{busy}; waiting until it has finished")
+            reported = busy
         time.sleep(PAUSE)
     try:
-        token = uuid.uuid4().hex
-        write_json(note, {"what": what, "pid": os.getpid(), "since": _now("seconds"), "token": token})
-        with _environment(HOLDER, token):
-            yield
+        os.environ[HOLDER] = uuid.uuid4().hex  # in place of that of an earlier holder, if any
+        write_json(note, {"what": what, "pid": os.getpid(), "since": utc_now(), "token": os.environ[HOLDER]})
+        yield
     finally:
+        os.environ.pop(HOLDER, None)
         note.unlink(missing_ok=True)
         lock.release()
 
@@ -90,52 +98,14 @@ def release_lock(root: Path, what: str, *, wait: bool = False, say: Say | None =
 def _acquired(lock: FileLock, seconds: float) -> bool:
     from filelock import Timeout
 
-    try:
+    with suppress(Timeout):
         lock.acquire(timeout=seconds)
-    except Timeout:
-        return False
-    return True
+    return lock.is_locked
 
 
-def _read_holder(path: Path) -> dict[str, Any]:
-    """What the holder wrote; empty for the moment between its lock and its note."""
-    try:
-        found = read_json(path)
-    except ForError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _sentence(holder: dict[str, Any]) -> str:
-    if not holder:
-        return "another process changes the release"
-    return f"{holder.get('what')} runs here already (pid {holder.get('pid')}, since {holder.get('since')})"
-
-
-def _to_stderr(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
-
-
-def _now(precision: str) -> str:
+def utc_now(precision: str = "seconds") -> str:
+    """The time in UTC, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec=precision)
-
-
-CURRENT = "CURRENT"
-REMEDY = "run `for-cli index`"
-PATIENCE = 15.0  # seconds; moving the pointer takes milliseconds, on a server a few requests
 
 
 @dataclass(frozen=True)
@@ -185,9 +155,9 @@ class Pointer:
         return [self.live, *self.previous]
 
     @property
-    def generations(self) -> set[str]:
-        """The names of all that must stay."""
-        return {entry.generation for entry in (*self.entries, self.candidate) if entry}
+    def kept(self) -> list[Entry]:
+        """All that must stay: the candidate, what serves and what served."""
+        return [self.candidate, *self.entries] if self.candidate else self.entries
 
     @property
     def unpromoted(self) -> bool:
@@ -240,15 +210,15 @@ def entry_of(folder: Path, generation: str, version: int | None) -> Entry:
     """
     manifest = read_manifest(folder / generation)
     check_files(folder / generation, manifest, hash_below=0)
-    digest = hashlib.sha256((folder / generation / MANIFEST).read_bytes()).hexdigest()
-    return Entry(generation, digest, manifest.model, manifest.dataset, version, _now("milliseconds"))
+    digest = file_hash(folder / generation / MANIFEST)
+    return Entry(generation, digest, manifest.model, manifest.dataset, version, utc_now("milliseconds"))
 
 
 def move(folder: Path, change: Callable[[Pointer | None], Pointer]) -> Pointer:
     """Replace the pointer by what `change` makes of it, in one step; returns the new one.
 
-    Nobody can move it between the reading and the writing. A `change` that raises leaves it as it is. Where the
-    live generation is on a server, its aliases move first: if the server does not answer, nothing has changed.
+    A `change` that raises leaves it as it is. Where the live generation is on a server, its aliases move first: if the
+    server does not answer, nothing has changed.
 
     Raises:
         ForError: another process has been moving it for PATIENCE seconds, or a server does not answer.
@@ -309,7 +279,7 @@ def go_live(folder: Path, generation: str, version: int | None, keep: int, *, ov
         return with_live(old, new, keep)
 
     pointer = move(folder, change)
-    prune(folder, pointer.generations)
+    prune(folder, {entry.generation for entry in pointer.kept})
     return pointer.live
 
 
@@ -348,10 +318,17 @@ def roll_back(folder: Path, *, champion: bool) -> Entry:
 
     def change(old: Pointer | None) -> Pointer:
         old = old or read_pointer(folder)  # raises, and says why
-        here = [e for e in old.previous if same_set(folder / e.generation, folder / old.live.generation)]
+        here = _of_one_set(folder, old.previous, old.live.generation)
         target = earlier_champion(here, old.live) if champion else next(iter(here), None)
         if target is None:
-            raise ForError(_nothing_earlier(folder, old, "champion" if champion else "generation"))
+            what = "champion" if champion else "generation"
+            why = f"there is no earlier {what} of {old.live.dataset} in {folder}; it serves {old.live.generation}"
+            if other := next((entry for entry in old.previous if entry not in here), None):
+                why += (
+                    f"; what served before, {_named(other)}, is of another set, {set_of(folder / other.generation)}: "
+                    "to serve it again, name that set in params.yaml (data) and run `dvc repro`"
+                )
+            raise ForError(why)
         new = entry_of(folder, target.generation, target.version)
         if new.manifest != target.manifest:
             raise ForError(f"{folder / target.generation} is not what served before; {REMEDY}")
@@ -360,15 +337,8 @@ def roll_back(folder: Path, *, champion: bool) -> Entry:
     return move(folder, change).live
 
 
-def _nothing_earlier(folder: Path, old: Pointer, what: str) -> str:
-    sentence = f"there is no earlier {what} of {old.live.dataset} in {folder}; it serves {old.live.generation}"
-    here = folder / old.live.generation
-    if other := next((entry for entry in old.previous if not same_set(folder / entry.generation, here)), None):
-        sentence += (
-            f"; what served before, {_named(other)}, is of another set, {set_of(folder / other.generation)}: "
-            "to serve it again, name that set in params.yaml (data) and run `dvc repro`"
-        )
-    return sentence
+def _of_one_set(folder: Path, entries: list[Entry], generation: str) -> list[Entry]:
+    return [entry for entry in entries if same_set(folder / entry.generation, folder / generation)]
 
 
 def add_candidate(folder: Path, generation: str, keep: int) -> str:
@@ -387,8 +357,8 @@ def add_candidate(folder: Path, generation: str, keep: int) -> str:
         old = replace(old, candidate=candidate)
         if old.live.generation == generation:  # rebuilt, perhaps: the pointer knows its manifest
             return with_live(old, replace(new, version=old.live.version), keep)
-        if not same_set(folder / old.live.generation, folder / generation):
-            here = [e for e in old.previous if same_set(folder / e.generation, folder / generation)]
+        if not _of_one_set(folder, [old.live], generation):
+            here = _of_one_set(folder, old.previous, generation)
             champion = next((entry for entry in here if entry.version is not None), None)
             serves = f"version {champion.version} serves again" if champion else "it serves now"
             note = f"{serves}: the old one is of another set, {set_of(folder / old.live.generation)}"
@@ -399,17 +369,13 @@ def add_candidate(folder: Path, generation: str, keep: int) -> str:
         note = f"version {old.live.version} goes on serving until `for-cli models promote`"
         return old
 
-    prune(folder, move(folder, change).generations)
+    prune(folder, {entry.generation for entry in move(folder, change).kept})
     return note
 
 
 def record_decision(folder: Path, decided: Decided) -> None:
     """Write down what the gate said of the model in models/bundle: the last step of a promotion, and of a refusal."""
-
-    def change(old: Pointer | None) -> Pointer:
-        return replace(old or read_pointer(folder), decided=decided)
-
-    move(folder, change)
+    move(folder, lambda old: replace(old or read_pointer(folder), decided=decided))
 
 
 def bundled_model(project: Project) -> str | None:
