@@ -154,7 +154,3 @@ def test_a_champion_of_another_set_is_not_compared_with(
     challenger = generation_name(build(tmp_path, images[10:], live=False).digest)
     found = no_champion(tmp_path, entry_of(tmp_path, live, version), challenger, "set")
     assert found == (said and f"no comparison: {said}")
-
-
-def test_nothing_serves_yet(tmp_path: Path) -> None:
-    assert no_champion(tmp_path, None, "gen-0", "set") == "no comparison: it is the first champion"

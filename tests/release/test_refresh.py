@@ -24,7 +24,7 @@ from for_retrieval.project import Project
 from for_retrieval.query.answer import answer
 from for_retrieval.release import gate
 from for_retrieval.release.generation import read_table
-from for_retrieval.release.mlflow_store import opened
+from for_retrieval.release.mlflow_store import connected
 from for_retrieval.release.pointer import needs_release, read_pointer, roll_back
 from for_retrieval.release.refresh import refresh
 
@@ -168,7 +168,7 @@ def test_a_rollback_while_it_is_judged_is_not_overwritten(
     assert said.err.rstrip().endswith("so nothing was changed; run the same again")
     live = read_pointer(project.index).live
     assert live.version == 1
-    with opened(project) as registry:
+    with connected(project) as registry:
         third = registry.find("3")
         assert third.aliases == ["challenger"]
         assert third.tags["decision"] == "refused"
@@ -177,7 +177,7 @@ def test_a_rollback_while_it_is_judged_is_not_overwritten(
     monkeypatch.undo()
     assert models(project, "promote").code == 0
     assert [entry.version for entry in read_pointer(project.index).entries][:2] == [3, 1]
-    with opened(project) as registry:
+    with connected(project) as registry:
         assert registry.find("champion").number == 3
 
 

@@ -96,17 +96,10 @@ def index_rollback(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 def _generations(entries: list[dict[str, Any]]) -> Table:
-    rows = [
-        [
-            entry["role"],
-            entry["generation"],
-            "-" if entry["version"] is None else str(entry["version"]),
-            entry["dataset"],
-            entry["model"],
-            str(entry.get("images", "damaged")),
-            entry["since"][5:16].replace("T", " "),
-        ]
-        for entry in entries
-    ]
+    rows = []
+    for entry in entries:
+        version, since = "-" if entry["version"] is None else str(entry["version"]), entry["since"][5:16]
+        about = entry["dataset"], entry["model"], str(entry.get("images", "damaged"))
+        rows.append([entry["role"], entry["generation"], version, *about, since.replace("T", " ")])
     columns = ("role", "generation", "version", "set", "model", "images", "since")
     return make_table(columns, rows, ["images"], box=None, padding=(0, 2, 0, 0))

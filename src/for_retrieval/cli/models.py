@@ -29,7 +29,7 @@ def models_list(context: typer.Context, as_json: AsJson = False) -> None:
 
     here = project(context)
     with reconciled(here) as registry:
-        rows = [as_row(here, registry, version) for version in registry.versions()]
+        rows = [as_row(here, version, registry.records(version)) for version in registry.versions()]
     if as_json:
         print_json(rows)
     elif rows:
@@ -50,7 +50,8 @@ def models_show(context: typer.Context, version: Which = "champion", as_json: As
     here = project(context)
     with reconciled(here) as registry:
         found = registry.find(version)
-        row, params = as_row(here, registry, found), registry.records(found)["params"]
+        records = registry.records(found)
+    row, params = as_row(here, found, records), records["params"]
     if as_json:
         print_json({**row, "params": params})
     else:
@@ -145,7 +146,7 @@ def note_older_gallery(here: Project) -> None:
         )
 
 
-def as_row(here: Project, registry: Registry, version: Version) -> dict[str, Any]:
+def as_row(here: Project, version: Version, records: dict[str, Any]) -> dict[str, Any]:
     """One version: identity, validation scores, what was decided on it, and whether it serves."""
     from for_retrieval.release.pointer import find_pointer
 
@@ -154,17 +155,17 @@ def as_row(here: Project, registry: Registry, version: Version) -> dict[str, Any
     return {
         "version": version.number,
         "aliases": version.aliases,
-        "serves": (registry.name, version.number) == serving,
+        "serves": (here.params.data.name, version.number) == serving,
         "model": version.model,
-        "dataset": {"name": version.dataset, "digest": version.digest},
-        "dvc_lock": version.lock,
+        "dataset": records["dataset"],
+        "dvc_lock": tags.get("dvc_lock", ""),
         "git_commit": tags.get("git_commit", ""),
         "created": version.created,
         "run": version.run,
         "decision": tags.get("decision", "none"),
         "reasons": tags["decision_reasons"].split("\n") if "decision_reasons" in tags else [],
         "generation": tags.get("generation", ""),
-        "metrics": registry.records(version)["metrics"],
+        "metrics": records["metrics"],
     }
 
 
@@ -174,18 +175,11 @@ def table(rows: list[dict[str, Any]], name: str) -> Table:
 
     title = f"versions of {name}; base and novel: mAP@50 r40, validation"
     columns = ("version", "alias", "set", "model", "made (UTC)", "base", "novel", "decision")
-    cells = [
-        [
-            str(row["version"]),
-            ", ".join(row["aliases"]),
-            row["dataset"]["name"],
-            row["model"],
-            row["created"][5:16].replace("T", " "),
-            *(_points(row["metrics"].get(f"val/{subset}/map50_r40")) for subset in ("base", "novel")),
-            row["decision"],
-        ]
-        for row in rows
-    ]
+    cells = []
+    for row in rows:
+        identity = str(row["version"]), ", ".join(row["aliases"]), row["dataset"]["name"], row["model"]
+        scores = [_points(row["metrics"].get(f"val/{subset}/map50_r40")) for subset in ("base", "novel")]
+        cells.append([*identity, row["created"][5:16].replace("T", " "), *scores, row["decision"]])
     numbers = ("version", "base", "novel")
     return make_table(columns, cells, numbers, title=title, box=box.SIMPLE, padding=(0, 1), pad_edge=False)
 
@@ -226,10 +220,7 @@ def page(row: dict[str, Any], params: dict[str, str]) -> RenderableType:
 
 def difference(registry: Registry, first: Version, second: Version) -> dict[str, Any]:
     """What differs between two versions: ``{params, metrics, dataset}``, each ``{name: [first, second]}``."""
-    a, b = (
-        {**registry.records(version), "dataset": {"name": version.dataset, "digest": version.digest}}
-        for version in (first, second)
-    )
+    a, b = registry.records(first), registry.records(second)
     found: dict[str, Any] = {"versions": [first.number, second.number], "models": [first.model, second.model]}
     for kind in ("params", "metrics", "dataset"):
         names = a[kind] if kind == "dataset" else sorted({*a[kind], *b[kind]})

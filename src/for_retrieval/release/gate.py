@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -293,14 +292,7 @@ def model_of(project: Project, generation: str, like: Model | None = None) -> Mo
 
 
 def judge(
-    project: Project,
-    records: Records,
-    version: int,
-    generation: Entry,
-    live: Entry | None,
-    *,
-    force: bool = False,
-    made: Model | None = None,
+    project: Project, records: Records, version: int, new: Entry, live: Entry, *, force: bool, made: Model | None
 ) -> Decision:
     """Verify the generation of a version, ask the canaries, compare with what serves (`live`).
 
@@ -309,8 +301,8 @@ def judge(
     Args:
         made: its model, if it is loaded already.
     """
-    name, damaged = generation.generation, "refused: the index is not what it should be"
-    blank = Decision(version, generation.model, name, None, False, False, [])
+    name, damaged = new.generation, "refused: the index is not what it should be"
+    blank = Decision(version, new.model, name, None, False, False, [])
     try:
         model = made or model_of(project, name)
         texts, recall = sample_texts(records), project.params.promote.recall
@@ -319,7 +311,7 @@ def judge(
     except ForError as error:  # it cannot even be opened
         problems = [str(error)]
     if problems:
-        return dataclasses.replace(blank, reasons=[*problems, damaged])
+        return replace(blank, reasons=[*problems, damaged])
     compared = _compare(project, records, blank, model, live)
     failed = [asked.query for asked in canaries if not asked.passed]
     reasons = ["the index verifies", *(asked.sentence() for asked in canaries), *compared.reasons]
@@ -328,7 +320,7 @@ def judge(
     passed = compared.promoted and not failed
     if force and not passed:
         reasons.append("promoted all the same, by --force")
-    return dataclasses.replace(
+    return replace(
         compared,
         promoted=passed or force,
         forced=force and not passed,
@@ -337,34 +329,34 @@ def judge(
     )
 
 
-def _compare(project: Project, records: Records, blank: Decision, made: Model, live: Entry | None) -> Decision:
+def _compare(project: Project, records: Records, blank: Decision, made: Model, live: Entry) -> Decision:
     """The gate proper: `blank`, with whether it passes, the reasons and the figures."""
     images = freeze(project, records)
     alone = no_champion(project.index, live, blank.generation, records.info.name)
-    blank, models = dataclasses.replace(blank, images=len(images)), {"challenger": made}
-    if live is not None and not alone:
-        blank = dataclasses.replace(blank, champion=live.version)
+    blank, models = replace(blank, images=len(images)), {"challenger": made}
+    if not alone:
+        blank = replace(blank, champion=live.version)
         try:
             models["champion"] = model_of(project, live.generation, made)
         except ForError as error:
-            return dataclasses.replace(blank, reasons=[f"refused: the champion cannot be measured: {error}"])
+            return replace(blank, reasons=[f"refused: the champion cannot be measured: {error}"])
     scores = measure(project, records, images, models)
     if scores is None:
         reason = "no comparison: the validation images have no labels"
-        return dataclasses.replace(blank, promoted=True, reasons=[reason])
+        return replace(blank, promoted=True, reasons=[reason])
     if alone:
         means = {name: round(float(ap.mean()), 2) for name, ap in scores["challenger"].items() if len(ap)}
         reasons = [f"{name}: {value:.2f} points of mAP@50 r40" for name, value in means.items()]
         figures: dict[str, Any] = {name: {"challenger": value} for name, value in means.items()}
-        return dataclasses.replace(blank, promoted=True, reasons=[*reasons, alone], comparison=figures)
+        return replace(blank, promoted=True, reasons=[*reasons, alone], comparison=figures)
     result = decide(scores["champion"], scores["challenger"], project.params.promote, project.params.seed)
     figures = {name: found.to_json() for name, found in result.comparison.items()}
-    return dataclasses.replace(blank, promoted=result.passed, reasons=result.reasons, comparison=figures)
+    return replace(blank, promoted=result.passed, reasons=result.reasons, comparison=figures)
 
 
-def no_champion(folder: Path, live: Entry | None, generation: str, name: str) -> str | None:
+def no_champion(folder: Path, live: Entry, generation: str, name: str) -> str | None:
     """Why there is nothing to compare a generation of the set `name` with; None where there is a champion of it."""
-    if live is None or live.version is None:
+    if live.version is None:
         return "no comparison: it is the first champion"
     if live.dataset != name:
         return f"no comparison: the champion belongs to another set, {live.dataset}"

@@ -113,99 +113,6 @@ ENVIRONMENT = {
 }
 
 
-@dataclass(frozen=True)
-class Connection:
-    """client: MLflow's own. experiment: the id of this dataset's. folder: for `one_process`."""
-
-    client: MlflowClient
-    experiment: str
-    folder: Path
-    uri: str
-
-
-@contextmanager
-def connected(project: Project, dataset: str) -> Iterator[Connection]:
-    """A client, and the experiment named after `dataset`; MLflow's exceptions become sentences.
-
-    Raises:
-        ForError: the server does not answer, or refuses something.
-    """
-    check(project)
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    where = place(project)
-    folder = where.database.parent if where.database else project.root / "var" / "mlflow"
-    try:
-        with one_process(folder):
-            _upgrade(where)
-            client = mlflow.MlflowClient(where.uri)
-            found = client.get_experiment_by_name(dataset)
-            experiment = found.experiment_id if found else client.create_experiment(dataset, where.artifacts)
-            if found and found.lifecycle_stage != "active":
-                client.restore_experiment(experiment)
-        yield Connection(client, str(experiment), folder, where.uri)
-    except MlflowException as error:
-        reason = " ".join(str(error).split())[:300]
-        kind = TransientError if error.error_code in TRANSIENT else ForError
-        raise kind(f"MLflow at {where.shown} failed: {reason}") from error
-
-
-# MLflow's error codes for what another attempt may repair: a server that fails or is busy, a connection that breaks.
-TRANSIENT = (
-    "INTERNAL_ERROR",
-    "TEMPORARILY_UNAVAILABLE",
-    "SERVICE_UNDER_MAINTENANCE",
-    "REQUEST_LIMIT_EXCEEDED",
-    "RESOURCE_EXHAUSTED",
-    "DEADLINE_EXCEEDED",
-)
-
-
-@contextmanager
-def default(connection: Connection) -> Iterator[None]:
-    """Make a connection the one that MLflow uses by itself, as long as this lasts.
-
-    MLflow also writes it into the environment, where the next project in this process would take it for a setting.
-    """
-    import mlflow
-
-    variable = "MLFLOW_TRACKING_URI"
-    before = os.environ.get(variable)
-    mlflow.set_tracking_uri(connection.uri)
-    try:
-        yield
-    finally:
-        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
-        if before is not None:
-            os.environ[variable] = before
-
-
-def one_process(folder: Path) -> BaseFileLock:
-    """One process at a time makes what may be missing: two would both make the tables, the experiment, the run."""
-    from filelock import FileLock
-
-    folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / ".making.lock")
-
-
-def _upgrade(where: Place) -> None:
-    """Make or upgrade an SQLite database, once for each version of MLflow; a server's is not ours to change."""
-    if where.database is None:
-        return
-    marker = where.database.with_name(f".{where.database.name}.version")
-    if where.database.exists() and marker.exists() and marker.read_text(encoding="utf-8") == installed("mlflow"):
-        return
-    from mlflow.db import upgrade
-
-    upgrade.callback(where.uri)  # type: ignore[misc]  # a click command, whose callback may be None in theory
-    write_text(marker, installed("mlflow"))
-
-
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 
@@ -214,8 +121,7 @@ CHALLENGER = "challenger"
 class Version:
     """One version. model: the id in its bundle, which it belongs to. digest: of the set that it was trained on.
 
-    lock: the hash of dvc.lock when it was registered, for information. run: MLflow's, with all records.
-    tags: as register and promote wrote them.
+    run: MLflow's, with all records. tags: as register and promote wrote them.
     """
 
     number: int
@@ -223,24 +129,29 @@ class Version:
     model: str
     dataset: str
     digest: str
-    lock: str
     created: str
     run: str
     tags: dict[str, str]
 
 
+@dataclass(frozen=True)
 class Registry:
-    """The versions of one dataset's model."""
+    """The runs and the model's versions of one dataset, called `name`.
 
-    def __init__(self, mlflow: Connection, name: str) -> None:
-        self.mlflow, self.name = mlflow, name
+    client: MLflow's own. experiment: the id of the dataset's. folder: for `one_process`.
+    """
+
+    client: MlflowClient
+    name: str
+    experiment: str
+    folder: Path
+    uri: str
 
     def versions(self) -> list[Version]:
         """All of them, newest first; empty where nothing is registered."""
-        client = self.mlflow.client
-        found = client.search_model_versions(f"name = '{self.name}'", max_results=10_000)
+        found = self.client.search_model_versions(f"name = '{self.name}'", max_results=10_000)
         # The aliases that a search returns with each version are empty on some stores.
-        aliases = client.get_registered_model(self.name).aliases if found else {}
+        aliases = self.client.get_registered_model(self.name).aliases if found else {}
         versions = [
             Version(
                 number=int(entry.version),
@@ -248,7 +159,6 @@ class Registry:
                 model=entry.tags.get("model", ""),
                 dataset=entry.tags.get("dataset", ""),
                 digest=entry.tags.get("dataset_digest", ""),
-                lock=entry.tags.get("dvc_lock", ""),
                 created=datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
                 run=entry.run_id or "",
                 tags=dict(entry.tags),
@@ -279,21 +189,92 @@ class Registry:
 
     def alias(self, name: str, number: int) -> None:
         """Point an alias at a version."""
-        self.mlflow.client.set_registered_model_alias(self.name, name, str(number))
+        self.client.set_registered_model_alias(self.name, name, str(number))
 
     def records(self, version: Version) -> dict[str, dict[str, Any]]:
-        """``{params, metrics}`` of the version's run."""
-        data = self.mlflow.client.get_run(version.run).data
-        return {"params": dict(data.params), "metrics": dict(data.metrics)}
+        """``{params, metrics, dataset}``: what the version's run says, and the name and digest of its set."""
+        data, dataset = self.client.get_run(version.run).data, {"name": version.dataset, "digest": version.digest}
+        return {"params": dict(data.params), "metrics": dict(data.metrics), "dataset": dataset}
 
 
 @contextmanager
-def opened(project: Project, name: str | None = None) -> Iterator[Registry]:
-    """The registry of the project's dataset, or of the one called `name`.
+def connected(project: Project, name: str | None = None) -> Iterator[Registry]:
+    """The registry of the project's dataset, or of the one called `name`; MLflow's exceptions become sentences.
 
     Raises:
-        ForError: MLflow cannot be reached or refuses something.
+        ForError: the server does not answer, or refuses something.
     """
-    name = name or project.params.data.name
-    with connected(project, name) as mlflow:
-        yield Registry(mlflow, name)
+    check(project)
+    for variable, value in ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    for logger in ("mlflow", "alembic"):
+        logging.getLogger(logger).setLevel(logging.WARNING)
+    where, dataset = place(project), name or project.params.data.name
+    folder = where.database.parent if where.database else project.root / "var" / "mlflow"
+    try:
+        with one_process(folder):
+            _upgrade(where)
+            client = mlflow.MlflowClient(where.uri)
+            found = client.get_experiment_by_name(dataset)
+            experiment = found.experiment_id if found else client.create_experiment(dataset, where.artifacts)
+            if found and found.lifecycle_stage != "active":
+                client.restore_experiment(experiment)
+        yield Registry(client, dataset, str(experiment), folder, where.uri)
+    except MlflowException as error:
+        reason = " ".join(str(error).split())[:300]
+        kind = TransientError if error.error_code in TRANSIENT else ForError
+        raise kind(f"MLflow at {where.shown} failed: {reason}") from error
+
+
+# MLflow's error codes for what another attempt may repair: a server that fails or is busy, a connection that breaks.
+TRANSIENT = (
+    "INTERNAL_ERROR",
+    "TEMPORARILY_UNAVAILABLE",
+    "SERVICE_UNDER_MAINTENANCE",
+    "REQUEST_LIMIT_EXCEEDED",
+    "RESOURCE_EXHAUSTED",
+    "DEADLINE_EXCEEDED",
+)
+
+
+@contextmanager
+def default(registry: Registry) -> Iterator[None]:
+    """Make a connection the one that MLflow uses by itself, as long as this lasts.
+
+    MLflow also writes it into the environment, where the next project in this process would take it for a setting.
+    """
+    import mlflow
+
+    variable = "MLFLOW_TRACKING_URI"
+    before = os.environ.get(variable)
+    mlflow.set_tracking_uri(registry.uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+        if before is not None:
+            os.environ[variable] = before
+
+
+def one_process(folder: Path) -> BaseFileLock:
+    """One process at a time makes what may be missing: two would both make the tables, the experiment, the run."""
+    from filelock import FileLock
+
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / ".making.lock")
+
+
+def _upgrade(where: Place) -> None:
+    """Make or upgrade an SQLite database, once for each version of MLflow; a server's is not ours to change."""
+    if where.database is None:
+        return
+    marker = where.database.with_name(f".{where.database.name}.version")
+    if where.database.exists() and marker.exists() and marker.read_text(encoding="utf-8") == installed("mlflow"):
+        return
+    from mlflow.db import upgrade
+
+    upgrade.callback(where.uri)  # type: ignore[misc]  # a click command, whose callback may be None in theory
+    write_text(marker, installed("mlflow"))

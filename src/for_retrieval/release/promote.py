@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from for_retrieval.errors import ForError
 from for_retrieval.files import read_json
 from for_retrieval.project import Project
-from for_retrieval.release.mlflow_store import CHALLENGER, CHAMPION, Registry, Version, default, opened
+from for_retrieval.release.mlflow_store import CHALLENGER, CHAMPION, Registry, Version, connected, default
 from for_retrieval.release.pointer import (
     Decided,
     Entry,
@@ -82,7 +82,7 @@ def register(project: Project, *, wait: bool = False, say: Say | None = None) ->
                 f"{project.bundle} was trained on {name}, but params.yaml names {project.params.data.name}; "
                 "run `dvc repro`"
             )
-        with opened(project, name) as registry, default(registry.mlflow):
+        with connected(project, name) as registry, default(registry):
             found = registry.with_model(bundle["model"])
             number = found.number if found else _create(project, registry, bundle)
             if found is None or CHAMPION not in found.aliases:
@@ -94,14 +94,14 @@ def _create(project: Project, registry: Registry, bundle: dict[str, Any]) -> int
     """Log the bundle in a run of its own and make a version of it; what a killed attempt left is marked."""
     from mlflow.exceptions import MlflowException
 
-    client = registry.mlflow.client
+    client = registry.client
     wanted = f"tags.kind = 'release' and tags.model = '{bundle['model']}' and attributes.status = 'RUNNING'"
-    for cut_short in client.search_runs([registry.mlflow.experiment], wanted):
+    for cut_short in client.search_runs([registry.experiment], wanted):
         client.set_terminated(cut_short.info.run_id, "KILLED")
     tags = common_tags(project, bundle["dataset"])
     tags |= {"kind": "release", "model": bundle["model"], "run": bundle["run"]}
-    above = {"mlflow.parentRunId": find_parent(registry.mlflow, project, tags)}
-    run = client.create_run(registry.mlflow.experiment, tags=tags | above, run_name=f"release {bundle['model']}")
+    above = {"mlflow.parentRunId": find_parent(registry, project, tags)}
+    run = client.create_run(registry.experiment, tags=tags | above, run_name=f"release {bundle['model']}")
     model = _log(project, registry, run, bundle)
     try:
         client.create_registered_model(registry.name, description="FOR: images by words; queries read the bundle.")
@@ -123,7 +123,7 @@ def _log(project: Project, registry: Registry, run: Run, bundle: dict[str, Any])
     settings = project.params.train.runs.get(bundle["run"])
     params |= flattened(settings.model_dump(mode="json"), "run") if settings else {}
     scores = score_metrics(read_json(project.bundle / "metrics.json", "run `dvc repro export`"))
-    log_numbers(registry.mlflow, run.info.run_id, params, scores)
+    log_numbers(registry, run.info.run_id, params, scores)
     with mlflow.start_run(run_id=run.info.run_id, log_system_metrics=False):
         return mlflow.pyfunc.log_model(
             name="model",
@@ -170,7 +170,7 @@ def reconciled(project: Project, name: str | None = None) -> Iterator[Registry]:
     Raises:
         ForError: MLflow cannot be reached or refuses something.
     """
-    with opened(project, name) as registry:
+    with connected(project, name) as registry:
         _point_alias(project, registry)
         yield registry
 
@@ -230,7 +230,7 @@ def promote(
         if decision.promoted:
             _point_alias(project, registry)
             if CHALLENGER in chosen.aliases:
-                registry.mlflow.client.delete_registered_model_alias(registry.name, CHALLENGER)
+                registry.client.delete_registered_model_alias(registry.name, CHALLENGER)
         if chosen.model == bundled_model(project) or pointer.decided is None:
             said = decision.promoted, decision.forced, decision.reasons, decision.generation
             record_decision(project.index, Decided(chosen.model, chosen.number, *said))
@@ -296,7 +296,7 @@ def _serving(version: Version, generation: str) -> Decision:
 def _record(project: Project, registry: Registry, version: Version, decision: Decision) -> None:
     from for_retrieval.release.gate import frozen_path
 
-    now, client = utc_now(), registry.mlflow.client
+    now, client = utc_now(), registry.client
     client.log_dict(version.run, {**asdict(decision), "time": now}, "decision.json")
     if (images := frozen_path(project, version.dataset)).exists():
         client.log_artifact(version.run, str(images), "validation")

@@ -17,8 +17,10 @@ from for_retrieval.project import Project
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
 
-    from for_retrieval.release.mlflow_store import Connection
+    from for_retrieval.release.mlflow_store import Registry
 
+Tags = dict[str, str]
+History = list[dict[str, float]]  # step -> objective -> loss
 # What does not shape a head (where it serves and how it is watched), and what differs between those of one `dvc repro`.
 NOT_SHARED: dict[str, Any] = {"index": True, "checks": True, "promote": True, "monitor": True, "train": {"runs"}}
 POINTS = 500  # of a curve; longer ones are thinned
@@ -48,7 +50,7 @@ def flattened(values: Any, prefix: str = "") -> dict[str, str]:
     return found
 
 
-def common_tags(project: Project, dataset: dict[str, Any]) -> dict[str, str]:
+def common_tags(project: Project, dataset: dict[str, Any]) -> Tags:
     """Tags of every run; `dataset` is dataset.json or the bundle's entry of it.
 
     dvc_lock: the sha256 of all that the graph has made. git_commit: with ``+changes`` where files differ from it.
@@ -83,67 +85,60 @@ def log_training(project: Project, run: str, started: float) -> None:
     history = read_json(folder / "history.json")
     scores = read_json(folder / "val.json")["seeds"]
     dataset = read_json(project.data / "learning.json", "run `for-cli features`")
-    with connected(project, dataset["name"]) as mlflow:
+    with connected(project, dataset["name"]) as registry:
         tags = common_tags(project, dataset)
-        parent = find_parent(mlflow, project, tags)
+        parent = find_parent(registry, project, tags)
         for seed in project.params.train.runs[run].seeds:
-            about = {**tags, "kind": "head", "run": run, "seed": str(seed)}
+            about = {**tags, "mlflow.parentRunId": parent, "kind": "head", "run": run, "seed": str(seed)}
             about["head"] = file_hash(folder / f"seed{seed}.safetensors")
-            if not _recorded(mlflow, about):
-                _log_head(mlflow, project, parent, about, history[str(seed)], scores[str(seed)], started)
-        _summarise(mlflow, parent, tags["group"])
+            if not _recorded(registry, about):
+                _log_head(registry, project, about, history[str(seed)], scores[str(seed)], started)
+        _summarise(registry, parent, tags["group"])
 
 
-def find_parent(mlflow: Connection, project: Project, tags: dict[str, str]) -> str:
+def find_parent(registry: Registry, project: Project, tags: Tags) -> str:
     """The id of the run above all heads with this set and params.yaml; made if need be."""
     from for_retrieval.release.mlflow_store import one_process
 
-    with one_process(mlflow.folder):
-        found = _search(mlflow, {"kind": "training", "group": tags["group"]})
+    with one_process(registry.folder):
+        found = _search(registry, {"kind": "training", "group": tags["group"]})
         if found:
             return str(found[0].info.run_id)
         model, steps = project.params.model, project.params.train.steps
         name = f"{tags['dataset']}: {model.name} {model.input_size} px, {steps} steps"
-        run = mlflow.client.create_run(mlflow.experiment, tags={**tags, "kind": "training"}, run_name=name)
-        log_numbers(mlflow, run.info.run_id, flattened(shared_params(project)), [])
+        run = registry.client.create_run(registry.experiment, tags={**tags, "kind": "training"}, run_name=name)
+        log_numbers(registry, run.info.run_id, flattened(shared_params(project)), [])
         return str(run.info.run_id)
 
 
-def _search(mlflow: Connection, tags: dict[str, str], more: str = "") -> list[Run]:
+def _search(registry: Registry, tags: Tags, more: str = "") -> list[Run]:
     """Runs with these tags, newest first."""
     wanted = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
-    return list(mlflow.client.search_runs([mlflow.experiment], wanted + more, order_by=["start_time DESC"]))
+    return list(registry.client.search_runs([registry.experiment], wanted + more, order_by=["start_time DESC"]))
 
 
-def _recorded(mlflow: Connection, tags: dict[str, str]) -> bool:
+def _recorded(registry: Registry, tags: Tags) -> bool:
     """Whether this head has a finished run; runs of it that were cut short are marked as killed."""
     same = {key: tags[key] for key in ("kind", "group", "run", "seed")}
-    for run in _search(mlflow, same, " and attributes.status = 'RUNNING'"):
-        mlflow.client.set_terminated(run.info.run_id, "KILLED")
-    return bool(_search(mlflow, {**same, "head": tags["head"]}, FINISHED))
+    for run in _search(registry, same, " and attributes.status = 'RUNNING'"):
+        registry.client.set_terminated(run.info.run_id, "KILLED")
+    return bool(_search(registry, {**same, "head": tags["head"]}, FINISHED))
 
 
 def _log_head(
-    mlflow: Connection,
-    project: Project,
-    parent: str,
-    tags: dict[str, str],
-    history: list[dict[str, float]],
-    scores: dict[str, Any],
-    started: float,
+    registry: Registry, project: Project, tags: Tags, history: History, scores: dict[str, Any], started: float
 ) -> None:
     """Parameters, numbers, and everything that is shown or kept beside them; weights as safetensors."""
     from mlflow.entities import Dataset, DatasetInput
 
     from for_retrieval.evaluate.plots import plot_curves
 
-    run, seed, digest, client, params = tags["run"], tags["seed"], tags["dataset_digest"], mlflow.client, project.params
-    name, above = f"{run}, seed {seed}", {"mlflow.parentRunId": parent}
-    made = client.create_run(mlflow.experiment, int(started * 1000), {**tags, **above}, run_name=name)
-    identity = made.info.run_id
+    run, seed, digest = tags["run"], tags["seed"], tags["dataset_digest"]
+    client, params, name = registry.client, project.params, f"{run}, seed {seed}"
+    identity = client.create_run(registry.experiment, int(started * 1000), tags, name).info.run_id
     settings = params.train.runs[run].model_dump(mode="json", exclude={"seeds"})
     about = {**shared_params(project), "run": {"name": run, **settings}, "run_seed": int(seed)}
-    log_numbers(mlflow, identity, flattened(about), _curves(history) + score_metrics(scores))
+    log_numbers(registry, identity, flattened(about), _curves(history) + score_metrics(scores))
     dataset = Dataset(tags["dataset"], digest[:12], "local", f'{{"sha256": "{digest}"}}')
     client.log_inputs(identity, [DatasetInput(dataset)])
     with TemporaryDirectory() as temporary:
@@ -158,14 +153,14 @@ def _log_head(
     client.set_terminated(identity, "FINISHED")
 
 
-def log_numbers(mlflow: Connection, run: str, params: dict[str, str], metrics: list[Metric]) -> None:
+def log_numbers(registry: Registry, run: str, params: dict[str, str], metrics: list[Metric]) -> None:
     """Parameters and metrics of a run, in as many calls as MLflow needs; it takes 6,000 characters of a value."""
     from mlflow.entities import Param
 
-    mlflow.client.log_batch(run, metrics, [Param(key, value[:6000]) for key, value in params.items()])
+    registry.client.log_batch(run, metrics, [Param(key, value[:6000]) for key, value in params.items()])
 
 
-def _curves(history: list[dict[str, float]]) -> list[Metric]:
+def _curves(history: History) -> list[Metric]:
     """``train/<objective>`` by step."""
     from mlflow.entities import Metric
 
@@ -199,14 +194,14 @@ def _table(scores: dict[str, Any]) -> dict[str, Any]:
     return {"columns": columns, "data": sorted(rows, key=lambda row: (row[1], row[0]))}
 
 
-def _summarise(mlflow: Connection, parent: str, group: str) -> None:
+def _summarise(registry: Registry, parent: str, group: str) -> None:
     """On the parent: base and novel against the share of labels, from all heads that are recorded so far."""
     from mlflow.entities import Metric
 
     from for_retrieval.evaluate.plots import plot_fractions
 
-    client = mlflow.client
-    found = reversed(_search(mlflow, {"kind": "head", "group": group}, FINISHED))
+    client = registry.client
+    found = reversed(_search(registry, {"kind": "head", "group": group}, FINISHED))
     newest = {(run.data.tags["run"], run.data.tags["seed"]): run.data for run in found}
     points: dict[tuple[str, str, float], list[float]] = {}
     for head in newest.values():
