@@ -75,8 +75,7 @@ def models_register(context: typer.Context, wait: Wait = False, as_json: AsJson 
 def models_promote(
     context: typer.Context,
     version: Annotated[
-        Optional[str],
-        typer.Argument(help="A number or alias; by default that of models/bundle, or the challenger."),
+        Optional[str], typer.Argument(help="A number or alias; by default that of models/bundle, or the challenger.")
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Promote although it is not better; the record says so.")

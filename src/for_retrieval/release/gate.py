@@ -49,7 +49,7 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """Rounded to hundredths."""
-        return {name: round(value, 2) if isinstance(value, float) else value for name, value in asdict(self).items()}
+        return {name: round(value, 2) for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,9 @@ def compare(champion: Floats, challenger: Floats, resamples: int, confidence: fl
     """
     differences = challenger - champion
     drawn = np.random.default_rng(seed).integers(len(differences), size=(resamples, len(differences)))
-    means = differences[drawn].mean(1)
-    return Comparison(
-        champion=float(champion.mean()),
-        challenger=float(challenger.mean()),
-        difference=float(differences.mean()),
-        low=float(np.quantile(means, 1 - confidence)),
-        high=float(np.quantile(means, confidence)),
-        categories=len(differences),
-    )
+    low, high = np.quantile(differences[drawn].mean(1), (1 - confidence, confidence))
+    means = champion.mean(), challenger.mean(), differences.mean()
+    return Comparison(*map(float, (*means, low, high)), categories=len(differences))
 
 
 def decide(champion: Mapping[str, Floats], challenger: Mapping[str, Floats], rules: Promote, seed: int) -> Result:
@@ -147,17 +141,12 @@ class Asked:
 def _ask_canaries(project: Project, records: Records, generation: str) -> list[Asked]:
     """Ask the queries of params.yaml, or the names that most images of the gallery show, and count what is right.
 
-    Where fewer than ``top_k`` images are right, that many are looked at. With neither labels nor queries nothing is
-    asked.
-
-    Raises:
-        ForError: the candidate cannot be opened.
+    With neither labels nor queries nothing is asked.
     """
     params, rules = project.params, project.params.promote.canary
     known = labels(records, params.index.gallery, params.evaluate.small, ("names",) if rules.queries is None else ALL)
-    names = sorted(
-        (text for text, label in known.items() if label.name), key=lambda text: (-len(known[text].right), text)
-    )
+    names = [text for text, label in known.items() if label.name]
+    names.sort(key=lambda text: (-len(known[text].right), text))
     tower = TextTower(bundle_of(project.index, generation))
     with open_generation(project.index / generation) as index:
         if index.manifest.model != tower.bundle.model:
@@ -265,15 +254,11 @@ class Decision:
     def rows(self) -> list[dict[str, Any]]:
         """The comparison as a table, a row for each subset."""
         champion = "champion" if self.champion is None else f"champion (version {self.champion})"
+        challenger, more = f"challenger (version {self.version})", {"difference": "difference", "at least": "low"}
+        more["categories"] = "categories"
         return [
-            {
-                "subset": name,
-                champion: figures.get("champion", "none"),
-                f"challenger (version {self.version})": figures["challenger"],
-                "difference": figures.get("difference", ""),
-                "at least": figures.get("low", ""),
-                "categories": figures.get("categories", ""),
-            }
+            {"subset": name, champion: figures.get("champion", "none"), challenger: figures["challenger"]}
+            | {title: figures.get(key, "") for title, key in more.items()}
             for name, figures in self.comparison.items()
         ]
 
@@ -282,7 +267,7 @@ class Decision:
         result = f"{'promoted' if self.promoted else 'refused'}{' by --force' if self.forced else ''}"
         lines = [f"# Version {self.version}: {result}", "", *(f"- {reason}" for reason in self.reasons), ""]
         lines += [f"Model `{self.model}`, index `{self.generation}`, {self.images} validation images.", ""]
-        return "\n".join([*lines, *(f"- [{name}]({address})" for name, address in links)])
+        return "\n".join(lines + [f"- [{name}]({address})" for name, address in links])
 
 
 def model_of(project: Project, generation: str, like: Model | None = None) -> Model:
@@ -296,10 +281,7 @@ def judge(
 ) -> Decision:
     """Verify the generation of a version, ask the canaries, compare with what serves (`live`).
 
-    A generation that does not verify is refused, also with `force`.
-
-    Args:
-        made: its model, if it is loaded already.
+    A generation that does not verify is refused, also with `force`. made: its model, if it is loaded already.
     """
     name, damaged = new.generation, "refused: the index is not what it should be"
     blank = Decision(version, new.model, name, None, False, False, [])
@@ -320,20 +302,15 @@ def judge(
     passed = compared.promoted and not failed
     if force and not passed:
         reasons.append("promoted all the same, by --force")
-    return replace(
-        compared,
-        promoted=passed or force,
-        forced=force and not passed,
-        reasons=reasons,
-        canaries=[asdict(asked) for asked in canaries],
-    )
+    told = [asdict(asked) for asked in canaries]
+    return replace(compared, promoted=passed or force, forced=force and not passed, reasons=reasons, canaries=told)
 
 
 def _compare(project: Project, records: Records, blank: Decision, made: Model, live: Entry) -> Decision:
     """The gate proper: `blank`, with whether it passes, the reasons and the figures."""
-    images = freeze(project, records)
+    images, models = freeze(project, records), {"challenger": made}
     alone = no_champion(project.index, live, blank.generation, records.info.name)
-    blank, models = replace(blank, images=len(images)), {"challenger": made}
+    blank = replace(blank, images=len(images))
     if not alone:
         blank = replace(blank, champion=live.version)
         try:
@@ -342,8 +319,7 @@ def _compare(project: Project, records: Records, blank: Decision, made: Model, l
             return replace(blank, reasons=[f"refused: the champion cannot be measured: {error}"])
     scores = measure(project, records, images, models)
     if scores is None:
-        reason = "no comparison: the validation images have no labels"
-        return replace(blank, promoted=True, reasons=[reason])
+        return replace(blank, promoted=True, reasons=["no comparison: the validation images have no labels"])
     if alone:
         means = {name: round(float(ap.mean()), 2) for name, ap in scores["challenger"].items() if len(ap)}
         reasons = [f"{name}: {value:.2f} points of mAP@50 r40" for name, value in means.items()]

@@ -119,7 +119,7 @@ CHALLENGER = "challenger"
 
 @dataclass(frozen=True)
 class Version:
-    """One version. model: the id in its bundle, which it belongs to. digest: of the set that it was trained on.
+    """One version. model: the id in its bundle, which it belongs to. dataset, digest: what it was trained on.
 
     run: MLflow's, with all records. tags: as register and promote wrote them.
     """
@@ -152,19 +152,13 @@ class Registry:
         found = self.client.search_model_versions(f"name = '{self.name}'", max_results=10_000)
         # The aliases that a search returns with each version are empty on some stores.
         aliases = self.client.get_registered_model(self.name).aliases if found else {}
-        versions = [
-            Version(
-                number=int(entry.version),
-                aliases=sorted(alias for alias, number in aliases.items() if int(number) == int(entry.version)),
-                model=entry.tags.get("model", ""),
-                dataset=entry.tags.get("dataset", ""),
-                digest=entry.tags.get("dataset_digest", ""),
-                created=datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
-                run=entry.run_id or "",
-                tags=dict(entry.tags),
-            )
-            for entry in found
-        ]
+        versions = []
+        for entry in found:
+            number, tags = int(entry.version), dict(entry.tags)
+            own = sorted(alias for alias, target in aliases.items() if int(target) == number)
+            about = (tags.get(key, "") for key in ("model", "dataset", "dataset_digest"))
+            created = datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC).isoformat(timespec="seconds")
+            versions.append(Version(number, own, *about, created=created, run=entry.run_id or "", tags=tags))
         return sorted(versions, key=lambda version: -version.number)
 
     def find(self, which: str) -> Version:

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import file_hash, read_json, write_json
@@ -34,9 +34,6 @@ from for_retrieval.release.generation import (
     same_set,
     set_of,
 )
-
-if TYPE_CHECKING:
-    from filelock import FileLock
 
 Say = Callable[[str], object]
 PAUSE = 0.2  # seconds between two attempts to take a lock that another process holds
@@ -54,8 +51,7 @@ class Busy(ForError):
 def release_lock(root: Path, what: str, *, wait: bool = False, say: Say | None = None) -> Iterator[None]:
     """Hold the right to register, build, refresh and promote in a project: var/release.lock.
 
-    It ends with the process, however that dies. The processes that the holder starts pass through, and so do
-    calls inside its `with` block.
+    It ends with the process, however that dies. The holder's child processes and its own further calls pass through.
 
     Args:
         what: names the work in the sentence for others, ``retrain`` for example.
@@ -64,13 +60,16 @@ def release_lock(root: Path, what: str, *, wait: bool = False, say: Say | None =
     Raises:
         Busy: another process holds it, and `wait` is false; the sentence names that process.
     """
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
     folder, reported = root / "var", ""
     folder.mkdir(parents=True, exist_ok=True)
     lock, note = FileLock(folder / "release.lock"), folder / "release-holder.json"
     say = say or partial(print, file=sys.stderr, flush=True)
-    while not _acquired(lock, 0):
+    while True:
+        with suppress(Timeout):
+            lock.acquire(timeout=0)
+            break
         holder: dict[str, Any] = {}  # for the moment between another's lock and its note
         with suppress(ForError, TypeError, ValueError):
             holder = dict(read_json(note))
@@ -93,14 +92,6 @@ def release_lock(root: Path, what: str, *, wait: bool = False, say: Say | None =
         os.environ.pop(HOLDER, None)
         note.unlink(missing_ok=True)
         lock.release()
-
-
-def _acquired(lock: FileLock, seconds: float) -> bool:
-    from filelock import Timeout
-
-    with suppress(Timeout):
-        lock.acquire(timeout=seconds)
-    return lock.is_locked
 
 
 def utc_now(precision: str = "seconds") -> str:
@@ -223,20 +214,18 @@ def move(folder: Path, change: Callable[[Pointer | None], Pointer]) -> Pointer:
     Raises:
         ForError: another process has been moving it for PATIENCE seconds, or a server does not answer.
     """
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".pointer.lock")
-    if not _acquired(lock, PATIENCE):
-        raise ForError(f"another process is changing {folder}; wait until it has finished")
     try:
-        old = find_pointer(folder)
-        new = change(old)
-        if new != old:
-            _write(folder, old, new)
-        return new
-    finally:
-        lock.release()
+        with FileLock(folder / ".pointer.lock", timeout=PATIENCE):
+            old = find_pointer(folder)
+            new = change(old)
+            if new != old:
+                _write(folder, old, new)
+            return new
+    except Timeout:
+        raise ForError(f"another process is changing {folder}; wait until it has finished") from None
 
 
 def _write(folder: Path, old: Pointer | None, new: Pointer) -> None:
@@ -306,9 +295,7 @@ def earlier_champion(entries: list[Entry], live: Entry) -> Entry | None:
 
 
 def roll_back(folder: Path, *, champion: bool) -> Entry:
-    """Serve again what served before, of the set that serves; what is live now becomes the newest previous one.
-
-    It does not wait for the release lock.
+    """Serve again what served before, of the set that serves, without the release lock.
 
     champion: go back to the newest generation of another promoted version, not just one generation.
 
@@ -342,10 +329,7 @@ def _of_one_set(folder: Path, entries: list[Entry], generation: str) -> list[Ent
 
 
 def add_candidate(folder: Path, generation: str, keep: int) -> str:
-    """Record what the stage `index` built, and let it serve if no champion of its set does; returns what was done.
-
-    For those who hold the release lock.
-    """
+    """Record what the stage `index` built, and let it serve if no champion of its set does; returns what was done."""
     new, note = entry_of(folder, generation, None), ""
 
     def change(old: Pointer | None) -> Pointer:

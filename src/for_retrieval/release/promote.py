@@ -152,11 +152,7 @@ def rollback(project: Project) -> Entry:
 
 
 def reconcile(project: Project) -> None:
-    """Point the alias ``champion`` at the version that serves.
-
-    Raises:
-        ForError: MLflow cannot be reached.
-    """
+    """Point the alias ``champion`` at the version that serves; ForError where MLflow cannot be reached."""
     pointer = find_pointer(project.index)
     if pointer and pointer.live.version is not None:
         with reconciled(project, pointer.live.dataset):
@@ -165,11 +161,7 @@ def reconcile(project: Project) -> None:
 
 @contextmanager
 def reconciled(project: Project, name: str | None = None) -> Iterator[Registry]:
-    """The registry of the project's dataset, or of the one called `name`, once its alias is right.
-
-    Raises:
-        ForError: MLflow cannot be reached or refuses something.
-    """
+    """What `connected` yields, once its alias is right."""
     with connected(project, name) as registry:
         _point_alias(project, registry)
         yield registry
@@ -215,7 +207,7 @@ def promote(
         # By default the version of models/bundle also where it serves, so that a promotion that was cut short can end.
         bundled = registry.with_model(bundled_model(project)) if version is None else None
         chosen = bundled or registry.find(CHALLENGER if version is None else str(version))
-        pointer, generation = generation_of(project, chosen)
+        pointer, generation = _generation_of(project, chosen)
         live = pointer.live
         if (live.dataset, live.version) == (chosen.dataset, chosen.number):
             decision = _serving(chosen, live.generation)
@@ -237,12 +229,8 @@ def promote(
     return decision
 
 
-def generation_of(project: Project, version: Version) -> tuple[Pointer, str]:
-    """The pointer, and the generation of a version's model: the candidate, or an earlier one that is still there.
-
-    Raises:
-        ForError: there is none.
-    """
+def _generation_of(project: Project, version: Version) -> tuple[Pointer, str]:
+    """The pointer, and the generation of a version's model: the candidate, or an earlier one that is still there."""
     pointer = find_pointer(project.index)
     for entry in pointer.kept if pointer else ():
         if pointer and entry.model == version.model:
