@@ -10,11 +10,8 @@ import typer
 from for_retrieval.cli.context import AsJson, Wait, make_table, print_json, project, say, show
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.table import Table
-
     from for_retrieval.project import Project
-    from for_retrieval.release.mlflow_store import Registry, Version
+    from for_retrieval.release.mlflow_store import Version
 
 models = typer.Typer(help="Versions of the model: register, compare, promote, roll back.", no_args_is_help=True)
 
@@ -24,6 +21,8 @@ Which = Annotated[str, typer.Argument(help="A number, or an alias: champion, cha
 @models.command("list")
 def models_list(context: typer.Context, as_json: AsJson = False) -> None:
     """Show all versions, newest first, and which set each is of."""
+    from rich import box
+
     from for_retrieval.release.pointer import find_pointer
     from for_retrieval.release.promote import reconciled
 
@@ -33,7 +32,15 @@ def models_list(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json(rows)
     elif rows:
-        show(table(rows, registry.name))
+        cells = []
+        for row in rows:
+            identity = str(row["version"]), ", ".join(row["aliases"]), row["dataset"]["name"], row["model"]
+            scores = [_points(row["metrics"].get(f"val/{subset}/map50_r40")) for subset in ("base", "novel")]
+            cells.append([*identity, row["created"][5:16].replace("T", " "), *scores, row["decision"]])
+        columns = ("version", "alias", "set", "model", "made (UTC)", "base", "novel", "decision")
+        title = f"versions of {registry.name}; base and novel: mAP@50 r40, validation"
+        style = {"title": title, "box": box.SIMPLE, "padding": (0, 1), "pad_edge": False}
+        show(make_table(columns, cells, ("version", "base", "novel"), **style))
     else:
         say(f"no version of {registry.name} is registered; run `for-cli models register`")
     pointer = find_pointer(here.index)
@@ -45,6 +52,10 @@ def models_list(context: typer.Context, as_json: AsJson = False) -> None:
 @models.command("show")
 def models_show(context: typer.Context, version: Which = "champion", as_json: AsJson = False) -> None:
     """Show one version: scores, the decision and its reasons."""
+    from rich import box
+    from rich.console import Group
+    from rich.text import Text
+
     from for_retrieval.release.promote import reconciled
 
     here = project(context)
@@ -53,9 +64,29 @@ def models_show(context: typer.Context, version: Which = "champion", as_json: As
         records = registry.records(found)
     row, params = as_row(here, found, records), records["params"]
     if as_json:
-        print_json({**row, "params": params})
-    else:
-        show(page(row, params))
+        return print_json({**row, "params": params})
+    shown = {
+        "alias": ", ".join(row["aliases"]) or "none",
+        "model": row["model"],
+        "dataset": f"{row['dataset']['name']} ({row['dataset']['digest']})",
+        "made": row["created"],
+        "git commit": row["git_commit"],
+        "dvc.lock": row["dvc_lock"],
+        "MLflow run": row["run"],
+        "trained as": f"{params.get('run.name', '')}, {float(params.get('run.fraction', 'nan')):g} % of the labels",
+        "decision": row["decision"],
+        "index": row["generation"] or "none yet",
+        "serves": "yes" if row["serves"] else "no",
+    }
+    facts = make_table(("", ""), shown.items(), show_header=False, box=None, title=f"version {row['version']}")
+    measures = {"mAP@50": "map50", "mAP@50 r40": "map50_r40"}
+    cells = [
+        [subset, *(_points(row["metrics"].get(f"val/{subset}/{measure}")) for measure in measures.values())]
+        for subset in dict.fromkeys(key.split("/")[1] for key in row["metrics"] if key.startswith("val/"))
+    ]
+    scores = make_table(("subset", *measures), cells, tuple(measures), title="validation", box=box.SIMPLE)
+    reasons = [Text(f"  {reason}") for reason in row["reasons"]]
+    show(Group(facts, scores, *([Text("reasons"), *reasons] if reasons else [])))
 
 
 @models.command("register")
@@ -112,14 +143,29 @@ def models_rollback(context: typer.Context, as_json: AsJson = False) -> None:
 @models.command("diff")
 def models_diff(context: typer.Context, first: Which, second: Which, as_json: AsJson = False) -> None:
     """Show what differs between two versions: dataset, parameters, scores."""
+    from rich import box
+
     from for_retrieval.release.promote import reconciled
 
     with reconciled(project(context)) as registry:
-        found = difference(registry, registry.find(first), registry.find(second))
+        versions = registry.find(first), registry.find(second)
+        old, new = (registry.records(version) for version in versions)
+    found: dict[str, Any] = {"versions": [v.number for v in versions], "models": [v.model for v in versions]}
+    for kind in ("params", "metrics", "dataset"):
+        names = old[kind] if kind == "dataset" else sorted({*old[kind], *new[kind]})
+        pairs = {name: [old[kind].get(name), new[kind].get(name)] for name in names}
+        found[kind] = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
     if as_json:
-        print_json(found)
-    else:
-        show(difference_table(found))
+        return print_json(found)
+    rows = []
+    for kind in ("dataset", "params", "metrics"):
+        for name, (a, b) in found[kind].items():
+            number = kind == "metrics" and a is not None and b is not None
+            cells = [f"{v:.2f}" if number else "" if v is None else str(v)[:60] for v in (a, b)]
+            rows.append((kind, name, *cells, f"{b - a:+.2f}" if number else ""))
+    one, other = (f"version {number}" for number in found["versions"])
+    columns, title = ("", "what", one, other, "change"), f"from {one} to {other}"
+    show(make_table(columns, rows or [("", "nothing differs")], ["change"], title=title, box=box.SIMPLE))
 
 
 @models.command("reconcile", hidden=True)
@@ -168,77 +214,5 @@ def as_row(here: Project, version: Version, records: dict[str, Any]) -> dict[str
     }
 
 
-def table(rows: list[dict[str, Any]], name: str) -> Table:
-    """The list for people."""
-    from rich import box
-
-    title = f"versions of {name}; base and novel: mAP@50 r40, validation"
-    columns = ("version", "alias", "set", "model", "made (UTC)", "base", "novel", "decision")
-    cells = []
-    for row in rows:
-        identity = str(row["version"]), ", ".join(row["aliases"]), row["dataset"]["name"], row["model"]
-        scores = [_points(row["metrics"].get(f"val/{subset}/map50_r40")) for subset in ("base", "novel")]
-        cells.append([*identity, row["created"][5:16].replace("T", " "), *scores, row["decision"]])
-    numbers = ("version", "base", "novel")
-    return make_table(columns, cells, numbers, title=title, box=box.SIMPLE, padding=(0, 1), pad_edge=False)
-
-
 def _points(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
-
-
-def page(row: dict[str, Any], params: dict[str, str]) -> RenderableType:
-    """One version for people."""
-    from rich import box
-    from rich.console import Group
-    from rich.text import Text
-
-    shown = {
-        "alias": ", ".join(row["aliases"]) or "none",
-        "model": row["model"],
-        "dataset": f"{row['dataset']['name']} ({row['dataset']['digest']})",
-        "made": row["created"],
-        "git commit": row["git_commit"],
-        "dvc.lock": row["dvc_lock"],
-        "MLflow run": row["run"],
-        "trained as": f"{params.get('run.name', '')}, {float(params.get('run.fraction', 'nan')):g} % of the labels",
-        "decision": row["decision"],
-        "index": row["generation"] or "none yet",
-        "serves": "yes" if row["serves"] else "no",
-    }
-    facts = make_table(("", ""), shown.items(), show_header=False, box=None, title=f"version {row['version']}")
-    measures = {"mAP@50": "map50", "mAP@50 r40": "map50_r40"}
-    cells = [
-        [subset, *(_points(row["metrics"].get(f"val/{subset}/{measure}")) for measure in measures.values())]
-        for subset in dict.fromkeys(key.split("/")[1] for key in row["metrics"] if key.startswith("val/"))
-    ]
-    scores = make_table(("subset", *measures), cells, tuple(measures), title="validation", box=box.SIMPLE)
-    reasons = [Text(f"  {reason}") for reason in row["reasons"]]
-    return Group(facts, scores, *([Text("reasons"), *reasons] if reasons else []))
-
-
-def difference(registry: Registry, first: Version, second: Version) -> dict[str, Any]:
-    """What differs between two versions: ``{params, metrics, dataset}``, each ``{name: [first, second]}``."""
-    a, b = registry.records(first), registry.records(second)
-    found: dict[str, Any] = {"versions": [first.number, second.number], "models": [first.model, second.model]}
-    for kind in ("params", "metrics", "dataset"):
-        names = a[kind] if kind == "dataset" else sorted({*a[kind], *b[kind]})
-        pairs = {name: [a[kind].get(name), b[kind].get(name)] for name in names}
-        found[kind] = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
-    return found
-
-
-def difference_table(found: dict[str, Any]) -> Table:
-    """The same for people."""
-    from rich import box
-
-    first, second = found["versions"]
-    rows = []
-    for kind in ("dataset", "params", "metrics"):
-        for name, (a, b) in found[kind].items():
-            number = kind == "metrics" and a is not None and b is not None
-            cells = [f"{v:.2f}" if number else "" if v is None else str(v)[:60] for v in (a, b)]
-            rows.append((kind, name, *cells, f"{b - a:+.2f}" if number else ""))
-    columns = ("", "what", f"version {first}", f"version {second}", "change")
-    title = f"from version {first} to version {second}"
-    return make_table(columns, rows or [("", "nothing differs")], ["change"], title=title, box=box.SIMPLE)

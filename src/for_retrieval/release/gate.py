@@ -78,19 +78,23 @@ def decide(champion: Mapping[str, Floats], challenger: Mapping[str, Floats], rul
     one is better.
 
     Both with the confidence of `rules`: not worse means ``low >= -tolerance``, better means ``low > 0``. A subset
-    without categories does not count.
-
-    Args:
-        champion, challenger: subset -> AP of its categories, in the same order.
+    without categories does not count. champion, challenger: subset -> AP of its categories, in the same order.
     """
-    found = {
-        name: compare(values, challenger[name], rules.resamples, rules.confidence, seed)
-        for name, values in champion.items()
-        if len(values)
-    }
-    reasons = [_sentence(name, c, rules) for name, c in found.items()]
-    worse = [name for name, c in found.items() if c.low < -rules.tolerance - SLACK]
-    better = [name for name, c in found.items() if c.low > SLACK]
+    reasons, found, better, worse = [], {}, [], []
+    for name in (name for name, values in champion.items() if len(values)):
+        c = found[name] = compare(champion[name], challenger[name], rules.resamples, rules.confidence, seed)
+        if c.low > SLACK:
+            result = "better"
+            better.append(name)
+        elif c.low >= -rules.tolerance - SLACK:
+            result = "no worse"
+        else:
+            result = "perhaps worse" if c.high > -rules.tolerance else "worse"
+            worse.append(name)
+        reasons.append(
+            f"{name}: {c.champion:.2f} -> {c.challenger:.2f}, {c.difference:+.2f} points of mAP@50 r40 over "
+            f"{c.categories} categories ({rules.confidence:.0%} sure of {c.low:+.2f} or more): {result}"
+        )
     if worse:
         reasons.append(f"refused: {' and '.join(worse)} may be worse by more than {rules.tolerance:g} points")
     elif not better:
@@ -98,19 +102,6 @@ def decide(champion: Mapping[str, Floats], challenger: Mapping[str, Floats], rul
     else:
         reasons.append(f"passed: {' and '.join(better)} better, nothing worse by more than {rules.tolerance:g} points")
     return Result(bool(better) and not worse, reasons, found)
-
-
-def _sentence(name: str, c: Comparison, rules: Promote) -> str:
-    if c.low > SLACK:
-        result = "better"
-    elif c.low >= -rules.tolerance - SLACK:
-        result = "no worse"
-    else:
-        result = "perhaps worse" if c.high > -rules.tolerance else "worse"
-    return (
-        f"{name}: {c.champion:.2f} -> {c.challenger:.2f}, {c.difference:+.2f} points of mAP@50 r40 over "
-        f"{c.categories} categories ({rules.confidence:.0%} sure of {c.low:+.2f} or more): {result}"
-    )
 
 
 @dataclass(frozen=True)
@@ -191,13 +182,10 @@ def freeze(project: Project, records: Records) -> list[str]:
 
     Images that were removed since do not count; where none is left the list is made anew.
     """
-    path = frozen_path(project, records.info.name)
-    rows = records.images[records.images["split"] == "val"]
+    path, rows = frozen_path(project, records.info.name), records.images[records.images["split"] == "val"]
     present = dict(zip(rows["hash"], rows["image_id"], strict=True))
-    if path.exists():
-        kept = [content for content in read_json(path)["images"] if content in present]
-        if kept:
-            return kept
+    if path.exists() and (kept := [content for content in read_json(path)["images"] if content in present]):
+        return kept
     write_json(path, {"dataset": records.info.name, "digest": records.info.digest, "images": present})
     return list(present)
 
@@ -206,8 +194,8 @@ def measure(
     project: Project, records: Records, hashes: list[str], models: Mapping[str, Model]
 ) -> dict[str, dict[str, Floats]] | None:
     """For each model: subset -> AP@50 r40 of its categories on these images. None where nothing is labelled there."""
-    rows = records.images[(records.images["split"] == "val") & records.images["hash"].isin(hashes)]
-    rows = rows.drop_duplicates("hash")
+    images = records.images[records.images["split"] == "val"]
+    rows = images[images["hash"].isin(hashes)].drop_duplicates("hash")
     queries = names_of(records, rows["image_id"].tolist(), project.params.evaluate.small)
     if queries is None:
         return None
@@ -241,9 +229,8 @@ class Decision:
 
     def tags(self, time: str) -> dict[str, str]:
         """The tags of the version in MLflow."""
-        outcome = ("forced" if self.forced else "promoted") if self.promoted else "refused"
         return {
-            "decision": outcome,
+            "decision": ("forced" if self.forced else "promoted") if self.promoted else "refused",
             "decision_time": time,
             "decision_reasons": "\n".join(" ".join(reason.split()) for reason in self.reasons),
             "forced": str(self.forced).lower(),

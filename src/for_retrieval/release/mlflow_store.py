@@ -68,7 +68,14 @@ def check(project: Project) -> None:
     """
     where = place(project)
     if where.database:
-        return _check_folder(where.database)
+        folder = where.database.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ForError(f"MLflow's folder {folder} cannot be made ({error.strerror}); see {_SETTING}") from None
+        if not all(os.access(path, os.W_OK) for path in (folder, where.database) if path.exists()):
+            raise ForError(f"MLflow's database {where.database} cannot be written; see {_SETTING}")
+        return
     parts = urlsplit(where.uri)
     kind = parts.scheme.partition("+")[0]
     try:
@@ -86,16 +93,6 @@ def check(project: Project) -> None:
     who = "MLflow's database" if kind in _PORTS else "MLflow"
     remedy = f"start it, or unset {_SETTING} to keep runs in var/mlflow"
     raise TransientError(f"{who} does not answer at {where.shown} ({reason}); {remedy}")
-
-
-def _check_folder(database: Path) -> None:
-    folder = database.parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ForError(f"MLflow's folder {folder} cannot be made ({error.strerror}); see {_SETTING}") from None
-    if not os.access(folder, os.W_OK) or (database.exists() and not os.access(database, os.W_OK)):
-        raise ForError(f"MLflow's database {database} cannot be written; see {_SETTING}")
 
 
 # MLflow reads these when it is imported or called; what the user has set stays.

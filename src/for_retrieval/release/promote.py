@@ -78,10 +78,8 @@ def register(project: Project, *, wait: bool = False, say: Say | None = None) ->
             raise ForError(f"{project.bundle} was written by an earlier version of for-cli; run `dvc repro export`")
         name = bundle["dataset"]["name"]
         if name != project.params.data.name:
-            raise ForError(
-                f"{project.bundle} was trained on {name}, but params.yaml names {project.params.data.name}; "
-                "run `dvc repro`"
-            )
+            here = f"params.yaml names {project.params.data.name}; run `dvc repro`"
+            raise ForError(f"{project.bundle} was trained on {name}, but {here}")
         with connected(project, name) as registry, default(registry):
             found = registry.with_model(bundle["model"])
             number = found.number if found else _create(project, registry, bundle)

@@ -141,13 +141,19 @@ def _log_head(
     log_numbers(registry, identity, flattened(about), _curves(history) + score_metrics(scores))
     dataset = Dataset(tags["dataset"], digest[:12], "local", f'{{"sha256": "{digest}"}}')
     client.log_inputs(identity, [DatasetInput(dataset)])
+    rows = [
+        [category, " ".join(values["subsets"]), values["relevant"], values["ap50"], values["ap50_r40"]]
+        for category, values in scores["categories"].items()
+    ]
+    rows.sort(key=lambda row: (row[1], row[0]))
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         about = {"sha256": tags["head"], "head": params.head.model_dump()}
         about |= {"tower": params.model.model_dump(), "dataset": {"name": tags["dataset"], "digest": digest}}
         write_json(folder / "head" / "head.json", about)
         shutil.copyfile(project.heads / run / f"seed{seed}.safetensors", folder / "head" / "head.safetensors")
-        write_json(folder / "categories.json", _table(scores))
+        columns = ["category", "subsets", "images", "AP@50", "AP@50 r40"]  # a table on MLflow's page
+        write_json(folder / "categories.json", {"columns": columns, "data": rows})
         plot_curves(history, folder / "curves.png", name)
         client.log_artifacts(identity, temporary)
     client.set_terminated(identity, "FINISHED")
@@ -182,16 +188,6 @@ def score_metrics(scores: dict[str, Any]) -> list[Metric]:
         for subset, values in scores["metrics"].items()
         for measure in ("map50", "map50_r40")
     ]
-
-
-def _table(scores: dict[str, Any]) -> dict[str, Any]:
-    """Scores by category in the shape that MLflow's page shows as a table."""
-    columns = ["category", "subsets", "images", "AP@50", "AP@50 r40"]
-    rows = [
-        [name, " ".join(values["subsets"]), values["relevant"], values["ap50"], values["ap50_r40"]]
-        for name, values in scores["categories"].items()
-    ]
-    return {"columns": columns, "data": sorted(rows, key=lambda row: (row[1], row[0]))}
 
 
 def _summarise(registry: Registry, parent: str, group: str) -> None:
