@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from for_retrieval.params import Promote
 from for_retrieval.release.engines import ImageRegions
-from for_retrieval.release.gate import Result, compare, decide, no_champion
+from for_retrieval.release.gate import Comparison, Result, compare, decide, no_champion
 from for_retrieval.release.generation import Manifest, generation_name
 from for_retrieval.release.pointer import entry_of
 
@@ -118,14 +118,7 @@ def test_reasons_are_sentences_with_figures() -> None:
         "novel: 30.00 -> 29.00, -1.00 points of mAP@50 r40 over 3 categories (90% sure of -1.00 or more): worse",
         "refused: novel may be worse by more than 0.5 points",
     ]
-    assert found.comparison["novel"].to_json() == {
-        "champion": 30.0,
-        "challenger": 29.0,
-        "difference": -1.0,
-        "low": -1.0,
-        "high": -1.0,
-        "categories": 3,
-    }
+    assert found.comparison["novel"] == Comparison(30.0, 29.0, -1.0, -1.0, -1.0, 3)
 
 
 @pytest.mark.parametrize(

@@ -47,10 +47,6 @@ class Comparison:
     high: float
     categories: int
 
-    def to_json(self) -> dict[str, Any]:
-        """Rounded to hundredths."""
-        return {name: round(value, 2) for name, value in asdict(self).items()}
-
 
 @dataclass(frozen=True)
 class Result:
@@ -313,7 +309,7 @@ def _compare(project: Project, records: Records, blank: Decision, made: Model, l
         figures: dict[str, Any] = {name: {"challenger": value} for name, value in means.items()}
         return replace(blank, promoted=True, reasons=[*reasons, alone], comparison=figures)
     result = decide(scores["champion"], scores["challenger"], project.params.promote, project.params.seed)
-    figures = {name: found.to_json() for name, found in result.comparison.items()}
+    figures = {name: {k: round(v, 2) for k, v in asdict(c).items()} for name, c in result.comparison.items()}
     return replace(blank, promoted=result.passed, reasons=result.reasons, comparison=figures)
 
 

@@ -159,11 +159,7 @@ class Registry:
         return sorted(versions, key=lambda version: -version.number)
 
     def find(self, which: str) -> Version:
-        """The version with this number or alias.
-
-        Raises:
-            ForError: there is none; names those that there are.
-        """
+        """The version with this number or alias; ForError, which names those that there are, if there is none."""
         versions = self.versions()
         if not versions:
             raise ForError(f"no version of {self.name} is registered; run `for-cli models register`")

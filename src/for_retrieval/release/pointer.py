@@ -194,11 +194,7 @@ def bundle_of(folder: Path, generation: str) -> Path:
 
 
 def entry_of(folder: Path, generation: str, version: int | None) -> Entry:
-    """The entry of a generation whose files are all there with the right sizes.
-
-    Raises:
-        ForError: it is missing or damaged.
-    """
+    """The entry of a generation whose files are all there with the right sizes; ForError for any other."""
     manifest = read_manifest(folder / generation)
     check_files(folder / generation, manifest, hash_below=0)
     digest = file_hash(folder / generation / MANIFEST)
