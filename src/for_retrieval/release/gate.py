@@ -65,8 +65,8 @@ def compare(champion: Floats, challenger: Floats, resamples: int, confidence: fl
     differences = challenger - champion
     drawn = np.random.default_rng(seed).integers(len(differences), size=(resamples, len(differences)))
     low, high = np.quantile(differences[drawn].mean(1), (1 - confidence, confidence))
-    means = champion.mean(), challenger.mean(), differences.mean()
-    return Comparison(*map(float, (*means, low, high)), categories=len(differences))
+    old, new, change = float(champion.mean()), float(challenger.mean()), float(differences.mean())
+    return Comparison(old, new, change, float(low), float(high), len(differences))
 
 
 def decide(champion: Mapping[str, Floats], challenger: Mapping[str, Floats], rules: Promote, seed: int) -> Result:

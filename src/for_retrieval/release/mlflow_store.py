@@ -153,9 +153,9 @@ class Registry:
         for entry in found:
             number, tags = int(entry.version), dict(entry.tags)
             own = sorted(alias for alias, target in aliases.items() if int(target) == number)
-            about = (tags.get(key, "") for key in ("model", "dataset", "dataset_digest"))
+            model, dataset, digest = (tags.get(key, "") for key in ("model", "dataset", "dataset_digest"))
             created = datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC).isoformat(timespec="seconds")
-            versions.append(Version(number, own, *about, created=created, run=entry.run_id or "", tags=tags))
+            versions.append(Version(number, own, model, dataset, digest, created, entry.run_id or "", tags))
         return sorted(versions, key=lambda version: -version.number)
 
     def find(self, which: str) -> Version:
