@@ -45,11 +45,8 @@ def average_precision(relevant_by_rank: Relevant, k: int) -> float:
 
 def average_precisions(scores: Scores, relevant: Relevant, k: int) -> NDArray[np.float64]:
     """AP@k of each query: scores and relevance [images, queries] -> [queries]; NaN where nothing is relevant."""
-    out = np.full(scores.shape[1], np.nan)
-    for q in range(scores.shape[1]):
-        if relevant[:, q].any():
-            out[q] = average_precision(relevant[rank(scores[:, q]), q], k)
-    return out
+    columns = zip(scores.T, relevant.T, strict=True)
+    return np.array([average_precision(hit[rank(own)], k) if hit.any() else np.nan for own, hit in columns])
 
 
 def rare_average_precisions(

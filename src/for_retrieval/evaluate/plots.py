@@ -9,21 +9,15 @@ import pandas as pd
 
 from for_retrieval.files import atomic
 
-COLOURS = {
-    "clip": "#b8b8b8",
-    "dense-clip": "#8fa8c8",
-    "cluster-clip": "#4a78b0",
-    "ensemble": "#6a9a5b",
-    "for": "#d9612b",
+_METHODS = {
+    "clip": ("#b8b8b8", "CLIP", "CLIP (global)"),
+    "dense-clip": ("#8fa8c8", "Dense", "Dense-CLIP"),
+    "cluster-clip": ("#4a78b0", "Cluster", "Cluster-CLIP"),
+    "ensemble": ("#6a9a5b", "ensemble", "ensemble of global, cluster and pooled dense"),
+    "for": ("#d9612b", "FOR", "FOR"),
 }
+COLOURS, SHORT, NAMES = ({method: row[i] for method, row in _METHODS.items()} for i in range(3))
 MOST_NAMES = 160  # in one panel
-SHORT = {
-    "clip": "CLIP",
-    "dense-clip": "Dense",
-    "cluster-clip": "Cluster",
-    "ensemble": "ensemble",
-    "for": "FOR",
-}
 
 
 def panels(rows: int, columns: int, width: float, height: float, *, shared: bool = True) -> tuple[Any, Any]:
