@@ -99,8 +99,7 @@ class TextTower:
         mean = np.asarray(embeddings, dtype=np.float32).mean(axis=0)
         length = float(np.linalg.norm(mean))
         if mean.shape != (self.bundle.dim,) or not np.isfinite(length) or length < 1e-6:
-            wanted = f"embeddings of dimension {self.bundle.dim}"
-            raise ForError(f"{self.bundle.text} does not give {wanted}; {REMEDY}")
+            raise ForError(f"{self.bundle.text} does not give embeddings of dimension {self.bundle.dim}; {REMEDY}")
         embedding: npt.NDArray[np.float32] = mean / np.float32(length)
         return embedding
 
@@ -133,5 +132,4 @@ def _open_session(path: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions share no narrower base
-        reason = " ".join(str(error).split())
-        raise ForError(f"{path} cannot be opened as an ONNX model ({reason}); {REMEDY}") from None
+        raise ForError(f"{path} cannot be opened as an ONNX model ({' '.join(str(error).split())}); {REMEDY}") from None
