@@ -53,10 +53,7 @@ class Model:
     settings: ModelParams
     sizes: HeadParams
     _file: bytes | None = field(default=None, init=False, repr=False)  # what the head was read from
-    _made_of: dict[str, Any] = field(init=False, repr=False)  # the entries of bundle.json that identify the tower
-
-    def __post_init__(self) -> None:
-        self._made_of = {"id": self.tower.id, "made_of": self.tower.made_of}
+    _known: str | None = field(default=None, init=False, repr=False)  # the tower's id in a bundle of an earlier version
 
     @classmethod
     def new(
@@ -105,8 +102,7 @@ class Model:
                 f"instead of {known}; put its checkpoint back"
             )
         model = cls(tower, _head(head_params, tower), settings, head_params).with_head(folder / HEAD)
-        if made_of is None:  # the bundle of an earlier version keeps the id that a light reader computes
-            model._made_of = {"id": known}
+        model._known = known if made_of is None else None  # so that it keeps the id that a light reader computes
         if model._head_hash() != sha256:
             raise ForError(f"{folder / HEAD} is not the head that bundle.json names; {_REMEDY}")
         return model
@@ -175,11 +171,6 @@ class Model:
         return model_id(self._description())
 
     @property
-    def prompts(self) -> tuple[str, ...]:
-        """Templates with a {}; a text is embedded as the mean over them."""
-        return tuple(self.settings.prompts)
-
-    @property
     def device(self) -> torch.device:
         """Where tower and head compute."""
         return self.tower.device
@@ -193,8 +184,9 @@ class Model:
         """Embeddings [T, D] of `phrases`: the mean over the prompts, L2-normalised."""
         if not phrases:
             return torch.zeros(0, self.tower.dim, device=self.device)
-        texts = [text for phrase in phrases for text in fill_prompts(self.prompts, phrase)]
-        return normalize(self.tower.text(texts).view(len(phrases), len(self.prompts), -1).mean(1), dim=-1)
+        prompts = self.settings.prompts
+        texts = [text for phrase in phrases for text in fill_prompts(prompts, phrase)]
+        return normalize(self.tower.text(texts).view(len(phrases), len(prompts), -1).mean(1), dim=-1)
 
     def store(self, cache: Path) -> FeatureStore:
         """The features of this model's tower below the cache folder."""
@@ -209,11 +201,7 @@ class Model:
         return self.store(cache).load(hashes)
 
     def split(self, records: Records, name: str, cache: Path) -> tuple[list[str], Features]:
-        """The image ids of a split, sorted, and their features.
-
-        Raises:
-            ForError: an image has not been encoded.
-        """
+        """The image ids of a split, sorted, and their `features`."""
         rows = records.images[records.images["split"] == name]
         return rows["image_id"].tolist(), self.features(rows["hash"].tolist(), cache)
 
@@ -224,13 +212,7 @@ class Model:
         splits: Sequence[str] = ("train", "val", "test"),
         backend: str = "none",
     ) -> int:
-        """Encode the images of `splits` that have no features yet; returns how many that were.
-
-        backend: of torch.compile.
-
-        Raises:
-            ForError: an image that `prepare` accepted can no longer be read.
-        """
+        """Encode the images of `splits` that have no features yet; returns how many that were. See `encode`."""
         paths = zip(records.images["hash"], records.paths(project.root), records.images["split"], strict=True)
         images = {content: path for content, path, split in paths if split in splits}
         reading = Reading.of(project, self.settings.batch_size)
@@ -248,12 +230,13 @@ class Model:
         return hashlib.sha256(self._head_bytes()).hexdigest()
 
     def _description(self) -> dict[str, Any]:
+        tower = {"id": self._known} if self._known else {"id": self.tower.id, "made_of": self.tower.made_of}
         return {
-            "tower": {**self.settings.model_dump(), **self._made_of},
+            "tower": {**self.settings.model_dump(), **tower},
             "head": {**self.sizes.model_dump(), "sha256": self._head_hash()},
             "input_size": self.settings.input_size,
             "dim": self.tower.dim,
-            "prompts": list(self.prompts),
+            "prompts": list(self.settings.prompts),
         }
 
 

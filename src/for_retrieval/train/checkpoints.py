@@ -28,7 +28,12 @@ def load_progress(path: Path, module: nn.Module, optimizer: torch.optim.Optimize
     """
     if not path.exists():
         return []
-    if not _intact(path):
+    try:
+        with zipfile.ZipFile(path) as archive:  # as torch writes it, with a checksum for each part
+            intact = archive.testzip() is None
+    except zipfile.BadZipFile:
+        intact = False
+    if not intact:
         aside = path.with_name(f"{path.name}.damaged")
         path.replace(aside)
         print(
@@ -39,12 +44,3 @@ def load_progress(path: Path, module: nn.Module, optimizer: torch.optim.Optimize
     module.load_state_dict(state["module"])
     optimizer.load_state_dict(state["optimizer"])
     return list(state["history"])
-
-
-def _intact(path: Path) -> bool:
-    """Whether all of the file is there and every part has its checksum; torch writes zip archives."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except zipfile.BadZipFile:
-        return False

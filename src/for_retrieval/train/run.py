@@ -102,8 +102,8 @@ def train_run(project: Project, records: Records, model: Model, run: str) -> lis
         progress = project.cache / "progress" / f"{key[:16]}.pt"
         start = model.untrained(seed)
         head = copy.deepcopy(start.head)
-        temperature, title = params.head.temperature, f"{run}, seed {seed}"
-        course = Course(lesson, params.train.of(settings), temperature, seed, progress, title, team)
+        plan, title = params.train.of(settings), f"{run}, seed {seed}"
+        course = Course(lesson, plan, params.head.temperature, seed, progress, title, team)
         history[str(seed)] = train_head(head, course, project.settings.compile)
         if team.writes:
             kept = interpolated(head, start.head, params.train.keep_start)
