@@ -10,11 +10,7 @@ import pandas as pd
 from for_retrieval.evaluate.plots import NAMES, plot_category_gains, plot_comparison
 from for_retrieval.files import write_json, write_text
 
-VOCABULARY = {
-    "none": "",
-    "in": "novel names in the pseudo vocabulary",
-    "held_out": "novel names held out of it",
-}
+VOCABULARY = {"none": "", "in": "novel names in the pseudo vocabulary", "held_out": "novel names held out of it"}
 FILES = ("test.json", "test_boxes.json", "test_categories.json")  # what the stage `evaluate` leaves
 SUBSETS = ("base", "novel", "all", "small")
 KEYS = ["query_set", "method", "label_fraction", "vocabulary", "subset"]

@@ -47,9 +47,8 @@ def located(
     A result's box is that of the query that scored best, as in the index; it is right where its intersection over
     union with an object of the category is 0.5 or more.
 
-    Args:
-        features: of the n images that `truth` is about.
-        texts, scores: embeddings [T, D] of `queries`, each of which is a category's name, and their scores [n, T].
+    features: of the n images that `truth` is about. texts, scores: embeddings [T, D] of `queries`, each of which is a
+    category's name, and their scores [n, T].
     """
     values = unjudged_last(scores.cpu().numpy(), queries.judged)
     pairs = [

@@ -29,8 +29,7 @@ def unjudged_last(scores: Scores, judged: Relevant | None) -> Scores:
 def average_precision(relevant_by_rank: Relevant, k: int) -> float:
     """AP@k of one query (docs/concepts.md): ``1 / min(n, k) * sum over r <= k of precision@r * rel(r)``.
 
-    Args:
-        relevant_by_rank: for every image, best first, whether it is relevant; n of them are.
+    relevant_by_rank: for every image, best first, whether it is relevant; n of them are.
 
     Raises:
         ValueError: no image is relevant.

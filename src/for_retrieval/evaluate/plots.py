@@ -30,7 +30,7 @@ def panels(rows: int, columns: int, width: float, height: float, *, shared: bool
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    sharey: Any = "row" if shared else False
+    sharey: Any = shared and "row"
     figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, sharey=sharey)
     for axis in axes.flat:
         axis.spines[["top", "right"]].set_visible(False)

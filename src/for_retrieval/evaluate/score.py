@@ -28,12 +28,9 @@ class Evaluation:
 
 
 def evaluate(project: Project, records: Records, model: Model, split: str) -> Evaluation:
-    """All methods and all trained heads on `split`; exact, without an index.
+    """All methods and all trained heads on `split` with the tower of `model`; exact, without an index.
 
     Without annotated objects there is nothing to measure, and no rows.
-
-    Args:
-        model: whose tower and settings are used; its own head is not measured.
 
     Raises:
         ForError: a head is missing.

@@ -192,9 +192,8 @@ def kind_of(visual: Any, name: str) -> Kind:
     Raises:
         UsageError: no kind fits.
     """
-    for kind in KINDS:
-        if kind.fits(visual):
-            return kind
+    if found := next((kind for kind in KINDS if kind.fits(visual)), None):
+        return found
     names = "; ".join(kind.name for kind in KINDS)
     raise UsageError(f"model.name {name!r} has an image tower without a dense path; supported are: {names}")
 

@@ -12,8 +12,9 @@ import importlib.util
 import shutil
 from copy import deepcopy
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import timm
 import torch
@@ -21,7 +22,7 @@ from safetensors.torch import load_file
 from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.functional import normalize
-from torch.nn.utils.fusion import fuse_conv_bn_weights
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from for_retrieval.errors import ForError, UsageError
 from for_retrieval.files import file_hash
@@ -96,15 +97,10 @@ def fold_batch_norm(model: MiniClip) -> MiniClip:
     In the trunk every batch norm (with its activation) follows a convolution that is registered just before it.
     """
     for parent in list(model.trunk.modules()):
-        before: nn.Module | None = None
-        for name, child in list(parent.named_children()):
-            if isinstance(child, BatchNormAct2d) and isinstance(before, nn.Conv2d):
-                mean, variance = cast(Tensor, child.running_mean), cast(Tensor, child.running_var)
-                before.weight, before.bias = fuse_conv_bn_weights(
-                    before.weight, before.bias, mean, variance, child.eps, child.weight, child.bias
-                )
-                setattr(parent, name, child.act)
-            before = child
+        for (before, convolution), (name, norm) in pairwise(list(parent.named_children())):
+            if isinstance(norm, BatchNormAct2d) and isinstance(convolution, nn.Conv2d):
+                setattr(parent, before, fuse_conv_bn_eval(convolution, norm))
+                setattr(parent, name, norm.act)
     return model.requires_grad_(False)
 
 

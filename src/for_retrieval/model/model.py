@@ -61,13 +61,8 @@ class Model:
     ) -> Model:
         """The model that params.yaml describes, before training.
 
-        Args:
-            root: the folder that relative paths start from.
-            seed: of the head's first weights; `params.seed` where not given.
-            tower: used instead of loading the one that params.yaml names.
-
-        Raises:
-            ForError: the tower's weights cannot be found or loaded, or its kind is not supported.
+        root: the folder that relative paths start from. seed: of the head's first weights; `params.seed` where not
+        given. tower: used instead of the one that params.yaml names, which `load_tower` loads.
         """
         tower = tower or load_tower(params.model, device, root)
         torch.manual_seed(params.seed if seed is None else seed)
@@ -78,10 +73,7 @@ class Model:
         """The model that was saved in `folder`.
 
         Its id differs from the one in bundle.json where the code of the forward path has changed since.
-
-        Args:
-            root: the folder that relative paths start from.
-            like: a model whose tower is shared where it is the same one, since loading it takes seconds.
+        like: a model whose tower is shared where it is the same one, since loading it takes seconds.
 
         Raises:
             ForError: the bundle is damaged or of an earlier version, or the tower's weights are gone or have changed.
@@ -151,16 +143,14 @@ class Model:
 
         bundle.json is written last: a folder with it is complete.
 
-        Args:
-            dataset: name and digest of the set that the head was trained on. run: its run.
-            metrics: its scores on the validation split.
-            profile: the profile that `validate` made of that set, if it has run.
+        dataset: name and digest of the set that the head was trained on. run: its run. metrics: its scores on the
+        validation split. profile: the one that `validate` made of that set, if it has run.
         """
         folder.mkdir(parents=True, exist_ok=True)
         text = self.tower.export_text(folder)
         self.save_head(folder / HEAD)
         write_json(folder / "metrics.json", metrics)
-        if profile is not None and profile.exists():
+        if profile and profile.exists():
             shutil.copyfile(profile, folder / "profile.json")
         about = {"model": self.id, "dataset": dict(dataset), "run": run}
         write_json(folder / "bundle.json", {**about, **self._description(), **text})
@@ -193,11 +183,7 @@ class Model:
         return FeatureStore(cache / "features" / self.tower.id)
 
     def features(self, hashes: Sequence[str], cache: Path) -> Features:
-        """The features of the images with these content hashes, in their order, in half precision on the CPU.
-
-        Raises:
-            ForError: an image has not been encoded.
-        """
+        """The features of the images with these content hashes; see `FeatureStore.load`."""
         return self.store(cache).load(hashes)
 
     def split(self, records: Records, name: str, cache: Path) -> tuple[list[str], Features]:

@@ -75,13 +75,8 @@ def finetune(project: Project, records: Records, model: Model, out: Path) -> str
     """Finetune the image tower of `model` in place, along with its head, and write the tower into the folder `out`.
 
     The labels, the vocabulary, the objectives and the head's settings are those of `train`; the teacher and the
-    clusters to keep are the frozen tower's. A killed run goes on from its last checkpoint.
-
-    Args:
-        model: untrained, with an open_clip tower.
-
-    Returns:
-        The name to load the tower by.
+    clusters to keep are the frozen tower's. A killed run goes on from its last checkpoint. `model` is untrained, with
+    an open_clip tower; returns the name to load that by.
 
     Raises:
         ForError: an earlier stage is missing.

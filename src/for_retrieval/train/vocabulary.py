@@ -43,9 +43,8 @@ def build_vocabulary(info: DatasetInfo, params: Vocabulary, mode: str, seed: int
     Of more shipped nouns than fit an even choice is taken, the same for every seed, so that each of their groups is
     represented, with the user's own nouns; a sixth of the room is for colour phrases.
 
-    Args:
-        mode: ``in``: with the names of the novel categories, as in a list by somebody who knows what will be asked.
-            ``held_out``: no phrase contains the name or a synonym of a novel category.
+    The `mode` ``in`` has the names of the novel categories, as in a list by somebody who knows what will be asked; in
+    ``held_out`` no phrase contains the name or a synonym of a novel category.
     """
     names = [Phrase(name, "category") for name in info.base + (info.novel if mode == "in" else [])]
     own = [Phrase(noun, "own") for noun in (read_nouns(root / params.nouns) if params.nouns else [])]
