@@ -27,10 +27,9 @@ class Truth:
     def __init__(self, records: Records, image_ids: list[str]) -> None:
         sizes = records.images.set_index("image_id")[["width", "height"]]
         objects: pd.DataFrame = records.objects.join(sizes, on="image_id")
-        left, top = objects["x"] / objects["width"], objects["y"] / objects["height"]
-        right = (objects["x"] + objects["w"]) / objects["width"]
-        bottom = (objects["y"] + objects["h"]) / objects["height"]
-        self._corners = np.stack([left, top, right, bottom], axis=1).astype(np.float32)
+        sides, start = objects[["width", "height"]].to_numpy(), objects[["x", "y"]].to_numpy()
+        end = start + objects[["w", "h"]].to_numpy()
+        self._corners = np.hstack([start / sides, end / sides]).astype(np.float32)
         self._rows = objects.groupby(["image_id", "category"]).indices
         self._image_ids = image_ids
 

@@ -121,10 +121,9 @@ def plot_fractions(points: dict[tuple[str, str, float], float], path: Path, titl
     axis = axes[0, 0]
     for subset, vocabulary in sorted({key[:2] for key in points}):
         line = sorted((key[2], value) for key, value in points.items() if key[:2] == (subset, vocabulary))
-        style = "-" if vocabulary == "in" else "--"
+        style, note = ("-", "") if vocabulary == "in" else ("--", ", names held out")
         colour = COLOURS["for"] if subset == "base" else COLOURS["cluster-clip"]
-        label = subset + ("" if vocabulary == "in" else ", names held out")
-        axis.plot(*zip(*line, strict=True), style, marker="o", color=colour, label=label)
+        axis.plot(*zip(*line, strict=True), style, marker="o", color=colour, label=subset + note)
     axis.set_xscale("log")
     ticks = sorted({key[2] for key in points})
     axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])

@@ -43,9 +43,8 @@ class FeatureStore:
         self._folder = folder
         self._place: dict[str, tuple[Path, int]] = {}
         self._damaged: list[Path] = []
-        for path in sorted(folder.glob("*.safetensors")):
-            if not path.name.startswith("."):
-                self._register(path)
+        for path in sorted(folder.glob("[!.]*.safetensors")):
+            self._register(path)
 
     def _register(self, path: Path) -> None:
         hashes = _hashes(path)

@@ -83,9 +83,8 @@ def load_mini_clip(path: Path = WEIGHTS) -> MiniClip:
     if not path.exists():
         raise ForError(f"{path} is missing; restore it with `git checkout {path}` or train it: pretrain/README.md")
     model = MiniClip()
-    state = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
     try:
-        model.load_state_dict(state)
+        model.load_state_dict(load_file(path))
     except RuntimeError as error:
         raise ForError(f"{path} does not hold mini CLIP's weights: {str(error).splitlines()[-1].strip()}") from None
     return model.requires_grad_(False).eval()

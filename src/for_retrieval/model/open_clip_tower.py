@@ -105,10 +105,7 @@ def load_tokenizer(name: str, checkpoint: Path) -> Any:
 
 
 class OpenClipTower:
-    """An open_clip model: its own embedding as pooled, its dense path by kind (model/dense.py).
-
-    visual: the image tower itself, for finetuning.
-    """
+    """An open_clip model: its own embedding as pooled, its dense path by kind (model/dense.py)."""
 
     def __init__(self, params: Model, device: torch.device, root: Path, size: SizeKey = "input_size") -> None:
         """Load the model that `params` names; `root` is the folder that relative paths start from.
@@ -129,7 +126,7 @@ class OpenClipTower:
         # A weights file does not hold the activation, so the name of a saved model has to.
         quick = f"{params.name}-quickgelu"
         self._name = quick if checkpoint.quick_gelu and quick in open_clip.list_models() else params.name
-        self.visual: nn.Module = self._model.visual
+        self.visual: nn.Module = self._model.visual  # the image tower itself, for finetuning
         self._kind = kind_of(self.visual, params.name)
         self._memory = torch.channels_last if self._kind.convolutions else torch.contiguous_format
         self.visual.to(memory_format=self._memory)  # type: ignore[call-overload]

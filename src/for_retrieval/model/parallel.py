@@ -55,22 +55,16 @@ def launch(root: Path, arguments: list[str], devices: int, device: str) -> None:
         command = [sys.executable, "-m", "for_retrieval", "--project", str(root), *arguments]
         ranks = [{"RANK": str(n), "LOCAL_RANK": str(n)} for n in range(devices)]
         processes = [subprocess.Popen(command, env={**shared, **own}) for own in ranks]
-        code = _ended(processes)
-    if code:
+        try:
+            while None in (codes := [process.poll() for process in processes]) and not any(codes):
+                time.sleep(0.1)
+        finally:  # the first failure ends the others
+            for process in processes:
+                if process.poll() is None:
+                    process.terminate()
+                    process.wait()
+    if code := next(filter(None, codes), 0):
         raise ForError(f"{' '.join(arguments)} in {devices} processes failed with exit code {code}; see above")
-
-
-def _ended(processes: list[subprocess.Popen[bytes]]) -> int:
-    """Wait for all; the first failure ends the others. Returns its exit code, or 0."""
-    try:
-        while None in (codes := [process.poll() for process in processes]) and not any(codes):
-            time.sleep(0.1)
-        return next(filter(None, codes), 0)
-    finally:
-        for process in processes:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
 
 
 class _Joined(torch.autograd.Function):
