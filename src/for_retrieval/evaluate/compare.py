@@ -90,8 +90,7 @@ def category_gains(categories: list[dict[str, Any]]) -> list[dict[str, Any]]:
     table = pd.concat(means, axis=1, join="inner").reset_index()
     table["gain"] = table["for"] - table["cluster_clip"]
     table = table.sort_values(["gain", "category"], ascending=[False, True]).round(2)
-    found: list[dict[str, Any]] = table.to_dict("records")
-    return found
+    return table.to_dict("records")  # type: ignore[no-any-return]
 
 
 def compare(

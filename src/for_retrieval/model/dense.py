@@ -25,7 +25,7 @@ class Kind(Protocol):
     """
 
     name: str
-    convolutions = False
+    convolutions: bool = False
 
     def fits(self, visual: Any) -> bool:
         """Whether `visual` is of this kind."""

@@ -189,12 +189,8 @@ class MiniTower:
         self._model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._text: MiniLM | None = None
         self.device = device
-        self.made_of: dict[str, Any] = {
-            "name": EMBEDDED,
-            "weights": file_hash(WEIGHTS),
-            "text": WEIGHTS_SHA256,
-            "input_size": self.input_size,
-        }
+        weights = {"weights": file_hash(WEIGHTS), "text": WEIGHTS_SHA256}
+        self.made_of: dict[str, Any] = {"name": EMBEDDED, **weights, "input_size": self.input_size}
         self.id = tower_id(self.made_of)
 
     @torch.no_grad()  # torch.compile fails in inference mode

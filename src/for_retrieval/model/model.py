@@ -86,8 +86,7 @@ class Model:
             settings, head_params = ModelParams.model_validate(about), HeadParams.model_validate(sizes)
         except (KeyError, TypeError, ValueError):  # pydantic's is a ValueError
             raise ForError(f"{path} is damaged or was written by an earlier version of for-cli; {_REMEDY}") from None
-        shared = like is not None and like.tower.made_of == made_of
-        tower = like.tower if like and shared else load_tower(settings, device, root)
+        tower = like.tower if like and like.tower.made_of == made_of else load_tower(settings, device, root)
         if made_of is not None and tower.made_of != made_of:
             raise ForError(
                 f"the tower of {folder} cannot be rebuilt: {settings.name} ({settings.pretrained}) is now {tower.id} "
@@ -95,7 +94,7 @@ class Model:
             )
         model = cls(tower, _head(head_params, tower), settings, head_params).with_head(folder / HEAD)
         model._known = known if made_of is None else None  # so that it keeps the id that a light reader computes
-        if model._head_hash() != sha256:
+        if hashlib.sha256(model._head_bytes()).hexdigest() != sha256:
             raise ForError(f"{folder / HEAD} is not the head that bundle.json names; {_REMEDY}")
         return model
 
@@ -212,14 +211,11 @@ class Model:
     def _head_bytes(self) -> bytes:
         return self._file or save({name: value.cpu().contiguous() for name, value in self.head.state_dict().items()})
 
-    def _head_hash(self) -> str:
-        return hashlib.sha256(self._head_bytes()).hexdigest()
-
     def _description(self) -> dict[str, Any]:
         tower = {"id": self._known} if self._known else {"id": self.tower.id, "made_of": self.tower.made_of}
         return {
             "tower": {**self.settings.model_dump(), **tower},
-            "head": {**self.sizes.model_dump(), "sha256": self._head_hash()},
+            "head": {**self.sizes.model_dump(), "sha256": hashlib.sha256(self._head_bytes()).hexdigest()},
             "input_size": self.settings.input_size,
             "dim": self.tower.dim,
             "prompts": list(self.settings.prompts),

@@ -100,8 +100,7 @@ def load_tokenizer(name: str, checkpoint: Path) -> Any:
             f"not in the local cache; put its tokenizer.json and tokenizer_config.json into "
             f"{checkpoint.parent}, or set model.name to {EMBEDDED} with model.pretrained embedded"
         )
-    mode = text.get("tokenizer_mode")
-    return HFTokenizer(str(folder), tokenizer_mode=mode, local_files_only=True, **options)
+    return HFTokenizer(str(folder), tokenizer_mode=text.get("tokenizer_mode"), local_files_only=True, **options)
 
 
 class OpenClipTower:
@@ -129,7 +128,7 @@ class OpenClipTower:
         self.visual: nn.Module = self._model.visual  # the image tower itself, for finetuning
         self._kind = kind_of(self.visual, params.name)
         self._memory = torch.channels_last if self._kind.convolutions else torch.contiguous_format
-        self.visual.to(memory_format=self._memory)  # type: ignore[call-overload]
+        self.visual.to(memory_format=self._memory)
         self.device, self._batch_size = device, params.batch_size
         stride = self._kind.stride(self.visual)
         if self.input_size % stride:
@@ -140,14 +139,9 @@ class OpenClipTower:
         self.mean, self.std = checkpoint.mean, checkpoint.std
         probe = self.features(torch.zeros(1, 3, self.input_size, self.input_size))
         self.patch_dim, self.dim = probe.patches.shape[2], probe.dense.shape[2]
-        self.made_of: dict[str, Any] = {
-            "name": params.name,
-            "weights": file_hash(checkpoint.path),
-            "input_size": self.input_size,
-            "mean": list(self.mean),
-            "std": list(self.std),
-            "quick_gelu": checkpoint.quick_gelu,
-        }
+        about = {"name": params.name, "weights": file_hash(checkpoint.path), "input_size": self.input_size}
+        trained = {"mean": list(self.mean), "std": list(self.std), "quick_gelu": checkpoint.quick_gelu}
+        self.made_of: dict[str, Any] = {**about, **trained}
         self.id = tower_id(self.made_of)
 
     @torch.no_grad()  # torch.compile fails in inference mode

@@ -94,10 +94,8 @@ class TextTower:
         """
         prompts = fill_prompts(self.bundle.prompts, text)
         encodings = self._tokenizer.encode_batch(prompts)
-        inputs = {
-            "input_ids": np.array([encoding.ids for encoding in encodings], dtype=np.int64),  # [B, T]
-            "attention_mask": np.array([encoding.attention_mask for encoding in encodings], dtype=np.int64),
-        }
+        ids, mask = ([getattr(each, name) for each in encodings] for name in ("ids", "attention_mask"))
+        inputs = {"input_ids": np.array(ids, np.int64), "attention_mask": np.array(mask, np.int64)}  # [B, T]
         (embeddings,) = self._session.run(["embedding"], inputs)  # [B, D]
         mean = np.asarray(embeddings, dtype=np.float32).mean(axis=0)
         length = float(np.linalg.norm(mean))
