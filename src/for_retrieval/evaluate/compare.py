@@ -7,22 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from for_retrieval.evaluate.plots import plot_category_gains, plot_comparison
+from for_retrieval.evaluate.plots import NAMES, plot_category_gains, plot_comparison
 from for_retrieval.files import write_json, write_text
 
-NAMES = {
-    "clip": "CLIP (global)",
-    "dense-clip": "Dense-CLIP",
-    "cluster-clip": "Cluster-CLIP",
-    "ensemble": "ensemble of global, cluster and pooled dense",
-    "for": "FOR",
-}
-VOCABULARY = {
-    "none": "",
-    "in": "novel names in the pseudo vocabulary",
-    "held_out": "novel names held out of it",
-}
+VOCABULARY = {"none": "", "in": "novel names in the pseudo vocabulary", "held_out": "novel names held out of it"}
 FILES = ("test.json", "test_boxes.json", "test_categories.json")  # what the stage `evaluate` leaves
+SUBSETS = ("base", "novel", "all", "small")
 KEYS = ["query_set", "method", "label_fraction", "vocabulary", "subset"]
 
 
@@ -49,23 +39,26 @@ def describe(method: str, fraction: float, vocabulary: str) -> str:
 
 def markdown(table: pd.DataFrame, title: str) -> str:
     """One table for each query set; each cell is mAP@50 / mAP@50 r40."""
-    lines = [
-        f"# {title}",
-        "",
-        "Each cell: mAP@50 / mAP@50 r40 (40 relevant images kept per query), mean over the seeds. Test split, exact.",
-    ]
+    about = (
+        "Each cell: mAP@50 / mAP@50 r40 (40 relevant images kept per query), mean over the seeds. Test split, exact."
+    )
+    lines = [f"# {title}", "", about]
     for name, part in table.groupby("query_set", sort=False):
-        subsets = [s for s in ("base", "novel", "all", "small") if s in set(part["subset"])]
+        subsets = [s for s in SUBSETS if s in set(part["subset"])]
         counts = part.drop_duplicates("subset").set_index("subset")["n_categories"]
-        lines += ["", f"## Queries: {name}", ""]
-        lines += ["| method | seeds | " + " | ".join(f"{s} ({counts[s]})" for s in subsets) + " |"]
-        lines += ["| --- | --- |" + " --- |" * len(subsets)]
+        table_rows = [["method", "seeds", *(f"{s} ({counts[s]})" for s in subsets)]]
         for (method, fraction, vocabulary), group in part.groupby(KEYS[1:4], sort=False):
             cells = group.set_index("subset")
             values = [f"{cells.map50[s]:.1f} / {cells.map50_r40[s]:.1f}" for s in subsets]
             what = describe(str(method), float(fraction), str(vocabulary))
-            lines.append(f"| {what} | {cells['seeds'].iloc[0]} | " + " | ".join(values) + " |")
+            table_rows.append([what, str(cells["seeds"].iloc[0]), *values])
+        lines += ["", f"## Queries: {name}", "", *_lines(table_rows)]
     return "\n".join(lines) + "\n"
+
+
+def _lines(rows: list[list[str]]) -> list[str]:
+    """A Markdown table; its first row is the head."""
+    return [f"| {' | '.join(row)} |" for row in (rows[0], ["---"] * len(rows[0]), *rows[1:])]
 
 
 def boxes_table(boxes: list[dict[str, Any]]) -> list[str]:
@@ -73,18 +66,13 @@ def boxes_table(boxes: list[dict[str, Any]]) -> list[str]:
     if not boxes:
         return []
     means = pd.DataFrame(boxes).pivot_table("located", "run", "subset", sort=False)
-    subsets = [s for s in ("base", "novel", "all", "small") if s in means]
-    lines = [
-        "",
-        "## Boxes",
-        "",
-        "Of the true results among a name's first 50, the share whose box overlaps a thing of ",
-    ]
-    lines[-1] += "that name by half (intersection over union), mean over the seeds, %."
-    lines += ["", "| run | " + " | ".join(subsets) + " |", "| --- |" + " --- |" * len(subsets)]
-    return lines + [
-        f"| {run} | " + " | ".join(f"{row[s]:.1f}" for s in subsets) + " |" for run, row in means.iterrows()
-    ]
+    subsets = [s for s in SUBSETS if s in means]
+    rows = [[str(run), *(f"{row[s]:.1f}" for s in subsets)] for run, row in means.iterrows()]
+    about = (
+        "Of the true results among a name's first 50, the share whose box overlaps a thing of "
+        "that name by half (intersection over union), mean over the seeds, %."
+    )
+    return ["", "## Boxes", "", about, "", *_lines([["run", *subsets], *rows])]
 
 
 def category_gains(categories: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -102,8 +90,7 @@ def category_gains(categories: list[dict[str, Any]]) -> list[dict[str, Any]]:
     table = pd.concat(means, axis=1, join="inner").reset_index()
     table["gain"] = table["for"] - table["cluster_clip"]
     table = table.sort_values(["gain", "category"], ascending=[False, True]).round(2)
-    found: list[dict[str, Any]] = table.to_dict("records")
-    return found
+    return table.to_dict("records")  # type: ignore[no-any-return]
 
 
 def compare(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from open_clip.modified_resnet import ModifiedResNet
@@ -19,20 +18,18 @@ from for_retrieval.errors import UsageError
 from for_retrieval.model.features import Features
 
 
-class Kind(ABC):
+class Kind(Protocol):
     """How one kind of image tower, `visual`, computes features of cells.
 
     name: as messages list it. convolutions: most of its work is convolutions, which are faster in channels-last memory.
     """
 
     name: str
-    convolutions = False
+    convolutions: bool = False
 
-    @abstractmethod
     def fits(self, visual: Any) -> bool:
         """Whether `visual` is of this kind."""
 
-    @abstractmethod
     def features(self, visual: Any, pictures: Tensor) -> Features:
         """Pictures [B, 3, S, S] -> features."""
 
@@ -192,9 +189,8 @@ def kind_of(visual: Any, name: str) -> Kind:
     Raises:
         UsageError: no kind fits.
     """
-    for kind in KINDS:
-        if kind.fits(visual):
-            return kind
+    if found := next((kind for kind in KINDS if kind.fits(visual)), None):
+        return found
     names = "; ".join(kind.name for kind in KINDS)
     raise UsageError(f"model.name {name!r} has an image tower without a dense path; supported are: {names}")
 
@@ -238,14 +234,9 @@ class TowerPool(nn.Module):
     def forward(self, patches: Tensor, logits: Tensor, whole: bool) -> tuple[Tensor, Tensor]:
         """Pool each image once for each of K queries.
 
-        Args:
-            patches: [B, N, C], the last feature map.
-            logits: [B, K, N] or [K, N], added to the pool's own logits of the cells.
-            whole: whether the queries also look at the mean token, as the pool does.
-
-        Returns:
-            Embeddings [B, K, D], not normalised, and attention over cells [B, K, N], the mean of the pool's heads;
-            rows sum to 1.
+        patches: [B, N, C], the last feature map. logits: [B, K, N] or [K, N], added to the pool's own logits of the
+        cells. whole: whether the queries also look at the mean token, as the pool does. Returns embeddings [B, K, D],
+        not normalised, and attention over cells [B, K, N], the mean of the pool's heads; rows sum to 1.
         """
         mean = patches.mean(1, keepdim=True)
         tokens = torch.cat([mean, patches], 1) + self.positions

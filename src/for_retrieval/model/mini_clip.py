@@ -12,8 +12,9 @@ import importlib.util
 import shutil
 from copy import deepcopy
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import timm
 import torch
@@ -21,7 +22,7 @@ from safetensors.torch import load_file
 from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.functional import normalize
-from torch.nn.utils.fusion import fuse_conv_bn_weights
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from for_retrieval.errors import ForError, UsageError
 from for_retrieval.files import file_hash
@@ -56,28 +57,21 @@ class MiniClip(nn.Module):
 
     def stem(self, images: Tensor) -> Tensor:
         """The part that stays frozen: images [B, 3, H, W] -> maps [B, 112, H/16, W/16]."""
-        x: Tensor = self.trunk.bn1(self.trunk.conv_stem(images))
-        for block in self.trunk.blocks[:5]:
-            x = block(x)
-        return x
+        maps: Tensor = self.trunk.blocks[:5](self.trunk.bn1(self.trunk.conv_stem(images)))
+        return maps
 
     def cells(self, stem: Tensor) -> Tensor:
         """The part that is trained: stem maps -> the trunk's last map as cells [B, N, 1280]."""
-        x = stem
-        for block in self.trunk.blocks[5:]:
-            x = block(x)
-        maps: Tensor = self.trunk.bn2(self.trunk.conv_head(x))
+        maps: Tensor = self.trunk.bn2(self.trunk.conv_head(self.trunk.blocks[5:](stem)))
         return maps.flatten(2).transpose(1, 2)
 
     def conse(self, cells: Tensor) -> Tensor:
         """ConSE alone: features [..., 1280] -> joint space [..., 256], not normalised."""
-        joint: Tensor = self.concepts(self.classifier(cells).softmax(-1))
-        return joint
+        return self.concepts(self.classifier(cells).softmax(-1))  # type: ignore[no-any-return]
 
     def project(self, cells: Tensor) -> Tensor:
         """Features [..., 1280] -> joint space [..., 256], not normalised."""
-        joint: Tensor = self.conse(cells) + self.residual(cells)
-        return joint
+        return self.conse(cells) + self.residual(cells)  # type: ignore[no-any-return]
 
 
 def load_mini_clip(path: Path = WEIGHTS) -> MiniClip:
@@ -89,9 +83,8 @@ def load_mini_clip(path: Path = WEIGHTS) -> MiniClip:
     if not path.exists():
         raise ForError(f"{path} is missing; restore it with `git checkout {path}` or train it: pretrain/README.md")
     model = MiniClip()
-    state = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
     try:
-        model.load_state_dict(state)
+        model.load_state_dict(load_file(path))
     except RuntimeError as error:
         raise ForError(f"{path} does not hold mini CLIP's weights: {str(error).splitlines()[-1].strip()}") from None
     return model.requires_grad_(False).eval()
@@ -103,15 +96,10 @@ def fold_batch_norm(model: MiniClip) -> MiniClip:
     In the trunk every batch norm (with its activation) follows a convolution that is registered just before it.
     """
     for parent in list(model.trunk.modules()):
-        before: nn.Module | None = None
-        for name, child in list(parent.named_children()):
-            if isinstance(child, BatchNormAct2d) and isinstance(before, nn.Conv2d):
-                mean, variance = cast(Tensor, child.running_mean), cast(Tensor, child.running_var)
-                before.weight, before.bias = fuse_conv_bn_weights(
-                    before.weight, before.bias, mean, variance, child.eps, child.weight, child.bias
-                )
-                setattr(parent, name, child.act)
-            before = child
+        for (before, convolution), (name, norm) in pairwise(list(parent.named_children())):
+            if isinstance(norm, BatchNormAct2d) and isinstance(convolution, nn.Conv2d):
+                setattr(parent, before, fuse_conv_bn_eval(convolution, norm))
+                setattr(parent, name, norm.act)
     return model.requires_grad_(False)
 
 
@@ -157,7 +145,7 @@ class MiniLM(nn.Module):
         states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         mask = attention_mask.unsqueeze(-1).to(states.dtype)
         mean = (states * mask).sum(1) / mask.sum(1).clamp(min=1)
-        return nn.functional.normalize(mean, dim=-1)
+        return normalize(mean, dim=-1)
 
 
 def minilm_tokens(texts: list[str]) -> tuple[Tensor, Tensor]:
@@ -188,51 +176,41 @@ CPU_CHUNK = 8 * 256 * 256  # pixels at once; more fall out of the processor's ca
 class MiniTower:
     """mini CLIP: cells of 32 x 32 input pixels, a joint space of 256 dimensions."""
 
-    patch_dim = PATCH_DIM
-    dim = DIM
-    mean = MiniClip.mean
-    std = MiniClip.std
+    patch_dim, dim = PATCH_DIM, DIM
+    mean, std = MiniClip.mean, MiniClip.std
     pool: nn.Module | None = None
 
     def __init__(self, params: Model, device: torch.device, size: SizeKey = "input_size") -> None:
         self.input_size: int = getattr(params, size)
         if self.input_size % MiniClip.stride:
             raise UsageError(f"model.{size} must be a multiple of {MiniClip.stride}, not {self.input_size}")
-        side = self.input_size // MiniClip.stride
-        self.grid = (side, side)
+        self.grid = (self.input_size // MiniClip.stride, self.input_size // MiniClip.stride)
         model = fold_batch_norm(load_mini_clip())
         self._model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._text: MiniLM | None = None
         self.device = device
-        self.made_of: dict[str, Any] = {
-            "name": EMBEDDED,
-            "weights": file_hash(WEIGHTS),
-            "text": WEIGHTS_SHA256,
-            "input_size": self.input_size,
-        }
+        weights = {"weights": file_hash(WEIGHTS), "text": WEIGHTS_SHA256}
+        self.made_of: dict[str, Any] = {"name": EMBEDDED, **weights, "input_size": self.input_size}
         self.id = tower_id(self.made_of)
 
     @torch.no_grad()  # torch.compile fails in inference mode
     def features(self, pictures: Tensor) -> Features:
         """Pictures [B, 3, S, S] -> features, in the arithmetic in which the device is fast."""
-        size = len(pictures)
-        if self.device.type == "cpu":
-            size = max(1, round(CPU_CHUNK / self.input_size**2))
-        parts = [self._chunk(part) for part in torch.split(pictures, size)]
-        return Features(*(torch.cat(column) for column in zip(*parts, strict=True)))
+        size = max(1, round(CPU_CHUNK / self.input_size**2)) if self.device.type == "cpu" else len(pictures)
+        return Features.joined([self._chunk(part) for part in torch.split(pictures, size)])
 
     def compile(self, backend: str) -> None:
         """Compile the step for a few pictures at once, once for each size: the loop around it would be unrolled."""
         # dynamic: a graph for any size takes minutes to reason about; here come two or three sizes.
         self._chunk = torch.compile(self._chunk, backend=backend, dynamic=False)  # type: ignore[method-assign]
 
-    def _chunk(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _chunk(self, pictures: Tensor) -> Features:
         pictures = pictures.to(self.device).contiguous(memory_format=torch.channels_last)
         with autocast(self.device):
             cells = self._model.cells(self._model.stem(pictures))
             dense, pooled = self._model.project(cells), self._model.project(cells.mean(1))
             patches = self._model.reduce(cells)
-        return patches.float(), dense.float(), normalize(pooled.float(), dim=-1)
+        return Features(patches.float(), dense.float(), normalize(pooled.float(), dim=-1))
 
     @torch.inference_mode()
     def text(self, texts: list[str]) -> Tensor:

@@ -20,7 +20,7 @@ from for_retrieval.model.model import Model
 from for_retrieval.model.open_clip_tower import OpenClipTower
 from for_retrieval.model.parallel import Team
 from for_retrieval.model.sum_clip import Summary, summarise
-from for_retrieval.params import Params, Train
+from for_retrieval.params import Train
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records
 from for_retrieval.train.lesson import Lesson
@@ -57,15 +57,9 @@ def layer_groups(visual: nn.Module, rate: float, decay: float, weight_decay: flo
     last = max(layer.values())
     groups: dict[tuple[int, bool], dict[str, Any]] = {}
     for name, parameter in visual.named_parameters():
-        vector = parameter.ndim <= 1
-        key = layer[name], vector
-        if key not in groups:
-            groups[key] = {
-                "params": [],
-                "lr": rate * decay ** (last - layer[name]),
-                "weight_decay": 0.0 if vector else weight_decay,
-            }
-        groups[key]["params"].append(parameter)
+        vector, behind = parameter.ndim <= 1, last - layer[name]
+        group = {"params": [], "lr": rate * decay**behind, "weight_decay": 0.0 if vector else weight_decay}
+        groups.setdefault((behind, vector), group)["params"].append(parameter)
     return list(groups.values())
 
 
@@ -73,21 +67,16 @@ def checkpoint_gradients(visual: Any) -> None:
     """Keep no activations inside the blocks, but compute them again on the way back."""
     if isinstance(visual, ModifiedResNet):
         visual.checkpointing = True  # open_clip has none here; AttentionPool of model/dense.py does it
-        return
-    visual.set_grad_checkpointing(True)
+    else:
+        visual.set_grad_checkpointing(True)
 
 
 def finetune(project: Project, records: Records, model: Model, out: Path) -> str:
     """Finetune the image tower of `model` in place, along with its head, and write the tower into the folder `out`.
 
     The labels, the vocabulary, the objectives and the head's settings are those of `train`; the teacher and the
-    clusters to keep are the frozen tower's. A killed run goes on from its last checkpoint.
-
-    Args:
-        model: untrained, with an open_clip tower.
-
-    Returns:
-        The name to load the tower by.
+    clusters to keep are the frozen tower's. A killed run goes on from its last checkpoint. `model` is untrained, with
+    an open_clip tower; returns the name to load that by.
 
     Raises:
         ForError: an earlier stage is missing.
@@ -96,7 +85,8 @@ def finetune(project: Project, records: Records, model: Model, out: Path) -> str
     settings, tower, head = params.finetune, model.tower, model.head
     assert isinstance(tower, OpenClipTower)
     lesson = make_lesson(project, records, model, settings.run)
-    plan = _plan(params)
+    own = {name: getattr(settings, name) for name in ("steps", "warmup", "batch_size", "checkpoint_every")}
+    plan = params.train.of(params.train.run(settings.run)).model_copy(update=own)
     visual = tower.visual.requires_grad_(True)  # in evaluation mode: batch norms keep their statistics
     if settings.checkpointing:
         checkpoint_gradients(visual)
@@ -104,10 +94,12 @@ def finetune(project: Project, records: Records, model: Model, out: Path) -> str
     groups.append({"params": list(head.parameters()), "lr": params.train.learning_rate})
     optimizer = torch.optim.AdamW(groups, weight_decay=params.train.weight_decay)
     team = Team(model.device)
-    pictures = _Reader(project, records, tower, lesson, plan, team)
+    shown: Iterator[Tensor] | None = None
 
     def summaries(rows: Tensor, step: int) -> Summary:
-        return summarise(head, tower.differentiable(pictures.at(step)))
+        nonlocal shown
+        shown = shown or _pictures(project, records, tower, lesson, plan, team, step)
+        return summarise(head, tower.differentiable(next(shown)))
 
     head.train()
     module = nn.ModuleList([visual, head])
@@ -118,40 +110,21 @@ def finetune(project: Project, records: Records, model: Model, out: Path) -> str
     head.eval()
     visual.requires_grad_(False)
     team.end()
-    name = tower.save(out) if team.writes else ""
-    if team.writes:
-        place.unlink(missing_ok=True)
+    if not team.writes:
+        return ""
+    name = tower.save(out)
+    place.unlink(missing_ok=True)
     return name
 
 
-def _plan(params: Params) -> Train:
-    """`train` with the settings of `finetune` in place of its own."""
-    own = params.finetune
-    run = params.train.run(own.run)
-    changed = {name: getattr(own, name) for name in ("steps", "warmup", "batch_size", "checkpoint_every")}
-    return params.train.of(run).model_copy(update=changed)
-
-
-class _Reader:
-    """The pictures of each step's batch, this process's part, read ahead by worker processes."""
-
-    def __init__(
-        self, project: Project, records: Records, tower: OpenClipTower, lesson: Lesson, plan: Train, team: Team
-    ) -> None:
-        train = records.of("train")
-        reading = Reading.of(project, plan.batch_size)
-        self._pictures = Pictures(train.paths(project.root), tower.input_size, reading)
-        self._lesson, self._plan, self._seed = lesson, plan, project.params.seed
-        self._tower, self._workers, self._team = tower, reading.workers, team
-        self._batches: Iterator[Tensor] | None = None
-
-    def at(self, step: int) -> Tensor:
-        """The pictures of `step`, normalised, on the tower's device; steps are asked for in their order."""
-        if self._batches is None:
-            plan, team = self._plan, self._team
-            rows = (draw_batch(self._lesson.labelled, plan, self._seed, s) for s in range(step, plan.steps))
-            batches = [team.part(team.even(part)).tolist() for part in rows]
-            pinned = self._tower.device.type == "cuda"
-            loader = DataLoader(self._pictures, batch_sampler=batches, num_workers=self._workers, pin_memory=pinned)
-            self._batches = iter(loader)
-        return normalised(next(self._batches).to(self._tower.device, non_blocking=True), self._tower)
+def _pictures(
+    project: Project, records: Records, tower: OpenClipTower, lesson: Lesson, plan: Train, team: Team, first: int
+) -> Iterator[Tensor]:
+    """Normalised, for each step from `first` on: this process's part of its batch, read ahead by worker processes."""
+    reading = Reading.of(project, plan.batch_size)
+    pictures = Pictures(records.of("train").paths(project.root), tower.input_size, reading)
+    rows = (draw_batch(lesson.labelled, plan, project.params.seed, step) for step in range(first, plan.steps))
+    batches = [team.part(team.even(part)).tolist() for part in rows]
+    pinned = tower.device.type == "cuda"
+    for batch in DataLoader(pictures, batch_sampler=batches, num_workers=reading.workers, pin_memory=pinned):
+        yield normalised(batch.to(tower.device, non_blocking=True), tower)

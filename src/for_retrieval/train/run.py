@@ -82,11 +82,8 @@ def inputs_of(project: Project, records: Records, model: Model, run: str) -> tup
 def train_run(project: Project, records: Records, model: Model, run: str) -> list[Path]:
     """Train a head for every seed of `run`; writes seed<seed>.safetensors and history.json below ``project.heads``.
 
-    Returns the checkpoints of the last step: while they are there, the same call trains nothing again. Of several
-    processes one writes.
-
-    Args:
-        model: whose tower, sizes and settings the heads get.
+    The heads get tower, sizes and settings of `model`. Returns the checkpoints of the last step: while they are there,
+    the same call trains nothing again. Of several processes one writes.
 
     Raises:
         UsageError: params.yaml has no such run.
@@ -102,8 +99,8 @@ def train_run(project: Project, records: Records, model: Model, run: str) -> lis
         progress = project.cache / "progress" / f"{key[:16]}.pt"
         start = model.untrained(seed)
         head = copy.deepcopy(start.head)
-        temperature, title = params.head.temperature, f"{run}, seed {seed}"
-        course = Course(lesson, params.train.of(settings), temperature, seed, progress, title, team)
+        plan, title = params.train.of(settings), f"{run}, seed {seed}"
+        course = Course(lesson, plan, params.head.temperature, seed, progress, title, team)
         history[str(seed)] = train_head(head, course, project.settings.compile)
         if team.writes:
             kept = interpolated(head, start.head, params.train.keep_start)

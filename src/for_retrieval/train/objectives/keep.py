@@ -17,9 +17,7 @@ def loss(batch: Batch, settings: Contrast) -> Tensor:
 def uncovered(regions: Tensor, clusters: Tensor, temperature: float) -> Tensor:
     """Set distillation: ``1 - mean over clusters c of T * LSE_k(cos(E_k, c) / T)``, T the temperature.
 
-    Args:
-        regions: E [B, K, D] of the student, L2-normalised.
-        clusters: [B, C, D] of Cluster-CLIP, L2-normalised.
+    regions: E [B, K, D] of the student, L2-normalised. clusters: [B, C, D] of Cluster-CLIP, L2-normalised.
     """
     cosines = clusters @ regions.transpose(1, 2)
     return 1 - (temperature * torch.logsumexp(cosines / temperature, dim=2)).mean()

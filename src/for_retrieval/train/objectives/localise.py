@@ -19,9 +19,7 @@ def loss(batch: Batch, settings: Localise) -> Tensor:
     Matching is Hungarian, by text cosine and box cost; the box loss is L1 and generalised IoU (Carion et al.,
     "End-to-End Object Detection with Transformers", 2020); the text loss is a cross-entropy of cosines / temperature
     over the base categories; the attention loss is ``-log`` of the attention on cells that the box touches.
-
-    Returns:
-        The mean over the matched pairs; 0 where no image has an object.
+    All are means over the matched pairs; 0 where no image has an object.
     """
     summary, texts, objects = batch.summary, batch.lesson.base_texts, batch.objects()
     image, query, place = match(summary, texts, objects, settings)
