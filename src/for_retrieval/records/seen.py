@@ -33,12 +33,11 @@ class ImageFacts(NamedTuple):
     hash: str
 
 
-State = tuple[int, int]  # of a file: its size in bytes, and its modification time in ns
 RECENT = 2 * 10**9  # ns; a file that changed less than this ago may change again unnoticed
 
 
-def file_state(path: Path) -> State | None:
-    """Size and modification time; None if the file does not exist or has changed within the last two seconds."""
+def file_state(path: Path) -> tuple[int, int] | None:
+    """Size in bytes and modification time in ns; None if the file does not exist or changed less than `RECENT` ago."""
     try:
         found = path.stat()
     except OSError:
@@ -54,7 +53,6 @@ class SeenImages:
     """The facts of images that were read before, with the state that each file had then."""
 
     def __init__(self, cache: Path, paths: Iterable[Path]) -> None:
-        """Look up `paths`."""
         self._database = cache / "images.sqlite"
         self._states = {path: state for path in paths if (state := file_state(path))}
         stored: dict[tuple[Any, ...], ImageFacts] = {}
@@ -79,10 +77,7 @@ class SeenImages:
 
 
 def listing(data: Data, root: Path) -> str | None:
-    """A digest of `data` and of the name, size and modification time of every file of the set.
-
-    None if a file has changed so recently that it may change again unnoticed.
-    """
+    """A digest of `data` and every file's name, size and time; None if a file may change again unnoticed."""
     digest = hashlib.sha256(json.dumps(data.model_dump(mode="json")).encode())
     for path in sorted(_files(root / data.root, data)):
         state = file_state(path)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,8 +25,7 @@ _SHARD = 4096  # looks per file: the most that a killed run has to decode again
 _FLAT = 2.0  # of 255: smaller differences of grey are compression noise
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """A decoded image.
 
     width, height: px, upright. brightness: mean luminance, 0 (black) to 1 (white).
@@ -57,11 +56,9 @@ def look_at_all(
 ) -> list[Look | str]:
     """The look of each file, or a clause that says why there is none.
 
-    hashes: the recorded sha256 of the files; every file is read and compared, and none is decoded if it differs.
-    Only content that is not in `cache` is decoded, and then added to it.
-
-    Raises:
-        ForError: a worker process died, or the cache cannot be written.
+    hashes: the recorded sha256 of the files; every file is read and compared, and none is decoded if it differs. Only
+    content that is not in `cache` is decoded, and then added to it. Raises ForError: a worker process died, or the
+    cache cannot be written.
     """
     folder = cache / "looks" / f"v{_VERSION}"
     known = _load(folder)
@@ -74,7 +71,7 @@ def look_at_all(
             new[content] = result
         found.append(known[content] if result is None else result)
         if len(new) == _SHARD or (new and len(found) == len(items)):
-            text = json.dumps({digest: astuple(look) for digest, look in new.items()})
+            text = json.dumps(new)
             write_text(folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json", text)
             new = {}
     return found
@@ -133,22 +130,13 @@ def _between_unique(unique: Bits, most: int) -> NDArray[np.int64]:
     edges = np.linspace(0, 64, most + 2).round().astype(int)
     found = [np.empty((0, 2), np.int64)]
     for low, high in pairwise(edges):
-        mask = np.uint64(((1 << int(high - low)) - 1) << int(low))
-        band = unique & mask
+        band = unique & np.uint64(((1 << int(high - low)) - 1) << int(low))
         order = np.argsort(band, kind="stable")
-        cuts = np.flatnonzero(np.diff(band[order])) + 1
-        for bucket in np.split(order, cuts):
-            if len(bucket) > 1:
-                found.append(_compared(unique, bucket, most))
+        buckets = np.split(order, np.flatnonzero(np.diff(band[order])) + 1)
+        blocks = ((b[start : start + _BLOCK], b) for b in buckets if len(b) > 1 for start in range(0, len(b), _BLOCK))
+        for rows, bucket in blocks:
+            distance = np.bitwise_count(unique[rows][:, None] ^ unique[bucket][None, :])
+            row, column = np.nonzero(distance <= most)
+            pairs = np.stack([rows[row], bucket[column]], axis=1)
+            found.append(pairs[pairs[:, 0] < pairs[:, 1]])
     return np.unique(np.concatenate(found), axis=0)
-
-
-def _compared(unique: Bits, bucket: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    found = []
-    for start in range(0, len(bucket), _BLOCK):
-        rows = bucket[start : start + _BLOCK]
-        distance = np.bitwise_count(unique[rows][:, None] ^ unique[bucket][None, :])
-        row, column = np.nonzero(distance <= most)
-        pairs = np.stack([rows[row], bucket[column]], axis=1)
-        found.append(pairs[pairs[:, 0] < pairs[:, 1]])
-    return np.concatenate(found).astype(np.int64)
