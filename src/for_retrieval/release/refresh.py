@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -199,19 +199,20 @@ def refresh(project: Project, *, wait: bool = False, progress: bool = True, say:
             checks; the model cannot be rebuilt; the new generation does not pass its verification; or something else
             went live meanwhile. The old one stays.
     """
-    with release_lock(project.root, "index refresh", wait=wait, say=say):
+    with release_lock(project.root, "index refresh", wait=wait, say=say), ExitStack() as until_the_end:
         live = read_pointer(project.index).live
         if live.dataset != project.params.data.name:
             raise ForError(
                 f"the live index is of {live.dataset}, but params.yaml names {project.params.data.name}; {OTHER_SET}"
             )
+        child = None if is_current(project) else until_the_end.enter_context(_validator(project))
         records = take_up(project)
         plan = plan_update(project, records, live.generation)
         counts = counted(plan)
         counts["unchanged"] = len(plan.rows) - counts["new"] - counts["changed"]
         if not plan.needed:
             return Refreshed(live.generation, live.generation, live.version, **counts, encoded=0, recall=None)
-        with checking(project, records, say) as require_checked:
+        with checking(project, records, say, child) as require_checked:
             # Only now: a refresh with nothing to do, as most are, loads no torch.
             from for_retrieval.model.model import Model
             from for_retrieval.model.tower import find_device
@@ -236,11 +237,36 @@ def take_up(project: Project) -> Records:
 
 
 @contextmanager
-def checking(project: Project, records: Records, say: Say | None = None) -> Iterator[Callable[[], None]]:
+def _validator(project: Project) -> Iterator[subprocess.Popen[str]]:
+    """A process that loads what `validate` needs, which takes seconds, and runs it when its stdin ends with a line."""
+    command = [sys.executable, "-c", _VALIDATOR, "--project", str(project.root), "validate"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        try:
+            yield child
+        finally:
+            child.kill()  # where it is still running, nothing is to be checked, or something else has failed
+
+
+_VALIDATOR = """
+import contextlib, sys
+from for_retrieval.cli import main
+with contextlib.suppress(ImportError):  # `main` has a sentence for it
+    import for_retrieval.records.checks.suite
+if sys.stdin.read():  # nothing comes from a parent that was killed
+    main()
+"""
+
+
+@contextmanager
+def checking(
+    project: Project, records: Records, say: Say | None = None, child: subprocess.Popen[str] | None = None
+) -> Iterator[Callable[[], None]]:
     """Check the prepared set before anything is made of it, as the stages `fractions` and `validate` do.
 
     It is done once for each state of the set, in a process beside this one: Great Expectations and torch both take
     seconds to load. Yields a function that waits for the end of it and raises ForError if the set has failed.
+
+    child: a `_validator` that was started before.
     """
     if _checked(project, records):
         yield lambda: None
@@ -251,21 +277,22 @@ def checking(project: Project, records: Records, say: Say | None = None) -> Iter
     for percent in params.fractions.percent:
         chosen = make_fraction(records, percent, params.fractions.min_images, params.seed)
         save_fraction(project.data / "fractions", percent, chosen)
-    command = [sys.executable, "-m", "for_retrieval", "--project", str(project.root), "validate"]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
+    with nullcontext(child) if child else _validator(project) as validator:
+        assert validator.stdin
+        with suppress(BrokenPipeError):  # it has died: `wait` says why
+            validator.stdin.write("go\n")
+            validator.stdin.close()
 
         def wait() -> None:
-            _, text = child.communicate()
-            if child.returncode:
+            assert validator.stderr
+            text = validator.stderr.read()
+            if validator.wait():
                 raise ForError(text.partition("error: ")[2].strip() or f"the stage validate failed: {text[-300:]}")
             for line in text.splitlines():
                 if line.startswith("warning: ") and say:
                     say(line)
 
-        try:
-            yield wait
-        finally:
-            child.kill()  # where it is still running, something else has failed
+        yield wait
 
 
 def _checked(project: Project, records: Records) -> bool:
