@@ -9,15 +9,13 @@ import hashlib
 import json
 import shutil
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import file_hash, sync_folder
-
-if TYPE_CHECKING:
-    from for_retrieval.release.engines import ImageRegions
+from for_retrieval.release.engines import ImageRegions, ImageRow, engine_class
 
 MANIFEST = "manifest.json"
 TABLE = "images.jsonl"
@@ -70,10 +68,6 @@ class Manifest:
     def unpacked(self) -> bool:
         """Whether its images came in shards: they were unpacked to one place, which says nothing of the set."""
         return self.image_root.startswith(UNPACKED)
-
-    def to_text(self) -> str:
-        """The manifest as stored: no times and no host names, so equal builds are equal bytes."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
 
 
 def generation_name(digest: str) -> str:
@@ -135,31 +129,9 @@ def check_files(folder: Path, manifest: Manifest, *, hash_below: int | None = BU
             raise ForError(f"the index is damaged: the content of {path} has changed; {REMEDY}")
 
 
-@dataclass(frozen=True, slots=True)
-class ImageRow:
-    """One image: its id, path below the image root, sha256 of the file, split, and size in pixels."""
-
-    image_id: str
-    path: str
-    hash: str
-    split: str
-    width: int
-    height: int
-
-    @property
-    def digest(self) -> str:
-        """Changes with anything that changes what is stored of the image.
-
-        Content hash, size and model determine the regions. Their numbers are left out: the same image gives
-        others in the last bits in another batch or on another machine, and still is the same image.
-        """
-        values = [self.image_id, self.path, self.hash, self.split, self.width, self.height]
-        return hashlib.sha256(json.dumps(values).encode()).hexdigest()
-
-
 def row_of(image: ImageRegions) -> ImageRow:
     """The row that an image's regions belong to."""
-    return ImageRow(image.image_id, image.path, image.hash, image.split, image.width, image.height)
+    return ImageRow(*(getattr(image, name) for name in ImageRow.__dataclass_fields__))
 
 
 @dataclass(frozen=True)
@@ -186,11 +158,7 @@ def digest_of(rows: Iterable[ImageRow], **settings: str | int) -> str:
 
 
 def check_rows(rows: Sequence[ImageRow]) -> None:
-    """Refuse a table without images, or with an id that comes twice.
-
-    Raises:
-        ForError: so it is.
-    """
+    """Raise a ForError for a table without images, or with an id that comes twice."""
     if not rows:
         raise ForError("there are no images to index; check data.root and index.gallery in params.yaml")
     seen: set[str] = set()
@@ -243,9 +211,6 @@ class Changes:
     def to_write(self) -> list[ImageRow]:
         """What must be written, by image id."""
         return sorted([*self.new, *self.changed], key=lambda row: row.image_id)
-
-    def __bool__(self) -> bool:
-        return bool(self.new or self.changed or self.deleted)
 
 
 def changes(old: Iterable[ImageRow], now: Iterable[ImageRow]) -> Changes:
@@ -332,8 +297,6 @@ def clear_leftovers(folder: Path) -> None:
 
 
 def _off_server(folder: Path, engine: str, collection: str) -> bool:
-    from for_retrieval.release.engines import engine_class
-
     try:
         return engine_class(engine).remove(folder, collection)
     except ForError:  # an engine that this version does not have

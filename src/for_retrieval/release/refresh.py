@@ -21,15 +21,13 @@ from for_retrieval.project import Project
 from for_retrieval.records.prepare import is_current, prepare, records_now
 from for_retrieval.records.records import Records, load_records
 from for_retrieval.release.build import Earlier, Plan, build_index, check_generation
-from for_retrieval.release.engines import ImageRegions
+from for_retrieval.release.engines import ImageRegions, ImageRow
 from for_retrieval.release.generation import (
     About,
     Changes,
-    ImageRow,
     Manifest,
     changes,
     find_manifest,
-    generation_name,
     one_set,
     read_manifest,
     read_table,
@@ -74,16 +72,8 @@ def gallery_regions(rows: Sequence[ImageRow], model: Model, cache: Path) -> Iter
         summary = model.regions(store.load([row.hash for row in batch]))
         regions, attention = summary.regions.cpu().numpy(), summary.attention.cpu().numpy()
         for k, row in enumerate(batch):
-            yield ImageRegions(
-                image_id=row.image_id,
-                path=row.path,
-                hash=row.hash,
-                split=row.split,
-                width=row.width,
-                height=row.height,
-                embeddings=regions[k],
-                boxes=attention_boxes(attention[k], model.tower.grid, row.width, row.height),
-            )
+            boxes = attention_boxes(attention[k], model.tower.grid, row.width, row.height)
+            yield ImageRegions(**asdict(row), embeddings=regions[k], boxes=boxes)
 
 
 def plan_update(project: Project, records: Records, generation: str) -> Plan:
@@ -113,28 +103,21 @@ def plan_update(project: Project, records: Records, generation: str) -> Plan:
 
 
 def counted(plan: Plan) -> dict[str, int]:
-    """How many images are new, changed and deleted."""
-    found = plan.earlier.changes if plan.earlier else Changes(plan.rows, [], [], [])
+    """How many images `plan_update` found new, changed and deleted."""
+    assert plan.earlier
+    found = plan.earlier.changes
     return {"new": len(found.new), "changed": len(found.changed), "deleted": len(found.deleted)}
-
-
-@dataclass(frozen=True)
-class Updated:
-    """encoded: images that had no features yet. recall: of the verification; None where it was left to the caller,
-    or the generation was there already.
-    """
-
-    generation: str
-    encoded: int
-    recall: float | None
 
 
 def apply_update(
     project: Project, records: Records, plan: Plan, model: Model, *, verified: bool, progress: bool
-) -> Updated:
+) -> tuple[int, float | None]:
     """Build what `plan_update` planned, with the model of the generation; it does not serve yet.
 
-    For those who hold the release lock. verified: check it against the exact evaluator before it is put in place.
+    For those who hold the release lock. Returns how many images had no features yet, and the recall: None where it
+    was left to the caller, or the generation was there already.
+
+    verified: check it against the exact evaluator before it is put in place.
 
     Raises:
         ForError: the old generation is damaged, an image cannot be read, or the new generation does not pass its
@@ -156,7 +139,7 @@ def apply_update(
 
     regions = gallery_regions(plan.to_write, model, project.cache)
     build_index(project.index, plan, regions, progress=progress, check=check if verified else None)
-    return Updated(plan.name, encoded, recalls[0] if recalls else None)
+    return encoded, recalls[0] if recalls else None
 
 
 @dataclass(frozen=True)
@@ -220,10 +203,9 @@ def refresh(project: Project, *, wait: bool = False, progress: bool = True, say:
             bundle = bundle_of(project.index, live.generation)
             model = Model.load(bundle, project.root, find_device(project.settings.device))
             require_checked()
-        done = apply_update(project, records, plan, model, verified=True, progress=progress)
-        go_live(project.index, done.generation, live.version, project.settings.keep_generations, over=live)
-        how = {"encoded": done.encoded, "recall": done.recall}
-        return Refreshed(live.generation, done.generation, live.version, **counts, **how)  # type: ignore[arg-type]
+        encoded, recall = apply_update(project, records, plan, model, verified=True, progress=progress)
+        go_live(project.index, plan.name, live.version, project.settings.keep_generations, over=live)
+        return Refreshed(live.generation, plan.name, live.version, **counts, encoded=encoded, recall=recall)
 
 
 def take_up(project: Project) -> Records:
@@ -355,19 +337,11 @@ def _described(folder: Path, role: str, entry: Entry) -> dict[str, Any]:
     return {**about, "problem": "its manifest is damaged; run `for-cli index` to rebuild it"}
 
 
-@dataclass(frozen=True)
-class Built:
-    """What the stage `index` built. note: what it did about serving; empty where there was nothing to do."""
-
-    generation: str
-    manifest: Manifest
-    note: str
-
-
-def build_candidate(project: Project, records: Records, model: Model) -> Built:
+def build_candidate(project: Project, records: Records, model: Model) -> tuple[Manifest, str]:
     """Build the generation of `model`, which is that of models/bundle, for the gallery, and make it the candidate.
 
-    For those who hold the release lock. It serves only where no champion of its set does: see `add_candidate`.
+    For those who hold the release lock. It serves only where no champion of its set does: see `add_candidate`, which
+    says so in the second value; empty where there was nothing to do.
 
     Raises:
         ForError: a stage before it has not run, or the build fails.
@@ -377,5 +351,4 @@ def build_candidate(project: Project, records: Records, model: Model) -> Built:
     about = About(registered, model.id, records.info.name, model.tower.dim, records.info.root)
     plan = Plan(rows, about, project.bundle, project.settings)
     manifest = build_index(project.index, plan, gallery_regions(rows, model, project.cache), progress=True)
-    name = generation_name(manifest.digest)
-    return Built(name, manifest, add_candidate(project.index, name, project.settings.keep_generations))
+    return manifest, add_candidate(project.index, plan.name, project.settings.keep_generations)

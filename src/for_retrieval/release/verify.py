@@ -17,7 +17,8 @@ from for_retrieval.files import atomic
 from for_retrieval.model.model import Model
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records, load_records
-from for_retrieval.release.generation import ImageRow, check_files, read_table
+from for_retrieval.release.engines import ImageRow
+from for_retrieval.release.generation import check_files, read_table
 from for_retrieval.release.pointer import bundle_of, read_pointer
 from for_retrieval.release.search import Index, open_generation
 
@@ -77,7 +78,11 @@ def verify_generation(
     """The same for a generation at any place, with its own model at hand; `anew` as for `exact_scores`."""
     rows = read_table(generation)
     with open_generation(generation) as index:
-        problems = [*_file_problems(generation, index), *_count_problems(index, rows)]
+        problems = _count_problems(index, rows)
+        try:
+            check_files(generation, index.manifest, hash_below=None)
+        except ForError as error:
+            problems.insert(0, str(error))
         exact, vectors = exact_scores(list(rows), model, cache, texts, anew=anew)
         recall = _recall(index, [row.image_id for row in rows], exact, vectors)
         manifest = index.manifest
@@ -127,14 +132,6 @@ def _known(path: Path, texts: Sequence[str]) -> tuple[dict[str, Floats], Floats 
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         pass
     return {}, None
-
-
-def _file_problems(generation: Path, index: Index) -> list[str]:
-    try:
-        check_files(generation, index.manifest, hash_below=None)
-    except ForError as error:
-        return [str(error)]
-    return []
 
 
 def _count_problems(index: Index, rows: dict[ImageRow, int]) -> list[str]:

@@ -6,13 +6,14 @@ tests/release/test_engines.py holds every entry of the table against it.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import uuid
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
@@ -39,14 +40,9 @@ NAMESPACE = uuid.UUID("6f1ad6a1-3c86-5d6d-9a4e-3f0d6f0c7b55")  # of point ids; c
 NORM_TOLERANCE = 1e-3  # half-precision towers leave norms this far from 1
 
 
-@dataclass(frozen=True, eq=False)
-class ImageRegions:
-    """One image as the index stores it.
-
-    image_id: unique in the index. path: relative to the image root. hash: of the file's content.
-    width, height: pixels. embeddings: [K, D] float32, L2-normalised.
-    boxes: [K, 4] float32, x, y, w, h in pixels.
-    """
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """One image: its id, path below the image root, sha256 of the file, split, and size in pixels."""
 
     image_id: str
     path: str
@@ -54,6 +50,22 @@ class ImageRegions:
     split: str
     width: int
     height: int
+
+    @property
+    def digest(self) -> str:
+        """Changes with anything that changes what is stored of the image.
+
+        Content hash, size and model determine the regions. Their numbers are left out: the same image gives
+        others in the last bits in another batch or on another machine, and still is the same image.
+        """
+        values = [self.image_id, self.path, self.hash, self.split, self.width, self.height]
+        return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class ImageRegions(ImageRow):
+    """An image as the index stores it. embeddings: [K, D] float32, L2-normalised. boxes: [K, 4], x, y, w, h in px."""
+
     embeddings: Floats
     boxes: Floats
 
@@ -110,15 +122,7 @@ def payload_of(point: Point) -> dict[str, object]:
 
 def point_from(payload: dict[str, Any], vector: list[float]) -> Point:
     """The inverse of `payload_of`."""
-    return Point(
-        image_id=payload["image_id"],
-        path=payload["path"],
-        hash=payload["hash"],
-        split=payload["split"],
-        number=payload["region"],
-        box=payload["box"],
-        vector=vector,
-    )
+    return Point(*(payload[name] for name in ("image_id", "path", "hash", "split", "region", "box")), vector)
 
 
 def region_from(payload: dict[str, Any], score: float) -> Region:
@@ -157,22 +161,11 @@ def _problem(image: ImageRegions, dim: int) -> str | None:
         f"{image.image_id}{image.path}{image.hash}{image.split}".encode()
     except UnicodeEncodeError:
         return f"its id or path {image.path!r} is not valid Unicode; rename the file"
-    return (
-        _array_problem("embeddings", image.embeddings, dim)
-        or _array_problem("boxes", image.boxes, 4)
-        or _pair_problem(image)
-    )
-
-
-def _array_problem(name: str, array: npt.NDArray[Any], columns: int) -> str | None:
-    if array.ndim != 2 or array.shape[1] != columns or not len(array):
-        return f"its {name} have shape {array.shape}, expected (at least 1, {columns})"
-    if not np.isfinite(array).all():
-        return f"its {name} hold NaN or infinity"
-    return None
-
-
-def _pair_problem(image: ImageRegions) -> str | None:
+    for name, array, columns in (("embeddings", image.embeddings, dim), ("boxes", image.boxes, 4)):
+        if array.ndim != 2 or array.shape[1] != columns or not len(array):
+            return f"its {name} have shape {array.shape}, expected (at least 1, {columns})"
+        if not np.isfinite(array).all():
+            return f"its {name} hold NaN or infinity"
     if len(image.embeddings) != len(image.boxes):
         return f"it has {len(image.embeddings)} embeddings but {len(image.boxes)} boxes"
     lengths = np.linalg.norm(image.embeddings, axis=1)
@@ -321,11 +314,6 @@ def engine_name(settings: Settings) -> str:
     if name not in ENGINES:
         raise UsageError(f"the setting engine is {name!r}; {nearest(name, ENGINES)}")
     return name
-
-
-def created_by(name: str) -> str:
-    """Engine and version, for the manifest."""
-    return f"{name} {version(engine_class(name).package)}"
 
 
 def open_engine(generation: Path, manifest: Manifest, *, writable: bool = False) -> Engine:
