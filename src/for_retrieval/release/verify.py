@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
-import torch
 
 from for_retrieval.errors import ForError
 from for_retrieval.evaluate.measure import head_scores
@@ -110,10 +109,11 @@ def exact_scores(
     if vectors is None:
         vectors = model.text(texts).float().cpu().numpy()
     todo = [content for content in {row.hash: None for row in rows} if content not in known]
-    store, embeddings = model.store(cache), torch.from_numpy(vectors).to(model.device)
+    store = model.store(cache)
     for start in range(0, len(todo), BATCH):
         part = todo[start : start + BATCH]
-        found = head_scores(model.head, store.load(part), embeddings)
+        features = store.load(part)
+        found = head_scores(model.head, features, features.pooled.float().new_tensor(vectors).to(model.device))
         known |= zip(part, found.float().cpu().numpy(), strict=True)
     scores = np.stack([known[row.hash] for row in rows])
     if todo:
