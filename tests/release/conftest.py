@@ -23,8 +23,8 @@ from for_retrieval.model.model import Model, head_path
 from for_retrieval.project import Project
 from for_retrieval.records.records import load_records
 from for_retrieval.release.build import Earlier, Plan, build_index
-from for_retrieval.release.engines import Floats, ImageRegions, ImageRow
-from for_retrieval.release.generation import About, Manifest, generation_name, row_of
+from for_retrieval.release.engines import Floats, ImageRegions
+from for_retrieval.release.generation import About, ImageRow, Manifest, generation_name, row_of
 from for_retrieval.release.pointer import go_live
 from for_retrieval.settings import Settings, load_settings
 from qdrant_server import QdrantServer, serve

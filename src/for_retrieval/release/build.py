@@ -22,7 +22,6 @@ from for_retrieval.release.engines import (
     FILES,
     Engine,
     ImageRegions,
-    ImageRow,
     Place,
     engine_class,
     engine_name,
@@ -37,6 +36,7 @@ from for_retrieval.release.generation import (
     TEMPORARY,
     About,
     Changes,
+    ImageRow,
     Manifest,
     check_files,
     check_rows,
@@ -244,18 +244,10 @@ def _disk_errors(folder: Path) -> Iterator[None]:
 
 def _fill(drafted: Path, plan: Plan, regions: Iterable[ImageRegions], progress: bool) -> Manifest:
     """Write everything of a generation into `drafted`, the manifest last."""
-    from rich.console import Console
-    from rich.progress import track
-
     place_bundle(plan.bundle, drafted / BUNDLE, plan.bundle_digest, link=plan.earlier is not None)
     engine = _start(drafted, plan)
     try:
-        counts: dict[str, int] = {}
-        images, console = _fitting(regions, plan.to_write), Console(stderr=True)
-        images = iter(track(images, "Indexing", len(plan.to_write), console=console, disable=not progress))
-        while batch := list(islice(images, BATCH)):
-            engine.upsert(batch)
-            counts |= {image.image_id: len(image.embeddings) for image in batch}
+        counts = _write(engine, _fitting(regions, plan.to_write), len(plan.to_write), progress)
         if plan.earlier:
             changes = plan.earlier.changes
             engine.delete_stale({row.image_id: row.hash for row in changes.changed})
@@ -308,6 +300,19 @@ def _take_over(engine: Engine, earlier: Earlier) -> None:
             engine.put(page)
     finally:
         source.close()
+
+
+def _write(engine: Engine, regions: Iterable[ImageRegions], total: int, progress: bool) -> dict[str, int]:
+    """Store all images; returns how many regions each has."""
+    from rich.console import Console
+    from rich.progress import track
+
+    counts: dict[str, int] = {}
+    images = iter(track(regions, "Indexing", total, console=Console(stderr=True), disable=not progress))
+    while batch := list(islice(images, BATCH)):
+        engine.upsert(batch)
+        counts |= {image.image_id: len(image.embeddings) for image in batch}
+    return counts
 
 
 def _fitting(regions: Iterable[ImageRegions], rows: Sequence[ImageRow]) -> Iterator[ImageRegions]:

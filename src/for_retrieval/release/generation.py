@@ -11,11 +11,13 @@ import shutil
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import file_hash, sync_folder
-from for_retrieval.release.engines import ImageRegions, ImageRow, engine_class
+
+if TYPE_CHECKING:
+    from for_retrieval.release.engines import ImageRegions
 
 MANIFEST = "manifest.json"
 TABLE = "images.jsonl"
@@ -127,6 +129,28 @@ def check_files(folder: Path, manifest: Manifest, *, hash_below: int | None = BU
             raise ForError(f"the index is damaged: {path} has {size} bytes instead of {file.size}; {REMEDY}")
         if (hash_below is None or size < hash_below) and file_hash(path) != file.sha256:
             raise ForError(f"the index is damaged: the content of {path} has changed; {REMEDY}")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """One image: its id, path below the image root, sha256 of the file, split, and size in pixels."""
+
+    image_id: str
+    path: str
+    hash: str
+    split: str
+    width: int
+    height: int
+
+    @property
+    def digest(self) -> str:
+        """Changes with anything that changes what is stored of the image.
+
+        Content hash, size and model determine the regions. Their numbers are left out: the same image gives
+        others in the last bits in another batch or on another machine, and still is the same image.
+        """
+        values = [self.image_id, self.path, self.hash, self.split, self.width, self.height]
+        return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
 def row_of(image: ImageRegions) -> ImageRow:
@@ -297,6 +321,8 @@ def clear_leftovers(folder: Path) -> None:
 
 
 def _off_server(folder: Path, engine: str, collection: str) -> bool:
+    from for_retrieval.release.engines import engine_class
+
     try:
         return engine_class(engine).remove(folder, collection)
     except ForError:  # an engine that this version does not have

@@ -21,10 +21,11 @@ from for_retrieval.project import Project
 from for_retrieval.records.prepare import is_current, prepare, records_now
 from for_retrieval.records.records import Records, load_records
 from for_retrieval.release.build import Earlier, Plan, build_index, check_generation
-from for_retrieval.release.engines import ImageRegions, ImageRow
+from for_retrieval.release.engines import ImageRegions
 from for_retrieval.release.generation import (
     About,
     Changes,
+    ImageRow,
     Manifest,
     changes,
     find_manifest,

@@ -16,8 +16,7 @@ from for_retrieval.files import atomic
 from for_retrieval.model.model import Model
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records, load_records
-from for_retrieval.release.engines import ImageRow
-from for_retrieval.release.generation import check_files, read_table
+from for_retrieval.release.generation import ImageRow, check_files, read_table
 from for_retrieval.release.pointer import bundle_of, read_pointer
 from for_retrieval.release.search import Index, open_generation
 

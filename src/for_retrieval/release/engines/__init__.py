@@ -6,8 +6,6 @@ tests/release/test_engines.py holds every entry of the table against it.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import uuid
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -40,9 +38,12 @@ NAMESPACE = uuid.UUID("6f1ad6a1-3c86-5d6d-9a4e-3f0d6f0c7b55")  # of point ids; c
 NORM_TOLERANCE = 1e-3  # half-precision towers leave norms this far from 1
 
 
-@dataclass(frozen=True, slots=True)
-class ImageRow:
-    """One image: its id, path below the image root, sha256 of the file, split, and size in pixels."""
+@dataclass(frozen=True, eq=False)
+class ImageRegions:
+    """An image as the index stores it: an `ImageRow` with its regions.
+
+    embeddings: [K, D] float32, L2-normalised. boxes: [K, 4] float32, x, y, w, h in pixels.
+    """
 
     image_id: str
     path: str
@@ -50,22 +51,6 @@ class ImageRow:
     split: str
     width: int
     height: int
-
-    @property
-    def digest(self) -> str:
-        """Changes with anything that changes what is stored of the image.
-
-        Content hash, size and model determine the regions. Their numbers are left out: the same image gives
-        others in the last bits in another batch or on another machine, and still is the same image.
-        """
-        values = [self.image_id, self.path, self.hash, self.split, self.width, self.height]
-        return hashlib.sha256(json.dumps(values).encode()).hexdigest()
-
-
-@dataclass(frozen=True, eq=False)
-class ImageRegions(ImageRow):
-    """An image as the index stores it. embeddings: [K, D] float32, L2-normalised. boxes: [K, 4], x, y, w, h in px."""
-
     embeddings: Floats
     boxes: Floats
 
@@ -122,7 +107,8 @@ def payload_of(point: Point) -> dict[str, object]:
 
 def point_from(payload: dict[str, Any], vector: list[float]) -> Point:
     """The inverse of `payload_of`."""
-    return Point(*(payload[name] for name in ("image_id", "path", "hash", "split", "region", "box")), vector)
+    others = {name: value for name, value in payload.items() if name != "region"}
+    return Point(number=payload["region"], vector=vector, **others)
 
 
 def region_from(payload: dict[str, Any], score: float) -> Region:
