@@ -143,4 +143,4 @@ def _page(result: ExpectationSuiteValidationResult) -> str:
 @cache
 def _view() -> Any:
     """It compiles each of its templates once."""
-    return DefaultJinjaPageView()  # type: ignore[no-untyped-call]
+    return DefaultJinjaPageView()
