@@ -252,11 +252,11 @@ def _up_to_date(project: Project, records: Records, pointer: Pointer, generation
     with checking(project, records) as require_checked:
         model = model_of(project, generation)
         require_checked()
-    name = apply_update(project, records, plan, model, verified=False, progress=False).generation
+    apply_update(project, records, plan, model, verified=False, progress=False)
     if pointer.candidate and pointer.candidate.generation == generation:  # also kept if it is refused
-        candidate = entry_of(project.index, name, None)
+        candidate = entry_of(project.index, plan.name, None)
         move(project.index, lambda old: replace(old or pointer, candidate=candidate))
-    return name, model
+    return plan.name, model
 
 
 def _go_live(project: Project, registry: Registry, chosen: Version, decision: Decision, live: Entry) -> None:

@@ -184,12 +184,10 @@ def index(project: Project) -> str:
 
     with release_lock(project.root, "index", wait=True):
         model = Model.load(project.bundle, project.root, find_device(project.settings.device))
-        built = build_candidate(project, load_records(project.prepared), model)
-    found = built.manifest
+        found, note = build_candidate(project, load_records(project.prepared), model)
     about = {"model": found.model, "images": found.n_images, "points": found.n_points, "digest": found.digest}
     write_json(project.data / "index.json", about)
-    note = f"; {built.note}" if built.note else ""
-    return f"{found.n_images} images, {found.n_points} regions{note}"
+    return f"{found.n_images} images, {found.n_points} regions{f'; {note}' if note else ''}"
 
 
 def _model(project: Project, size: SizeKey = "input_size") -> Model:

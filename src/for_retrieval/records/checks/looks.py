@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -62,32 +63,41 @@ def look_at_all(
     """
     folder = cache / "looks" / f"v{_VERSION}"
     known = _load(folder)
-    items = [(path, content, content in known) for path, content in zip(paths, hashes, strict=True)]
-    work = partial(_look, max_pixels=max_pixels, min_side=min_side)
-    found: list[Look | str] = []
+    pairs = list(zip(paths, hashes, strict=True))
+    with ThreadPoolExecutor(processes) as pool:  # reading and hashing need no process of their own
+        problems = list(pool.map(lambda pair: _problem(*pair) if pair[1] in known else None, pairs))
+    todo = [(path, content) for path, content in pairs if content not in known]
     new: dict[str, Look] = {}
-    for content, result in zip(hashes, for_images(work, items, processes), strict=True):
+    results = for_images(partial(_look, max_pixels=max_pixels, min_side=min_side), todo, processes)
+    others: list[Look | str] = []
+    for (_, content), result in zip(todo, results, strict=True):
+        others.append(result)
         if isinstance(result, Look):
             new[content] = result
-        found.append(known[content] if result is None else result)
-        if len(new) == _SHARD or (new and len(found) == len(items)):
+        if len(new) == _SHARD or (new and len(others) == len(todo)):
             text = json.dumps(new)
             write_text(folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json", text)
             new = {}
-    return found
+    rest = iter(others)
+    return [
+        (problem or known[content]) if content in known else next(rest)
+        for content, problem in zip(hashes, problems, strict=True)
+    ]
 
 
-def _look(item: tuple[Path, str, bool], max_pixels: int, min_side: int) -> Look | str | None:
-    """None: the file is unchanged and its look is cached."""
-    path, content, known = item
+def _look(item: tuple[Path, str], max_pixels: int, min_side: int) -> Look | str:
     try:
-        if file_hash(path) != content:
-            return CHANGED
-        return None if known else look_at(open_image(path, max_pixels, min_side))
-    except FileNotFoundError:
-        return MISSING
+        return _problem(*item) or look_at(open_image(item[0], max_pixels, min_side))
     except BrokenImage as error:
         return error.reason
+
+
+def _problem(path: Path, content: str) -> str | None:
+    """Why a file is not the one that was prepared."""
+    try:
+        return None if file_hash(path) == content else CHANGED
+    except FileNotFoundError:
+        return MISSING
     except OSError as error:
         return f"cannot be read ({error.strerror})"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import reduce
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -165,4 +165,10 @@ def _page(result: ExpectationSuiteValidationResult) -> str:
         if _config(found).kwargs.get("column") in found.result.get("unexpected_index_column_names", ()):
             found.result.pop("unexpected_index_list", None)  # a column that names itself is rendered as empty
     document = ValidationResultsPageRenderer().render(result)
-    return str(DefaultJinjaPageView().render(document))  # type: ignore[no-untyped-call]
+    return str(_view().render(document))
+
+
+@cache
+def _view() -> Any:
+    """It compiles each of its templates once."""
+    return DefaultJinjaPageView()
