@@ -49,7 +49,7 @@ def place(project: Project) -> Place:
     Raises:
         UsageError: settings name something that MLflow no longer writes to.
     """
-    uri = project.settings.tracking_uri or f"sqlite:///{project.root.resolve()}/var/mlflow/mlflow.db"
+    uri = project.settings.tracking_uri or f"sqlite:///{project.root.resolve() / 'var' / 'mlflow' / 'mlflow.db'}"
     if uri.startswith("sqlite:///"):
         database = Path(uri.removeprefix("sqlite:///")).resolve()
         return Place(f"sqlite:///{database}", database, str(database))
