@@ -24,7 +24,7 @@ from for_retrieval.errors import ForError
 from for_retrieval.files import read_json, write_text
 from for_retrieval.params.editing import merged
 from for_retrieval.project import Project
-from for_retrieval.stages.dvc import dvc, repro
+from for_retrieval.stages.dvc import dvc
 
 ROOT = Path(__file__).resolve().parents[1]
 PLAN = Path(__file__).with_suffix(".yaml")
@@ -83,7 +83,7 @@ def reproduce(folder: Path, advance: Callable[[str], object]) -> None:
             if line.startswith(("Running stage '", "Stage '")) and DRAWN not in line:
                 advance(line.split("'")[1])
 
-        repro(folder, LAST, say)
+        dvc(folder, "repro", LAST, say=say)
 
 
 def main() -> int:

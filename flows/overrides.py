@@ -35,7 +35,8 @@ def project_for(root: Path, profile: str | None, fraction: float | None, say: dv
     values, project = overridden(root, profile, fraction), Project(root)
     names = [profile, None if fraction is None else f"fraction-{fraction:g}"]
     folder = root / "var" / "runs" / "-".join(filter(None, names))
-    dvc.repro(root, "prepare", say)  # what the run links to: data of another pipeline, images unpacked from shards
+    # What the run links to: data of another pipeline, images unpacked from shards.
+    dvc.dvc(root, "repro", "prepare", say=say)
     dvc.lay(folder, root, values, shared=(project.index, root / "var"))
     say(f"this run works in {folder}")
     dvc.dvc(folder, "checkout", "--allow-missing", say=lambda line: None)

@@ -137,6 +137,13 @@ def take_out(root: Path, *image_ids: str) -> None:
         (folder / "images" / f"{image_id}.jpg").unlink()
 
 
+def open_index(index: Path) -> Any:
+    """The live index, open for search."""
+    from for_retrieval.release.search import open_entry, open_live
+
+    return open_live(index, lambda live: open_entry(index, live))[1]
+
+
 def check_live(index: Path) -> Any:
     """The manifest of the live generation, all files of which are as they were written."""
     from for_retrieval.release.build import check_generation

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from for_retrieval.params.editing import checked, overridden
+from for_retrieval.params import check_params
 from for_retrieval.params.editing import merged as merge
+from for_retrieval.params.editing import overridden
 from for_retrieval.records.splits import official_split
 
 REPOSITORY = Path(__file__).parents[1]
@@ -36,7 +37,7 @@ def merged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]
     root = tmp_path_factory.mktemp("project")
     (root / "params.yaml").symlink_to(REPOSITORY / "params.yaml")
     (root / "params").symlink_to(REPOSITORY / "params")
-    return {name: checked(overridden(root, name, None)).model_dump(mode="json") for name in PROFILES}
+    return {name: check_params(overridden(root, name, None)).model_dump(mode="json") for name in PROFILES}
 
 
 @pytest.fixture

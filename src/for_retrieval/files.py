@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from for_retrieval.errors import ForError
+from for_retrieval.errors import ForError, printable
 
 
 @contextmanager
@@ -52,17 +52,13 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path, remedy: str = "") -> Any:
-    """Read a JSON file.
-
-    Raises:
-        ForError: the file is missing, cannot be read or is not JSON; the message ends with `remedy`.
-    """
+def read_json(path: Path, remedy: str = "", what: str = "") -> Any:
+    """A JSON file's content; ForError, with `what` it is and a `remedy`, if it is missing, unreadable or no JSON."""
     end = f"; {remedy}" if remedy else ""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ForError(f"{path} does not exist{end}") from None
+        raise ForError(f"{what} {printable(path)} does not exist{end}".lstrip()) from None
     except OSError as error:
         raise ForError(f"{path} cannot be read ({error.strerror}){end}") from None
     except RecursionError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,15 +12,21 @@ if TYPE_CHECKING:
     from for_retrieval.params import Params
 
 
-@dataclass(frozen=True)
 class Project:
     """A folder with a params.yaml."""
 
-    root: Path
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.data = root / "data"  # outputs of the stages
+        self.prepared = self.data / "prepared"  # the records, and the images of shards
+        self.heads = root / "models" / "heads"  # trained heads, one folder per run
+        self.bundle = root / "models" / "bundle"  # the exported bundle: the model that the index is built with
+        self.index = self.data / "index"  # index generations
+        self.reports = root / "reports"  # tables and plots for people
 
     @cached_property
     def params(self) -> Params:
-        """params.yaml, checked; read at first use, since queries do not need it."""
+        """params.yaml, checked; queries do not need it."""
         from for_retrieval.params import load_params
 
         return load_params(self.root / "params.yaml")
@@ -30,36 +35,6 @@ class Project:
     def settings(self) -> Settings:
         """Settings of this machine."""
         return load_settings(self.root)
-
-    @property
-    def data(self) -> Path:
-        """Outputs of the stages."""
-        return self.root / "data"
-
-    @property
-    def prepared(self) -> Path:
-        """The records, and the images of shards."""
-        return self.data / "prepared"
-
-    @property
-    def heads(self) -> Path:
-        """Trained heads, one folder per run."""
-        return self.root / "models" / "heads"
-
-    @property
-    def bundle(self) -> Path:
-        """The exported bundle: the model that the index is built with."""
-        return self.root / "models" / "bundle"
-
-    @property
-    def index(self) -> Path:
-        """Index generations."""
-        return self.data / "index"
-
-    @property
-    def reports(self) -> Path:
-        """Tables and plots for people."""
-        return self.root / "reports"
 
     @property
     def cache(self) -> Path:

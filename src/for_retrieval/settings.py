@@ -15,11 +15,7 @@ from typing import Any
 from for_retrieval.errors import UsageError, nearest
 
 # Variables that other programs use for the same setting; all others are FOR_<NAME>.
-VARIABLES = {
-    "tracking_uri": "MLFLOW_TRACKING_URI",
-    "qdrant_url": "QDRANT_URL",
-    "qdrant_api_key": "QDRANT_API_KEY",
-}
+VARIABLES = {"tracking_uri": "MLFLOW_TRACKING_URI", "qdrant_url": "QDRANT_URL", "qdrant_api_key": "QDRANT_API_KEY"}
 LEAST = {"workers": 0, "keep_generations": 2, "qdrant_timeout": 1, "qdrant_retries": 0}  # all other numbers: 1
 CHOICES = {"qdrant_quantization": ("none", "int8"), "compile": ("none", "inductor", "aot_eager")}
 TYPES = {"str": "text in quotes", "int": "a whole number", "bool": "true or false"}
@@ -76,42 +72,32 @@ def variable(name: str) -> str:
 
 
 def load_settings(root: Path) -> Settings:
-    """Read the settings of the project at `root`.
-
-    Raises:
-        UsageError: settings.toml cannot be read, has an unknown key, or a value is not valid.
-    """
+    """The settings of a project; UsageError if settings.toml cannot be read, or a key or value in it is wrong."""
     path = root / "settings.toml"
     known = {entry.name: entry for entry in fields(Settings)}
-    values = _file(path)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror})") from None
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise UsageError(f"{path} is not valid TOML: {error}") from None
     for name, value in values.items():
         if name not in known:
             raise UsageError(f"{path}: unknown key {name!r}; {nearest(name, known)}")
         _check(known[name], value, str(path))
     for name, entry in known.items():
         if text := os.environ.get(variable(name)):
-            values[name] = _parsed(entry, text)
+            values[name] = _parsed(str(entry.type), text)
             _check(entry, values[name], variable(name))
     return Settings(**values)
 
 
-def _file(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror})") from None
-    except ValueError as error:  # not TOML, or not UTF-8
-        raise UsageError(f"{path} is not valid TOML: {error}") from None
-
-
-def _parsed(entry: Field[Any], text: str) -> Any:
-    """The value of an environment variable; the text itself where it is not of the field's type."""
-    if entry.type == "bool":
+def _parsed(kind: str, text: str) -> Any:
+    """The value of an environment variable; the text itself where it is not of that type."""
+    if kind == "bool":
         return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
     try:
-        return int(text) if entry.type == "int" else text
+        return int(text) if kind == "int" else text
     except ValueError:
         return text
 
@@ -128,11 +114,7 @@ def _check(entry: Field[Any], value: Any, place: str) -> None:
 
 
 def find_root(start: Path | None = None) -> Path:
-    """The nearest folder at or above `start` that holds params.yaml.
-
-    Raises:
-        UsageError: there is none.
-    """
+    """The nearest folder at or above `start` that holds params.yaml. Raises UsageError: there is none."""
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
         if (folder / "params.yaml").exists():

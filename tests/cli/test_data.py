@@ -102,6 +102,20 @@ def test_what_cannot_be_read_is_an_error(
     assert not (tmp_path / "out").exists()
 
 
+def test_the_remedies_are_options_and_not_keys_of_a_params_yaml(run: Cli, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert run("check", "empty").stderr.endswith("; check FOLDER and --images\n")
+    (photos / "queries.json").write_text("[]")
+    assert run("check", "photos").stderr.endswith(
+        " must hold {synonyms: {...}, hypernyms: {...}, attributes: {...}}; check queries.json\n"
+    )
+    (photos / "annotations.json").write_text("{")
+    for command in (("check", "photos"), ("convert", "photos", "out")):
+        done = run(*command, "--annotations", "annotations.json", "--kind", "coco")
+        assert done.returncode == 1
+        assert done.stderr.endswith("; check --annotations\n")
+
+
 def test_wrong_annotations_are_an_error(run: Cli, photos: Path) -> None:
     text = (photos / "annotations.json").read_text().replace('"category_id": 1', '"category_id": 7')
     (photos / "annotations.json").write_text(text)

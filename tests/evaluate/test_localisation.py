@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from for_retrieval.evaluate.localisation import Asked, Located, Truth, located
+from for_retrieval.evaluate.localisation import Truth, located
 from for_retrieval.evaluate.queries import QuerySet
 from for_retrieval.model.features import Features
 from for_retrieval.model.model import Model
@@ -51,11 +51,19 @@ def truth(*objects: tuple[str, str, float, float, float, float]) -> Truth:
     return Truth(Records(images, table, toy_records().info), ["a", "b", "c"])
 
 
+Asked = tuple[QuerySet, torch.Tensor, torch.Tensor]
+
+
 def asked(scores: list[list[float]], relevant: list[list[bool]], **subsets: int) -> Asked:
     count = len(scores[0])
     members = {name: np.array([column]) for name, column in subsets.items()}
     queries = QuerySet("names", ["car", "dog"][:count], np.array(relevant), members)
-    return Asked(queries, TEXTS[:count], torch.tensor(scores))
+    return queries, TEXTS[:count], torch.tensor(scores)
+
+
+def found(model: Model, question: Asked, there: Truth, k: int) -> dict[str, tuple[float, ...]]:
+    rows = located(model, features(3), there, *question, k)
+    return {row.pop("subset"): tuple(row.values()) for row in rows}
 
 
 def test_by_hand(model: Model) -> None:
@@ -64,22 +72,22 @@ def test_by_hand(model: Model) -> None:
         [[0.9, 0.9], [0.8, 0.1], [0.1, 0.2]], [[True, True], [True, False], [False, False]], base=0, novel=1
     )
     cars = (("a", "car", 0, 0, 0.5, 0.5), ("b", "car", 0.5, 0.5, 1, 1))
-    found = located(model, features(3), question, truth(*cars, ("a", "dog", 0.5, 0, 1, 0.6)), 50)
-    assert found == {"base": Located(2, 50.0, 50.0, 50.0, 100.0), "novel": Located(1, 100.0, 100.0, 100.0, 100.0)}
-    found = located(model, features(3), question, truth(*cars, ("a", "dog", 0.5, 0, 1, 0.4)), 50)
-    assert found["novel"] == Located(1, 0.0, 100.0, 0.0, 0.0)
+    right = found(model, question, truth(*cars, ("a", "dog", 0.5, 0, 1, 0.6)), 50)
+    assert right == {"base": (2, 50.0, 50.0, 50.0, 100.0), "novel": (1, 100.0, 100.0, 100.0, 100.0)}
+    narrow = found(model, question, truth(*cars, ("a", "dog", 0.5, 0, 1, 0.4)), 50)
+    assert narrow["novel"] == (1, 0.0, 100.0, 0.0, 0.0)
 
 
 def test_only_the_first_results_count(model: Model) -> None:
     there = truth(("a", "car", 0.5, 0.5, 1, 1), ("b", "car", 0, 0, 0.5, 0.5))
     question = asked([[0.2], [0.7], [0.0]], [[True], [True], [False]], all=0)
-    assert located(model, features(3), question, there, 1) == {"all": Located(1, 100.0, 100.0, 100.0, 100.0)}
-    assert located(model, features(3), question, there, 2) == {"all": Located(2, 50.0, 50.0, 50.0, 100.0)}
+    assert found(model, question, there, 1) == {"all": (1, 100.0, 100.0, 100.0, 100.0)}
+    assert found(model, question, there, 2) == {"all": (2, 50.0, 50.0, 50.0, 100.0)}
 
 
 def test_without_a_true_result_there_is_nothing_to_tell(model: Model) -> None:
     question = asked([[0.7], [0.2], [0.1]], [[False], [True], [False]], all=0)
-    assert located(model, features(3), question, truth(("b", "car", 0, 0, 1, 1)), 1) == {}
+    assert found(model, question, truth(("b", "car", 0, 0, 1, 1)), 1) == {}
 
 
 def test_boxes_are_shares_of_the_sides() -> None:
@@ -87,5 +95,5 @@ def test_boxes_are_shares_of_the_sides() -> None:
     image = records.images.iloc[0]
     one = pd.DataFrame([{**records.objects.iloc[0], "image_id": image["image_id"], "x": 0, "y": 0}])
     one[["w", "h"]] = [image["width"] / 2, image["height"] / 4]
-    found = Truth(Records(records.images, one, records.info), [image["image_id"]])
-    assert found.boxes(0, str(one["category"][0])).tolist() == [pytest.approx([0, 0, 0.5, 0.25])]
+    there = Truth(Records(records.images, one, records.info), [image["image_id"]])
+    assert there.boxes(0, str(one["category"][0])).tolist() == [pytest.approx([0, 0, 0.5, 0.25])]

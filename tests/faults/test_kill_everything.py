@@ -26,7 +26,7 @@ STAGES = (
     "for_retrieval.records.checks.suite:run_suite:after",
     "for_retrieval.model.encode:FeatureStore.add:after",
     "for_retrieval.train.teacher:teach:after",
-    "for_retrieval.train.checkpoints:save_progress:after",
+    "for_retrieval.train.loop:save_progress:after",
     "for_retrieval.model.model:Model.save_head:after",
     "for_retrieval.release.training_runs:log_training:before",
     "for_retrieval.evaluate.score:evaluate:after",

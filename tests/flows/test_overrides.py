@@ -13,8 +13,8 @@ import yaml
 from flows.overrides import project_for
 
 from for_retrieval.errors import UsageError
-from for_retrieval.params import Params, load_params
-from for_retrieval.params.editing import checked, overridden
+from for_retrieval.params import Params, check_params, load_params
+from for_retrieval.params.editing import overridden
 from for_retrieval.project import Project
 from for_retrieval.settings import find_root
 from for_retrieval.stages import dvc
@@ -82,7 +82,7 @@ def silent(line: str) -> None:
 
 
 def params_of(root: Path, profile: str | None, fraction: float | None) -> Params:
-    return checked(overridden(root, profile, fraction))
+    return check_params(overridden(root, profile, fraction))
 
 
 def test_a_profile_is_laid_over_params(root: Path) -> None:

@@ -45,7 +45,7 @@ def test_the_model_is_rebuilt_as_it_was(bundle: Path) -> None:
     described = json.loads((bundle / "bundle.json").read_text())
     assert model.id == described["model"] == model_id(described)
     assert (model.tower.input_size, model.tower.layout.coarse.grid) == (128, (4, 4))
-    assert model.prompts == ("one {}",)
+    assert model.settings.prompts == ["one {}"]
     assert model.head.regions == 8
     saved = Model.new(load_params(bundle.parent / "params.yaml"), bundle, CPU, seed=7, tower=model.tower)
     assert saved.id == model.id

@@ -187,3 +187,10 @@ def test_the_digest_follows_the_content(coco: Coco, data_params: Make, tmp_path:
     assert read_set(data_params(), tmp_path, 1).info.digest == before
     coco(lambda c: c["annotations"][0].update(bbox=[1, 2, 10, 11]))
     assert read_set(data_params(), tmp_path, 1).info.digest != before
+
+
+def test_a_set_that_a_pipeline_makes_is_made_first(data_params: Make, tmp_path: Path) -> None:
+    """As in a fresh clone, where nothing is drawn yet."""
+    (tmp_path / "dvc.yaml").touch()
+    made = f"run `dvc repro`, which makes it with {tmp_path}/dvc.yaml"
+    assert _error(data_params(), tmp_path) == f"{tmp_path}/set (data.root) does not exist yet; {made}"

@@ -18,9 +18,9 @@ from rich.console import Console
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import file_hash
-from for_retrieval.records.checks.rules import Check, set_checks, stored_checks
-from for_retrieval.records.checks.suite import run_suite
+from for_retrieval.records.checks.suite import run_suite, set_checks, stored_checks
 from for_retrieval.records.checks.tables import check_tables
+from for_retrieval.records.checks.verdict import Check
 from for_retrieval.records.fractions import save_fraction
 from for_retrieval.records.records import read_tables
 
@@ -300,7 +300,7 @@ def test_every_check_of_the_suite_is_broken_above(checked: CheckedSet) -> None:
     records = checked.save()
     params = checked.project.params
     drift = {"categories": 0.0, "box_size": 0.0, "brightness": 0.0}
-    tables = check_tables(records, ["x"] * 40, {100: []}, ["test"], params.checks, drift)
+    tables = check_tables(records, ["x"] * 40, {100: []}, params, drift)
     titles = [check.title for check in set_checks(params, records.info, tables)]
     assert len(set(titles)) == len(titles)
     assert set(titles) == TOLD | DRIFT.keys()

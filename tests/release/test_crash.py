@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.conftest import open_index
 
 from for_retrieval.release.pointer import read_pointer
-from for_retrieval.release.search import open_index
 
 RUNNER = """
 import json, os, signal, sys

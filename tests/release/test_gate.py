@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,15 +12,20 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from for_retrieval.release.gate import Result, compare, decide
+from for_retrieval.params import Promote
+from for_retrieval.release.engines import ImageRegions
+from for_retrieval.release.gate import Comparison, Result, compare, decide, no_champion
+from for_retrieval.release.generation import Manifest, generation_name
+from for_retrieval.release.pointer import entry_of
 
+Build = Callable[..., Manifest]
 Scores = NDArray[np.float64]
 scores = arrays(np.float64, st.integers(1, 30), elements=st.floats(0, 100))
-RULES = {"tolerance": 0.5, "confidence": 0.9, "resamples": 500, "seed": 0}
+RULES = {"tolerance": 0.5, "confidence": 0.9, "resamples": 500}
 
 
 def verdict(champion: dict[str, Scores], challenger: dict[str, Scores], **changes: float) -> Result:
-    return decide(champion, challenger, **{**RULES, **changes})  # type: ignore[arg-type]
+    return decide(champion, challenger, Promote.model_construct(**{**RULES, **changes}), seed=0)
 
 
 def test_the_bootstrap_is_the_one_that_is_written_down() -> None:
@@ -110,11 +118,32 @@ def test_reasons_are_sentences_with_figures() -> None:
         "novel: 30.00 -> 29.00, -1.00 points of mAP@50 r40 over 3 categories (90% sure of -1.00 or more): worse",
         "refused: novel may be worse by more than 0.5 points",
     ]
-    assert found.comparison["novel"].to_json() == {
-        "champion": 30.0,
-        "challenger": 29.0,
-        "difference": -1.0,
-        "low": -1.0,
-        "high": -1.0,
-        "categories": 3,
-    }
+    assert found.comparison["novel"] == Comparison(30.0, 29.0, -1.0, -1.0, -1.0, 3)
+
+
+@pytest.mark.parametrize(
+    ("version", "about", "said"),
+    [
+        (None, {}, "it is the first champion"),
+        (1, {"dataset": "mine"}, "the champion belongs to another set, mine"),
+        (
+            1,
+            {"image_root": "elsewhere"},
+            "the champion belongs to another set of the same name, set (images in elsewhere)",
+        ),
+        (1, {}, None),
+    ],
+)
+def test_a_champion_of_another_set_is_not_compared_with(
+    tmp_path: Path,
+    build: Build,
+    images: list[ImageRegions],
+    version: int | None,
+    about: dict[str, str],
+    said: str | None,
+) -> None:
+    """What serves is of the first ten images, the challenger of the others."""
+    live = generation_name(build(tmp_path, images[:10], live=False, **about).digest)
+    challenger = generation_name(build(tmp_path, images[10:], live=False).digest)
+    found = no_champion(tmp_path, entry_of(tmp_path, live, version), challenger, "set")
+    assert found == (said and f"no comparison: {said}")

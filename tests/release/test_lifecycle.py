@@ -21,7 +21,7 @@ from for_retrieval.model.text_tower import TextTower
 from for_retrieval.project import Project
 from for_retrieval.query.answer import answer
 from for_retrieval.release.gate import frozen_path
-from for_retrieval.release.mlflow_store import Version, opened
+from for_retrieval.release.mlflow_store import Version, connected
 from for_retrieval.release.pointer import (
     bundle_of,
     needs_release,
@@ -32,13 +32,13 @@ PICKLES = {".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib"}
 
 
 def version_of(project: Project, which: str) -> Version:
-    with opened(project) as registry:
+    with connected(project) as registry:
         return registry.find(which)
 
 
 def artifacts(project: Project, version: Version) -> Path:
-    with opened(project) as registry:
-        uri = registry.mlflow.client.get_run(version.run).info.artifact_uri
+    with connected(project) as registry:
+        uri = registry.client.get_run(version.run).info.artifact_uri
     return Path(uri.removeprefix("file://"))
 
 
@@ -78,12 +78,12 @@ def test_a_model_has_one_version(project: Project, trained: Path, models: Comman
 def test_a_version_holds_the_bundle_and_its_origin(project: Project, models: Command) -> None:
     models(project, "register")
     version = version_of(project, "challenger")
-    assert version.lock == file_hash(project.root / "dvc.lock")
+    assert version.tags["dvc_lock"] == file_hash(project.root / "dvc.lock")
     assert version.model == json.loads((project.bundle / "bundle.json").read_text())["model"]
     assert (version.dataset, len(version.digest)) == ("tiny-streets", 64)
-    with opened(project) as registry:
-        run = registry.mlflow.client.get_run(version.run)
-        parent = registry.mlflow.client.get_run(run.data.tags["mlflow.parentRunId"])
+    with connected(project) as registry:
+        run = registry.client.get_run(version.run)
+        parent = registry.client.get_run(run.data.tags["mlflow.parentRunId"])
     assert run.info.status == "FINISHED"
     assert parent.data.tags["kind"] == "training"
     assert run.data.params["run.name"] == "in-10"
@@ -100,8 +100,8 @@ def test_mlflow_can_load_a_version_and_embeds_as_queries_do(
     import mlflow
 
     models(project, "register")
-    with opened(project) as registry:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.mlflow.uri)
+    with connected(project) as registry:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.uri)
         model: Any = mlflow.pyfunc.load_model("models:/tiny-streets@challenger")
     texts = ["red car", "a dog"]
     tower = TextTower(project.bundle)
@@ -111,16 +111,16 @@ def test_mlflow_can_load_a_version_and_embeds_as_queries_do(
 def test_a_killed_registration_leaves_no_second_version(project: Project, models: Command) -> None:
     models(project, "register")
     version = version_of(project, "1")
-    with opened(project) as registry:  # as a kill -9 before the version leaves it
-        client = registry.mlflow.client
+    with connected(project) as registry:  # as a kill -9 before the version leaves it
+        client = registry.client
         client.update_run(version.run, "RUNNING")
         client.delete_registered_model_alias(registry.name, "challenger")
         client.delete_model_version(registry.name, "1")
     assert models(project, "register", "--json").json["created"]
     rows = models(project, "list", "--json").json
     assert [row["aliases"] for row in rows] == [["challenger"]]
-    with opened(project) as registry:
-        assert registry.mlflow.client.get_run(version.run).info.status == "KILLED"
+    with connected(project) as registry:
+        assert registry.client.get_run(version.run).info.status == "KILLED"
 
 
 def test_what_cannot_be_registered(project: Project, trained: Path, models: Command) -> None:
@@ -138,7 +138,7 @@ def test_what_cannot_be_registered(project: Project, trained: Path, models: Comm
 def test_the_lock_of_dvc_is_a_tag_for_information(project: Project, models: Command) -> None:
     (project.root / "dvc.lock").unlink()
     assert models(project, "register", "--json").json["created"]
-    assert version_of(project, "1").lock == "none"
+    assert version_of(project, "1").tags["dvc_lock"] == "none"
 
 
 # Promotion
@@ -276,7 +276,7 @@ def test_a_promotion_that_was_cut_short_ends_with_the_same_record(
     assert (decided["version"], decided["promoted"]) == (2, True)
     cut = {**json.loads(undisturbed), "decided": None}  # as a kill after the pointer and before the alias leaves it
     (project.index / "CURRENT").write_text(json.dumps(cut))
-    with opened(project) as registry:
+    with connected(project) as registry:
         registry.alias("champion", 1)
         registry.alias("challenger", 2)
     assert models(project, "promote").code == 0

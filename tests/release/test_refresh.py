@@ -23,10 +23,10 @@ from for_retrieval.files import read_json
 from for_retrieval.project import Project
 from for_retrieval.query.answer import answer
 from for_retrieval.release import gate
-from for_retrieval.release.generation import read_table
-from for_retrieval.release.mlflow_store import opened
+from for_retrieval.release.generation import read_manifest, read_table
+from for_retrieval.release.mlflow_store import connected
 from for_retrieval.release.pointer import needs_release, read_pointer, roll_back
-from for_retrieval.release.refresh import refresh
+from for_retrieval.release.refresh import _validator, refresh
 
 
 def gallery(project: Project) -> set[str]:
@@ -88,6 +88,27 @@ def test_a_set_that_fails_its_checks_is_not_taken_up(project: Project, trained: 
     with pytest.raises(ForError, match="tiny-streets failed"):  # also where it is prepared already
         refresh(strict, progress=False)
     assert gallery(project) == before
+
+
+def test_a_damaged_generation_is_not_built_upon(project: Project, trained: Path, models: Command) -> None:
+    promoted(project, trained, models, weak=0)
+    live = project.index / read_pointer(project.index).live.generation
+    largest = live / max(read_manifest(live).files, key=lambda file: file.size).path
+    content = largest.read_bytes()
+    largest.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    draw_streets(project.root, test=42)
+    with pytest.raises(ForError, match=f"the content of {largest} has changed; run `for-cli index` to rebuild it"):
+        refresh(project, progress=False)
+    assert read_pointer(project.index).live.generation == live.name
+    assert [path for path in project.index.iterdir() if path.name.startswith(".building-")] == []
+
+
+def test_the_checks_of_a_killed_refresh_do_not_start(project: Project) -> None:
+    with _validator(project) as child:
+        assert child.stdin
+        child.stdin.close()  # as the kernel does
+        assert child.wait(120) == 0
+    assert not (project.reports / "validation.json").exists()
 
 
 # A version is a model; going live takes the newest gallery
@@ -168,7 +189,7 @@ def test_a_rollback_while_it_is_judged_is_not_overwritten(
     assert said.err.rstrip().endswith("so nothing was changed; run the same again")
     live = read_pointer(project.index).live
     assert live.version == 1
-    with opened(project) as registry:
+    with connected(project) as registry:
         third = registry.find("3")
         assert third.aliases == ["challenger"]
         assert third.tags["decision"] == "refused"
@@ -177,7 +198,7 @@ def test_a_rollback_while_it_is_judged_is_not_overwritten(
     monkeypatch.undo()
     assert models(project, "promote").code == 0
     assert [entry.version for entry in read_pointer(project.index).entries][:2] == [3, 1]
-    with opened(project) as registry:
+    with connected(project) as registry:
         assert registry.find("champion").number == 3
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.conftest import check_live
+from tests.conftest import check_live, open_index
 
 from for_retrieval.errors import ForError
 from for_retrieval.release.engines import Place
 from for_retrieval.release.engines.edge import EdgeEngine
-from for_retrieval.release.search import open_index, search_images
+from for_retrieval.release.search import search_images
 
 ROW = st.lists(st.integers(-2, 2), min_size=3, max_size=3).filter(any)  # few values, many ties
 IMAGES = st.lists(st.lists(ROW, min_size=1, max_size=6), min_size=1, max_size=8)
@@ -106,7 +106,7 @@ def test_truncated_and_missing_files(tmp_path, build, images):
     with pytest.raises(ForError, match=f"{largest.name} is missing"):
         open_index(tmp_path)
     largest.write_bytes(content)
-    open_index(tmp_path).close()
+    open_index(tmp_path).engine.close()
 
 
 def test_a_changed_byte_in_the_table_of_ids_is_caught_before_the_engine_sees_it(tmp_path, build, images):
@@ -156,9 +156,10 @@ READER = """
 import sys
 import numpy as np
 from pathlib import Path
-from for_retrieval.release.search import open_index
+from for_retrieval.release.search import open_entry, open_live
 vector = np.eye(8, dtype=np.float32)[0]
-with open_index(Path(sys.argv[1])) as index:
+folder = Path(sys.argv[1])
+with open_live(folder, lambda live: open_entry(folder, live))[1] as index:
     print("open", flush=True)
     sys.stdin.readline()
     for _ in range(20):

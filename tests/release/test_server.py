@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.conftest import open_index
 
 from for_retrieval.errors import ForError, TransientError
 from for_retrieval.release.build import Earlier
@@ -17,7 +18,6 @@ from for_retrieval.release.engines import Place
 from for_retrieval.release.engines.server import Connection, Failure, ServerEngine, attempt
 from for_retrieval.release.generation import changes, generation_name, read_manifest, read_table, row_of
 from for_retrieval.release.pointer import bundle_of, go_live, read_pointer, roll_back
-from for_retrieval.release.search import open_index
 from for_retrieval.settings import Settings, load_settings
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +12,10 @@ from for_retrieval.model.model import Model
 from for_retrieval.model.sum_clip import SumClip
 from for_retrieval.params import Head
 from for_retrieval.params import Model as Settings
+from for_retrieval.release import verify
 from for_retrieval.release.generation import generation_name, row_of
 from for_retrieval.release.refresh import gallery_regions, gallery_rows
-from for_retrieval.release.verify import sample_texts, verify_generation
+from for_retrieval.release.verify import exact_scores, sample_texts, verify_generation
 from toy import ToyTower, store_features, toy_records
 
 HEAD = Head(queries=4, width=32, layers=1, heads=2, feed_forward=32, temperature=0.03)
@@ -94,3 +96,34 @@ def test_sample_texts_are_spread_evenly(toy):
     texts = sample_texts(replace(toy[1], info=many))
     assert (len(texts), texts[0], texts[-1]) == (40, "b0", "b97")
     assert len(sample_texts(replace(toy[1], info=replace(many, base=[])))) == 10
+
+
+def test_only_new_images_are_scored_and_the_result_is_the_same(toy, tmp_path, monkeypatch):
+    model, records, rows, _, cache = toy
+    own = shutil.copytree(cache, tmp_path / "cache")
+    shutil.rmtree(own / "exact", ignore_errors=True)
+    scored, texts = [], sample_texts(records)
+    plain = verify.head_scores
+
+    def counted(head, features, embeddings):
+        scored.append(len(features.dense))
+        return plain(head, features, embeddings)
+
+    monkeypatch.setattr(verify, "head_scores", counted)
+    whole, vectors = exact_scores(rows, model, tmp_path / "cache", texts)
+    (path,) = (own / "exact").iterdir()
+    path.unlink()
+    exact_scores(rows[:-3], model, own, texts)
+    scored.clear()
+    again = exact_scores(rows, model, own, texts)
+    assert scored == [3]
+    assert np.array_equal(again[1], vectors)
+    assert np.allclose(again[0], whole, atol=1e-6)
+    for call in ({"texts": texts, "anew": True}, {"texts": texts[::-1]}):
+        scored.clear()
+        exact_scores(rows, model, own, **call)
+        assert sum(scored) == len(rows)
+    path.write_bytes(path.read_bytes()[:-100])
+    scored.clear()
+    assert np.allclose(exact_scores(rows, model, own, texts)[0], whole, atol=1e-6)
+    assert sum(scored) == len(rows), "a damaged cache is made anew"

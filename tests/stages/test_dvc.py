@@ -60,14 +60,14 @@ def test_each_line_arrives_while_the_stage_runs(repository: Path) -> None:
         if line == "first":  # what the stage waits for; it would wait for ever if lines came at the end
             (repository / "go").touch()
 
-    dvc.repro(repository, "patient", say)
+    dvc.dvc(repository, "repro", "patient", say=say)
     assert "Running stage 'patient':" in lines
     assert (repository / "out.txt").exists()
 
 
 def test_a_failed_stage_is_named_with_what_it_said(repository: Path) -> None:
     with pytest.raises(ForError) as caught:
-        dvc.repro(repository, "broken", lambda line: None)
+        dvc.dvc(repository, "repro", "broken", say=lambda line: None)
     assert str(caught.value) == "stage broken failed: the set has no images; run for-cli data import"
 
 
@@ -76,7 +76,7 @@ def test_a_failed_stage_is_named_with_what_it_said(repository: Path) -> None:
 )
 def test_other_failures_are_sentences_too(target: str, said: str, repository: Path) -> None:
     with pytest.raises(ForError, match=said):
-        dvc.repro(repository, target, lambda line: None)
+        dvc.dvc(repository, "repro", target, say=lambda line: None)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, TimeoutError])
@@ -91,7 +91,7 @@ def test_a_cancellation_ends_the_whole_group_within_two_seconds(
             raise error
 
     with pytest.raises(error):
-        dvc.repro(repository, "slow", say)
+        dvc.dvc(repository, "repro", "slow", say=say)
     assert time.monotonic() - began[0] < 2
     assert [pid for pid in pids(repository) if alive(pid)] == []
 
@@ -100,7 +100,7 @@ def test_kill_minus_nine_of_the_flow_leaves_no_child(repository: Path, alive: Al
     program = textwrap.dedent("""
         from pathlib import Path
         from for_retrieval.stages import dvc
-        dvc.repro(Path.cwd(), "slow", print)
+        dvc.dvc(Path.cwd(), "repro", "slow", say=print)
     """)
     flow = subprocess.Popen([sys.executable, "-c", program], cwd=repository, stdout=subprocess.DEVNULL)
     until(lambda: (repository / "pids").exists() and len(pids(repository)) == 3, 30, "the stage runs")
@@ -109,12 +109,12 @@ def test_kill_minus_nine_of_the_flow_leaves_no_child(repository: Path, alive: Al
     flow.wait()
     until(lambda: not any(alive(pid) for pid in pids(repository)), 5, "the stage and DVC have ended")
     (repository / "go").touch()
-    dvc.repro(repository, "patient", lambda line: None)  # what DVC left locked does not matter
+    dvc.dvc(repository, "repro", "patient", say=lambda line: None)  # what DVC left locked does not matter
 
 
 def test_what_would_run_is_told(repository: Path) -> None:
     (repository / "go").touch()
     assert "patient" in dvc.stale(repository)
-    dvc.repro(repository, "patient", lambda line: None)
+    dvc.dvc(repository, "repro", "patient", say=lambda line: None)
     assert "patient" not in dvc.stale(repository)
     assert not dvc.config(repository)["remote"]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from for_retrieval.model.sum_clip import SumClip
-from for_retrieval.train.checkpoints import load_progress, save_progress
+from for_retrieval.train.loop import load_progress, save_progress
 
 MakeHead = Callable[..., SumClip]
 

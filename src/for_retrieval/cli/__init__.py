@@ -53,11 +53,6 @@ def main() -> None:
     """Run, and report errors as one sentence and an exit code."""
     try:
         app()
-    except ForError as error:
-        if "--debug" in sys.argv:
-            raise
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
     except (KeyboardInterrupt, SystemExit) as end:
         if isinstance(end, SystemExit) and end.code != INTERRUPTED:  # of Typer on Ctrl-C
             raise
@@ -66,13 +61,8 @@ def main() -> None:
     except Exception as error:
         if "--debug" in sys.argv:
             raise
-        if isinstance(error, ModuleNotFoundError) and (missing := missing_library(error.name or "")):
-            typer.echo(f"error: {missing}", err=True)
-            sys.exit(missing.exit_code)
-        first = str(error).strip().splitlines()
-        typer.echo(
-            f"error: {type(error).__name__}: {first[0] if first else 'no message'} "
-            "(for the traceback: for-cli --debug ...)",
-            err=True,
-        )
-        sys.exit(1)
+        missing = missing_library(error.name or "") if isinstance(error, ModuleNotFoundError) else None
+        known, first = error if isinstance(error, ForError) else missing, str(error).strip().splitlines()
+        unknown = f"{type(error).__name__}: {first[0] if first else 'no message'}"
+        typer.echo(f"error: {known or f'{unknown} (for the traceback: for-cli --debug ...)'}", err=True)
+        sys.exit(known.exit_code if known else 1)

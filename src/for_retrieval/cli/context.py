@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +14,7 @@ from for_retrieval.project import Project
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 WIDEST = 1000  # characters of a table
@@ -65,13 +66,14 @@ def show(renderable: RenderableType) -> None:
     console.print(renderable)
 
 
-def show_rows(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
-    """Print a table with these columns; values that are not text as JSON."""
+def make_table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = (), **style: Any) -> Table:
+    """A table of plain text. right: the columns that are aligned to the right; style: of rich's Table."""
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns)
+    table = Table(title_justify="left", **style)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left")
     for row in rows:
-        values = (row[column] for column in columns)
-        table.add_row(*(Text(value if isinstance(value, str) else json.dumps(value)) for value in values))
-    show(table)
+        table.add_row(*map(Text, row))
+    return table

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from for_retrieval.cli.context import AsJson, print_json, project, say, show
+from for_retrieval.errors import UsageError
 from for_retrieval.records.readers import KINDS
+from for_retrieval.settings import cores
 
 if TYPE_CHECKING:
     from for_retrieval.project import Project
@@ -16,12 +18,11 @@ if TYPE_CHECKING:
 
 data = typer.Typer(help="Look at data, check it, convert it, and import your own.", no_args_is_help=True)
 
+Text = Optional[str]
 Folder = Annotated[Path, typer.Argument(help="The folder with your images, and annotations if you have them.")]
-Kind = Annotated[Optional[str], typer.Option(help=f"{', '.join(KINDS[:-1])} or {KINDS[-1]}; guessed if not given.")]
-Images = Annotated[Optional[str], typer.Option(help="The image folder, below FOLDER; or train=A,test=B.")]
-Annotations = Annotated[
-    Optional[str], typer.Option(help="The annotation file or folder, below FOLDER; or train=A,test=B.")
-]
+Kind = Annotated[Text, typer.Option(help=f"{', '.join(KINDS[:-1])} or {KINDS[-1]}; guessed if not given.")]
+Images = Annotated[Text, typer.Option(help="The image folder, below FOLDER; or train=A,test=B.")]
+Annotations = Annotated[Text, typer.Option(help="The annotation file or folder, below FOLDER; or train=A,test=B.")]
 
 
 @data.command("import")
@@ -31,36 +32,23 @@ def data_import(
     kind: Kind = None,
     images: Images = None,
     annotations: Annotations = None,
-    splits: Annotated[Optional[str], typer.Option(help="A JSON file of image ids per split, below FOLDER.")] = None,
-    categories: Annotated[
-        Optional[str], typer.Option(help="A JSON file {base, novel}, below FOLDER; or official/NAME.")
-    ] = None,
-    queries: Annotated[
-        Optional[str], typer.Option(help="A JSON file {synonyms, hypernyms, attributes}, below FOLDER.")
-    ] = None,
+    splits: Annotated[Text, typer.Option(help="A JSON file of image ids per split, below FOLDER.")] = None,
+    categories: Annotated[Text, typer.Option(help="A JSON file {base, novel}, below FOLDER; or official/NAME.")] = None,
+    queries: Annotated[Text, typer.Option(help="A JSON file {synonyms, hypernyms, attributes}, below FOLDER.")] = None,
     novel: Annotated[str, typer.Option(help="Novel categories, separated by commas.")] = "",
-    name: Annotated[Optional[str], typer.Option(help="The name of the set in reports.")] = None,
+    name: Annotated[Text, typer.Option(help="The name of the set in reports.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read your own images, write them into params.yaml as the data to use, and print what was found."""
-    from for_retrieval.records.importer import import_data
+    from for_retrieval.records.importer import Options, import_data
 
     here = project(context)
     if name is None:
         _refuse_taken_name(here, folder)
-    found = import_data(
-        here.root,
-        folder,
-        here.settings.processes,
-        kind=kind,
-        images=images,
-        annotations=annotations,
-        splits=splits,
-        categories=categories,
-        queries=queries,
-        novel=[word.strip() for word in novel.split(",") if word.strip()],
-        name=name,
-    )
+    words = [word.strip() for word in novel.split(",") if word.strip()]
+    options = Options(kind=kind, images=images, annotations=annotations, novel=words, name=name)
+    options |= {"splits": splits, "categories": categories, "queries": queries}
+    found = import_data(here.root, folder, here.settings.processes, **options)
     _print(found, as_json)
     if not as_json:
         say("params.yaml now describes this set; next: dvc repro")
@@ -68,7 +56,6 @@ def data_import(
 
 def _refuse_taken_name(here: Project, folder: Path) -> None:
     """Two sets must not share a name unnoticed: versions and validation images go by it."""
-    from for_retrieval.errors import UsageError
     from for_retrieval.records.importer import set_name
     from for_retrieval.release.generation import find_manifest, set_of
     from for_retrieval.release.pointer import find_pointer
@@ -76,13 +63,12 @@ def _refuse_taken_name(here: Project, folder: Path) -> None:
     pointer, name = find_pointer(here.index), set_name(folder)
     for entry in pointer.entries if pointer else []:
         manifest = find_manifest(here.index / entry.generation)
-        if manifest and entry.dataset == name and not manifest.unpacked:
-            place = (here.root / manifest.image_root).resolve()
-            if not place.is_relative_to(folder.resolve()):
-                raise UsageError(
-                    f"another set has the name {name!r}, {set_of(here.index / entry.generation)}; give this one "
-                    f"another with --name, or, if it is the same set in a new place, --name {name}"
-                )
+        if not manifest or entry.dataset != name or manifest.unpacked:
+            continue
+        if not (here.root / manifest.image_root).resolve().is_relative_to(folder.resolve()):
+            what = f"another set has the name {name!r}, {set_of(here.index / entry.generation)}"
+            remedy = f"another with --name, or, if it is the same set in a new place, --name {name}"
+            raise UsageError(f"{what}; give this one {remedy}")
 
 
 @data.command("check")
@@ -102,7 +88,6 @@ def data_check(
     """
     if folder is not None:
         from for_retrieval.records.importer import check_folder, require_usable
-        from for_retrieval.settings import cores
 
         found = check_folder(folder, cores(), kind=kind, images=images, annotations=annotations)
         _print(found, as_json)
@@ -134,7 +119,6 @@ def data_convert(
 ) -> None:
     """Write a set of any kind as a COCO folder: images, annotations.json, splits.json and categories.json."""
     from for_retrieval.records.convert import convert
-    from for_retrieval.settings import cores
 
     _print(convert(folder, out, cores(), kind=kind, images=images, annotations=annotations), as_json)
     say(f"COCO folder: {out}")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from dataclasses import asdict
+from typing import Annotated, Optional
 
 import typer
 
-from for_retrieval.cli.context import AsJson, Wait, print_json, project, say, show, stage_project
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from for_retrieval.cli.context import AsJson, Wait, make_table, print_json, project, say, show, stage_project
 
 index = typer.Typer(help="Build the index of the gallery, refresh it, look after it.", invoke_without_command=True)
 
@@ -46,9 +44,14 @@ def index_status(context: typer.Context, as_json: AsJson = False) -> None:
 
     found = status(project(context))
     if as_json:
-        print_json(found.to_json())
-        return
-    show(_generations(found.generations))
+        return print_json(asdict(found))
+    rows = []
+    for entry in found.generations:
+        version, since = "-" if entry["version"] is None else str(entry["version"]), entry["since"][5:16]
+        about = entry["dataset"], entry["model"], str(entry.get("images", "damaged"))
+        rows.append([entry["role"], entry["generation"], version, *about, since.replace("T", " ")])
+    columns = ("role", "generation", "version", "set", "model", "images", "since")
+    show(make_table(columns, rows, ["images"], box=None, padding=(0, 2, 0, 0)))
     if found.waiting is None:
         say(f"note: {found.why}")
     elif any(found.waiting.values()):
@@ -82,8 +85,6 @@ def index_verify(
 @index.command("rollback")
 def index_rollback(context: typer.Context, as_json: AsJson = False) -> None:
     """Serve the generation before the live one again; for a model's version: `for-cli models rollback`."""
-    from dataclasses import asdict
-
     from for_retrieval.cli.models import note_older_gallery
     from for_retrieval.release.pointer import roll_back
 
@@ -91,23 +92,5 @@ def index_rollback(context: typer.Context, as_json: AsJson = False) -> None:
     entry = roll_back(here.index, champion=False)
     if as_json:
         print_json(asdict(entry))
-    say(f"{entry.generation} serves again{_of_version(entry.version)}")
+    say(f"{entry.generation} serves again" + ("" if entry.version is None else f", with model version {entry.version}"))
     note_older_gallery(here)
-
-
-def _of_version(version: int | None) -> str:
-    return "" if version is None else f", with model version {version}"
-
-
-def _generations(entries: list[dict[str, Any]]) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("role", "generation", "version", "set", "model", "images", "since"):
-        table.add_column(column, justify="right" if column == "images" else "left", overflow="fold")
-    for entry in entries:
-        version = "-" if entry["version"] is None else str(entry["version"])
-        since = entry["since"][5:16].replace("T", " ")
-        images = str(entry.get("images", "damaged"))
-        table.add_row(entry["role"], entry["generation"], version, entry["dataset"], entry["model"], images, since)
-    return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 import subprocess
@@ -33,7 +32,11 @@ def init(
     demo: Annotated[bool, typer.Option("--demo", help="With drawn images instead of yours.")] = False,
 ) -> None:
     """Start a project in a new folder: parameters, pipeline, flows, git and DVC."""
-    _refuse_what_is_taken(folder)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; name a new folder")
+    if taken := sorted(path.name for path in folder.glob("*") if path.name not in HARMLESS):
+        more = f" and {len(taken) - 3} more" if len(taken) > 3 else ""
+        raise UsageError(f"{folder} is not empty: it holds {', '.join(taken[:3])}{more}; name a new folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, source in template():
@@ -51,18 +54,14 @@ def init(
         raise ForError(f"{place} cannot be written ({error.strerror}); choose another place") from None
     note = _init_git(folder)
     say(f"{folder} is a project now; next:")
-    for line in _next_commands(folder, demo):
+    if folder.resolve() != Path.cwd():
+        say(f"  cd {shlex.quote(str(folder))}")
+    if not all(map(find_spec, ("torch", "dvc", "prefect"))):
+        say(f"  pip install -r {PINNED}")
+    for line in ("dvc repro", 'for-cli query "red car"') if demo else ("for-cli data import ~/my-photos", "dvc repro"):
         say(f"  {line}")
     if note:
         say(f"note: {note}")
-
-
-def _next_commands(folder: Path, demo: bool) -> Iterator[str]:
-    if folder.resolve() != Path.cwd():
-        yield f"cd {shlex.quote(str(folder))}"
-    if not all(map(find_spec, ("torch", "dvc", "prefect"))):
-        yield f"pip install -r {PINNED}"
-    yield from ("dvc repro", 'for-cli query "red car"') if demo else ("for-cli data import ~/my-photos", "dvc repro")
 
 
 def template() -> Iterator[tuple[str, Path]]:
@@ -82,30 +81,16 @@ def template() -> Iterator[tuple[str, Path]]:
     yield from ((path.relative_to(root).as_posix(), path) for pattern in patterns for path in root.glob(pattern))
 
 
-def _refuse_what_is_taken(folder: Path) -> None:
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is a file; name a new folder")
-    if taken := sorted(path.name for path in folder.iterdir() if path.name not in HARMLESS):
-        more = f" and {len(taken) - 3} more" if len(taken) > 3 else ""
-        raise UsageError(f"{folder} is not empty: it holds {', '.join(taken[:3])}{more}; name a new folder")
-
-
 def _pin_the_code(folder: Path) -> None:
     """Write requirements.txt; where a stage depends on files of src/, let it depend on that instead."""
     from importlib.metadata import version  # 13 ms, which a query need not wait for
 
     from for_retrieval.params.editing import yaml_with_comments
 
-    (folder / PINNED).write_text(
-        "# The code of the stages: with another version here `dvc repro` runs them again.\n"
-        f"for-retrieval[all]=={version('for-retrieval')}\n",
-        encoding="utf-8",
-    )
+    about = "# The code of the stages: with another version here `dvc repro` runs them again."
+    (folder / PINNED).write_text(f"{about}\nfor-retrieval[all]=={version('for-retrieval')}\n", encoding="utf-8")
     yaml = yaml_with_comments()
-    for name, up in (("dvc.yaml", ""), (f"{DRAWN}dvc.yaml", "../../")):
-        path = folder / name
+    for path, up in ((folder / "dvc.yaml", ""), (folder / DRAWN / "dvc.yaml", "../../")):
         if not path.exists():
             continue
         content = yaml.load(path.read_text(encoding="utf-8"))
@@ -114,21 +99,18 @@ def _pin_the_code(folder: Path) -> None:
             data = [entry for entry in deps if not str(entry).startswith(f"{up}src/")]
             if len(data) < len(deps):
                 deps[:] = [*data, up + PINNED]
-        with path.open("w", encoding="utf-8") as file:
-            yaml.dump(content, file)
+        yaml.dump(content, path)
 
 
 def _point_at_raw_images(folder: Path) -> None:
     """params.yaml reads the images in data/raw, until `for-cli data import` says otherwise."""
     from for_retrieval.params.editing import edit_params
+    from for_retrieval.records.importer import set_name
 
-    name = re.sub(r"[^\w.-]+", "-", folder.resolve().name).strip("-") or "my-images"
-    changes: dict[str, Any] = {"kind": "folder", "name": name, "root": RAW, "images": "."}
+    changes: dict[str, Any] = {"kind": "folder", "name": set_name(folder), "root": RAW, "images": "."}
     changes |= dict.fromkeys(("splits", "categories", "queries"))  # files of a labelled set
-    edit_params(
-        folder / "params.yaml",
-        {**{("data", key): value for key, value in changes.items()}, ("index", "gallery"): ["train", "val", "test"]},
-    )
+    edits: dict[tuple[str, ...], Any] = {("data", key): value for key, value in changes.items()}
+    edit_params(folder / "params.yaml", {**edits, ("index", "gallery"): ["train", "val", "test"]})
 
 
 def _init_git(folder: Path) -> str | None:

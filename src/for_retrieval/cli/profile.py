@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Optional
 
 import typer
 
-from for_retrieval.cli.context import AsJson, print_json, project, say, show_rows
+from for_retrieval.cli.context import AsJson, make_table, print_json, project, say, show
 
 
 def profile(
@@ -29,6 +30,7 @@ def profile(
     if as_json:
         print_json(rows)
     elif rows:
-        show_rows(list(rows[0]), rows)
+        cells = ([v if isinstance(v, str) else json.dumps(v) for v in row.values()] for row in rows)
+        show(make_table(list(rows[0]), cells))
     if message:
         say(message)

@@ -38,20 +38,16 @@ def query(
         say("note: a newer model was built but not promoted; for-cli models promote")
     if as_json:
         typer.echo(found.to_json())
-    else:
-        from for_retrieval.query.render import table
-
-        show(table(found))
+    if not as_json or sheet or gallery or open_page:
+        from for_retrieval.query import render  # loads Pillow
+    if not as_json:
+        show(render.table(found))
     if sheet:
-        from for_retrieval.query.render import contact_sheet
-
-        contact_sheet(found, sheet)
+        render.contact_sheet(found, sheet)
         say(f"picture: {sheet}")
     if gallery or open_page:
-        from for_retrieval.query.render import write_gallery
-
         page = gallery or here.root / "var" / "gallery.html"
-        write_gallery(found, page)
+        render.write_gallery(found, page)
         say(f"gallery: {page}")
         if open_page:
             import webbrowser

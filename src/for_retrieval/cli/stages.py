@@ -49,8 +49,7 @@ def train(context: typer.Context, run: Annotated[str, typer.Argument(help="A run
 
 
 def finetune(
-    context: typer.Context,
-    out: Annotated[Path, typer.Option(help="A new folder for the checkpoint.")],
+    context: typer.Context, out: Annotated[Path, typer.Option(help="A new folder for the checkpoint.")]
 ) -> None:
     """Finetune the image tower itself, end to end (not part of `dvc repro`)."""
     _run(context, "finetune", out)

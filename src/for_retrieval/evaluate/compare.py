@@ -7,22 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from for_retrieval.evaluate.plots import plot_category_gains, plot_comparison
+from for_retrieval.evaluate.plots import NAMES, plot_category_gains, plot_comparison
 from for_retrieval.files import write_json, write_text
 
-NAMES = {
-    "clip": "CLIP (global)",
-    "dense-clip": "Dense-CLIP",
-    "cluster-clip": "Cluster-CLIP",
-    "ensemble": "ensemble of global, cluster and pooled dense",
-    "for": "FOR",
-}
-VOCABULARY = {
-    "none": "",
-    "in": "novel names in the pseudo vocabulary",
-    "held_out": "novel names held out of it",
-}
+VOCABULARY = {"none": "", "in": "novel names in the pseudo vocabulary", "held_out": "novel names held out of it"}
 FILES = ("test.json", "test_boxes.json", "test_categories.json")  # what the stage `evaluate` leaves
+SUBSETS = ("base", "novel", "all", "small")
 KEYS = ["query_set", "method", "label_fraction", "vocabulary", "subset"]
 
 
@@ -49,23 +39,26 @@ def describe(method: str, fraction: float, vocabulary: str) -> str:
 
 def markdown(table: pd.DataFrame, title: str) -> str:
     """One table for each query set; each cell is mAP@50 / mAP@50 r40."""
-    lines = [
-        f"# {title}",
-        "",
-        "Each cell: mAP@50 / mAP@50 r40 (40 relevant images kept per query), mean over the seeds. Test split, exact.",
-    ]
+    about = (
+        "Each cell: mAP@50 / mAP@50 r40 (40 relevant images kept per query), mean over the seeds. Test split, exact."
+    )
+    lines = [f"# {title}", "", about]
     for name, part in table.groupby("query_set", sort=False):
-        subsets = [s for s in ("base", "novel", "all", "small") if s in set(part["subset"])]
+        subsets = [s for s in SUBSETS if s in set(part["subset"])]
         counts = part.drop_duplicates("subset").set_index("subset")["n_categories"]
-        lines += ["", f"## Queries: {name}", ""]
-        lines += ["| method | seeds | " + " | ".join(f"{s} ({counts[s]})" for s in subsets) + " |"]
-        lines += ["| --- | --- |" + " --- |" * len(subsets)]
+        table_rows = [["method", "seeds", *(f"{s} ({counts[s]})" for s in subsets)]]
         for (method, fraction, vocabulary), group in part.groupby(KEYS[1:4], sort=False):
             cells = group.set_index("subset")
             values = [f"{cells.map50[s]:.1f} / {cells.map50_r40[s]:.1f}" for s in subsets]
             what = describe(str(method), float(fraction), str(vocabulary))
-            lines.append(f"| {what} | {cells['seeds'].iloc[0]} | " + " | ".join(values) + " |")
+            table_rows.append([what, str(cells["seeds"].iloc[0]), *values])
+        lines += ["", f"## Queries: {name}", "", *_lines(table_rows)]
     return "\n".join(lines) + "\n"
+
+
+def _lines(rows: list[list[str]]) -> list[str]:
+    """A Markdown table; its first row is the head."""
+    return [f"| {' | '.join(row)} |" for row in (rows[0], ["---"] * len(rows[0]), *rows[1:])]
 
 
 def boxes_of(boxes: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -81,27 +74,18 @@ def boxes_table(boxes: list[dict[str, Any]]) -> list[str]:
     """How often the boxes of the results are right, a line a run."""
     if not boxes:
         return []
-    frame = pd.DataFrame(boxes)
-    subsets = [s for s in ("base", "novel", "all", "small") if s in set(frame["subset"])]
-    lines = [
-        "",
-        "## Boxes",
-        "",
-        "Of the true results among a name's first 50, the share whose box is right, in %, mean over the seeds: it",
-        "overlaps a thing of that name by half or more / by a quarter or more (intersection over union) / its centre",
-        "lies on one.",
-        "",
-        "| run | " + " | ".join(subsets) + " |",
-        "| --- |" + " --- |" * len(subsets),
-    ]
-    for run, part in frame.groupby("run", sort=False):
-        rows = part.set_index("subset")
-        cells = [
-            f"{rows.iou50[s]:.1f} / {rows.iou25[s]:.1f} / {rows.inside[s]:.1f}" if s in rows.index else ""
-            for s in subsets
-        ]
-        lines.append(f"| {run} | " + " | ".join(cells) + " |")
-    return lines
+    shares = {
+        (row["run"], row["subset"]): f"{row['iou50']:.1f} / {row['iou25']:.1f} / {row['inside']:.1f}" for row in boxes
+    }
+    subsets = [s for s in SUBSETS if any(s == subset for _, subset in shares)]
+    runs = dict.fromkeys(run for run, _ in shares)
+    rows = [[run, *(shares.get((run, s), "") for s in subsets)] for run in runs]
+    about = (
+        "Of the true results among a name's first 50, the share whose box is right, in %, mean over the seeds: it "
+        "overlaps a thing of that name by half or more / by a quarter or more (intersection over union) / its centre "
+        "lies on one."
+    )
+    return ["", "## Boxes", "", about, "", *_lines([["run", *subsets], *rows])]
 
 
 def category_gains(categories: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -119,8 +103,7 @@ def category_gains(categories: list[dict[str, Any]]) -> list[dict[str, Any]]:
     table = pd.concat(means, axis=1, join="inner").reset_index()
     table["gain"] = table["for"] - table["cluster_clip"]
     table = table.sort_values(["gain", "category"], ascending=[False, True]).round(2)
-    found: list[dict[str, Any]] = table.to_dict("records")
-    return found
+    return table.to_dict("records")  # type: ignore[no-any-return]
 
 
 def compare(

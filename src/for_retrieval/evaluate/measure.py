@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from for_retrieval.records.records import Records
 class Method:
     """What was measured: a method's name, the labels that it had in percent, its seed, and its vocabulary."""
 
-    name: str
+    method: str
     label_fraction: float
     seed: int
     vocabulary: str
@@ -45,14 +45,13 @@ class Measured:
             {
                 "benchmark": benchmark,
                 "query_set": self.queries.name,
-                "method": method.name,
+                "method": method.method,
                 "label_fraction": method.label_fraction,
                 "seed": method.seed,
                 "subset": subset,
                 "vocabulary": method.vocabulary,
                 "n_categories": len(members),
-                "map50": round(float(self.plain[members].mean()), 2),
-                "map50_r40": round(float(self.rare[members].mean()), 2),
+                **self._means("map50", members, 2),
             }
             for subset, members in self._subsets()
         ]
@@ -64,12 +63,8 @@ class Measured:
                 "category": self.queries.texts[n],
                 "subset": subset,
                 "relevant": int(self.queries.relevant[:, n].sum()),
-                "method": method.name,
-                "label_fraction": method.label_fraction,
-                "seed": method.seed,
-                "vocabulary": method.vocabulary,
-                "ap50": round(float(self.plain[n]), 2),
-                "ap50_r40": round(float(self.rare[n]), 2),
+                **asdict(method),
+                **self._means("ap50", n, 2),
             }
             for subset, members in self._subsets()
             if subset in ("base", "novel")
@@ -79,17 +74,12 @@ class Measured:
     def to_json(self) -> dict[str, Any]:
         """``{metrics: {subset: {map50, map50_r40, categories}}, categories: {name: {ap50, ap50_r40, ...}}}``."""
         metrics = {
-            subset: {
-                "map50": round(float(self.plain[members].mean()), 4),
-                "map50_r40": round(float(self.rare[members].mean()), 4),
-                "categories": len(members),
-            }
+            subset: {**self._means("map50", members, 4), "categories": len(members)}
             for subset, members in self._subsets()
         }
         categories = {
             text: {
-                "ap50": round(float(self.plain[n]), 4),
-                "ap50_r40": round(float(self.rare[n]), 4),
+                **self._means("ap50", n, 4),
                 "relevant": int(self.queries.relevant[:, n].sum()),
                 "subsets": [subset for subset, members in self._subsets() if subset != "all" and n in members],
             }
@@ -99,6 +89,10 @@ class Measured:
 
     def _subsets(self) -> list[tuple[str, NDArray[np.intp]]]:
         return [(name, members) for name, members in self.queries.subsets.items() if len(members)]
+
+    def _means(self, name: str, at: NDArray[np.intp] | int, digits: int) -> dict[str, float]:
+        values = {name: self.plain, f"{name}_r40": self.rare}
+        return {key: round(float(value[at].mean()), digits) for key, value in values.items()}
 
 
 def measure(table: Tensor, queries: QuerySet, params: Params) -> Measured:
@@ -132,11 +126,9 @@ def validate(
     """val.json of a run: the scores of each of its models (by training seed); empty where nothing is labelled."""
     limits = params.evaluate
     nothing: dict[str, Any] = {"metrics": {}, "categories": {}}
-    about = {"query_set": "names", "split": "val", "images": len(features.dense), "k": limits.k, "rare": limits.rare}
-    return {
-        **about,
-        "seeds": {
-            name: by_category(model, features, queries, params).to_json() if queries else nothing
-            for name, model in models.items()
-        },
+    seeds = {
+        name: by_category(model, features, queries, params).to_json() if queries else nothing
+        for name, model in models.items()
     }
+    about = {"query_set": "names", "split": "val", "images": len(features.dense), "k": limits.k, "rare": limits.rare}
+    return {**about, "seeds": seeds}

@@ -29,8 +29,7 @@ def unjudged_last(scores: Scores, judged: Relevant | None) -> Scores:
 def average_precision(relevant_by_rank: Relevant, k: int) -> float:
     """AP@k of one query (docs/concepts.md): ``1 / min(n, k) * sum over r <= k of precision@r * rel(r)``.
 
-    Args:
-        relevant_by_rank: for every image, best first, whether it is relevant; n of them are.
+    relevant_by_rank: for every image, best first, whether it is relevant; n of them are.
 
     Raises:
         ValueError: no image is relevant.
@@ -45,11 +44,8 @@ def average_precision(relevant_by_rank: Relevant, k: int) -> float:
 
 def average_precisions(scores: Scores, relevant: Relevant, k: int) -> NDArray[np.float64]:
     """AP@k of each query: scores and relevance [images, queries] -> [queries]; NaN where nothing is relevant."""
-    out = np.full(scores.shape[1], np.nan)
-    for q in range(scores.shape[1]):
-        if relevant[:, q].any():
-            out[q] = average_precision(relevant[rank(scores[:, q]), q], k)
-    return out
+    columns = zip(scores.T, relevant.T, strict=True)
+    return np.array([average_precision(hit[rank(own)], k) if hit.any() else np.nan for own, hit in columns])
 
 
 def rare_average_precisions(

@@ -9,21 +9,15 @@ import pandas as pd
 
 from for_retrieval.files import atomic
 
-COLOURS = {
-    "clip": "#b8b8b8",
-    "dense-clip": "#8fa8c8",
-    "cluster-clip": "#4a78b0",
-    "ensemble": "#6a9a5b",
-    "for": "#d9612b",
+_METHODS = {
+    "clip": ("#b8b8b8", "CLIP", "CLIP (global)"),
+    "dense-clip": ("#8fa8c8", "Dense", "Dense-CLIP"),
+    "cluster-clip": ("#4a78b0", "Cluster", "Cluster-CLIP"),
+    "ensemble": ("#6a9a5b", "ensemble", "ensemble of global, cluster and pooled dense"),
+    "for": ("#d9612b", "FOR", "FOR"),
 }
+COLOURS, SHORT, NAMES = ({method: row[i] for method, row in _METHODS.items()} for i in range(3))
 MOST_NAMES = 160  # in one panel
-SHORT = {
-    "clip": "CLIP",
-    "dense-clip": "Dense",
-    "cluster-clip": "Cluster",
-    "ensemble": "ensemble",
-    "for": "FOR",
-}
 
 
 def panels(rows: int, columns: int, width: float, height: float, *, shared: bool = True) -> tuple[Any, Any]:
@@ -36,7 +30,7 @@ def panels(rows: int, columns: int, width: float, height: float, *, shared: bool
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    sharey: Any = "row" if shared else False
+    sharey: Any = shared and "row"
     figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, sharey=sharey)
     for axis in axes.flat:
         axis.spines[["top", "right"]].set_visible(False)
@@ -128,10 +122,9 @@ def plot_fractions(points: dict[tuple[str, str, float], float], path: Path, titl
     axis = axes[0, 0]
     for subset, vocabulary in sorted({key[:2] for key in points}):
         line = sorted((key[2], value) for key, value in points.items() if key[:2] == (subset, vocabulary))
-        style = "-" if vocabulary == "in" else "--"
+        style, note = ("-", "") if vocabulary == "in" else ("--", ", names held out")
         colour = COLOURS["for"] if subset == "base" else COLOURS["cluster-clip"]
-        label = subset + ("" if vocabulary == "in" else ", names held out")
-        axis.plot(*zip(*line, strict=True), style, marker="o", color=colour, label=label)
+        axis.plot(*zip(*line, strict=True), style, marker="o", color=colour, label=subset + note)
     axis.set_xscale("log")
     ticks = sorted({key[2] for key in points})
     axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])

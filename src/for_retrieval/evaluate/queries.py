@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -40,14 +41,10 @@ def query_sets(records: Records, image_ids: list[str], small: float, only: Colle
     A query belongs to ``base`` (``novel``) if every category it means is base (novel); to ``small`` if its
     largest instance in each relevant image covers less than `small` of the image on the median.
     """
-    objects, negatives = _objects(records, image_ids), _negatives(records, image_ids)
-    groups = _groups(objects)
+    groups, negatives, info = _groups(_objects(records, image_ids)), _negatives(records, image_ids), records.info
     tables = {"names": _names, "attributes": _attributes, "synonyms": _synonyms}
-    built = (
-        _build(name, tables[name](records.info), groups, negatives, len(image_ids), records.info, small)
-        for name in ALL
-        if name in only
-    )
+    wanted = {name: table(info) for name, table in tables.items() if name in only}
+    built = [_build(name, asked, groups, negatives, len(image_ids), info, small) for name, asked in wanted.items()]
     return [query_set for query_set in built if query_set.texts]
 
 
@@ -59,10 +56,9 @@ def _names(info: DatasetInfo) -> dict[str, list[Group]]:
 def _attributes(info: DatasetInfo) -> dict[str, list[Group]]:
     """As `_names`. Two attributes may share a word (``{colour: orange}``, ``{flavour: orange}``): one query."""
     texts: dict[str, list[Group]] = {}
-    for name in info.base + info.novel:
-        for attribute, words in info.attributes.items():
-            for word in words:
-                texts.setdefault(f"{word} {name}", []).append((name, attribute, word))
+    for name, (attribute, words) in product(info.base + info.novel, info.attributes.items()):
+        for word in words:
+            texts.setdefault(f"{word} {name}", []).append((name, attribute, word))
     return texts
 
 
@@ -79,13 +75,10 @@ def _synonyms(info: DatasetInfo) -> dict[str, list[Group]]:
 
 def _objects(records: Records, image_ids: list[str]) -> pd.DataFrame:
     """Objects of these images, with their row and share of the image's area."""
-    sizes = records.images.set_index("image_id")
-    objects = records.objects.copy()
-    objects["row"] = pd.Index(image_ids).get_indexer(objects["image_id"])
+    objects = records.objects.assign(row=pd.Index(image_ids).get_indexer(records.objects["image_id"]))
     objects = objects[objects["row"] >= 0]
-    area = sizes.loc[objects["image_id"], ["width", "height"]].prod(axis=1).to_numpy()
-    objects["share"] = (objects["w"] * objects["h"]).to_numpy() / area
-    return objects
+    sizes = records.images.set_index("image_id").loc[objects["image_id"], ["width", "height"]]
+    return objects.assign(share=(objects["w"] * objects["h"]).to_numpy() / sizes.prod(axis=1).to_numpy())
 
 
 def _groups(objects: pd.DataFrame) -> dict[Group, pd.DataFrame]:
@@ -94,51 +87,36 @@ def _groups(objects: pd.DataFrame) -> dict[Group, pd.DataFrame]:
     return dict([*objects.groupby(["category"]), *with_words.groupby(["category", "attribute", "word"])])
 
 
-def _negatives(records: Records, image_ids: list[str]) -> dict[str, NDArray[np.intp]] | None:
-    """Category -> the rows of the images that are known not to show it; None where that needs no saying."""
+def _negatives(records: Records, image_ids: list[str]) -> dict[str, NDArray[np.bool_]] | None:
+    """Category -> [n] bool, the images that are known not to show it; None where that needs no saying."""
     if records.negatives is None:
         return None
     rows = pd.Series(pd.Index(image_ids).get_indexer(records.negatives["image_id"]))
-    return {str(name): part.to_numpy() for name, part in rows[rows >= 0].groupby(records.negatives["category"])}
-
-
-def _judged(relevant: NDArray[np.bool_], negatives: dict[str, NDArray[np.intp]], meant: list[str]) -> NDArray[np.bool_]:
-    """[n] bool: the images that show what is meant, and those that are known to show none of it."""
-    count = np.zeros(len(relevant), np.intp)
-    for category in meant:
-        count[np.unique(negatives.get(category, np.empty(0, np.intp)))] += 1
-    judged: NDArray[np.bool_] = relevant | (count == len(meant))
-    return judged
+    parts = rows[rows >= 0].groupby(records.negatives["category"])
+    return {str(name): np.bincount(part, minlength=len(image_ids)) > 0 for name, part in parts}
 
 
 def _build(
     name: str,
     queries: Mapping[str, list[Group]],
     groups: Mapping[Group, pd.DataFrame],
-    negatives: dict[str, NDArray[np.intp]] | None,
+    negatives: dict[str, NDArray[np.bool_]] | None,
     count: int,
     info: DatasetInfo,
     small: float,
 ) -> QuerySet:
-    texts, columns, judged, members = [], [], [], {subset: [] for subset in SUBSETS}  # type: ignore[var-annotated]
-    for text, asked in queries.items():
-        answers = [groups[group] for group in asked if group in groups]
-        if not answers:
-            continue
-        found, meant = pd.concat(answers), list(dict.fromkeys(group[0] for group in asked))
-        column = np.zeros(count, bool)
-        column[found["row"].to_numpy()] = True
-        position = len(texts)
-        texts.append(text)
-        columns.append(column)
-        if negatives is not None:
-            judged.append(_judged(column, negatives, meant))
-        members["all"].append(position)
-        for subset, categories in (("base", info.base), ("novel", info.novel)):
-            if set(meant) <= set(categories):
-                members[subset].append(position)
-        if found.groupby("row")["share"].max().median() < small:
-            members["small"].append(position)
-    relevant = np.stack(columns, axis=1) if columns else np.zeros((count, 0), bool)
-    subsets = {subset: np.asarray(positions, np.intp) for subset, positions in members.items()}
-    return QuerySet(name, texts, relevant, subsets, np.stack(judged, axis=1) if judged else None)
+    answers = {text: [groups[group] for group in asked if group in groups] for text, asked in queries.items()}
+    texts = [text for text, found in answers.items() if found]
+    relevant = np.zeros((count, len(texts)), bool)
+    judged = None if negatives is None else np.zeros_like(relevant)
+    belongs: list[dict[str, bool]] = []  # to each subset
+    for n, text in enumerate(texts):
+        found, meant = pd.concat(answers[text]), {group[0] for group in queries[text]}
+        relevant[found["row"], n] = True
+        if judged is not None and negatives is not None:  # judged: shows what is meant, or is known to show none of it
+            none = [negatives.get(category, np.zeros(count, bool)) for category in meant]
+            judged[:, n] = relevant[:, n] | np.logical_and.reduce(none)
+        own = {"base": meant <= set(info.base), "novel": meant <= set(info.novel), "all": True}
+        belongs.append({**own, "small": found.groupby("row")["share"].max().median() < small})
+    subsets = {subset: np.flatnonzero([own[subset] for own in belongs]) for subset in SUBSETS}
+    return QuerySet(name, texts, relevant, subsets, judged)

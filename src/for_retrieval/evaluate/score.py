@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from for_retrieval.evaluate.localisation import Asked, Truth, located
+from for_retrieval.evaluate.localisation import Truth, located
 from for_retrieval.evaluate.measure import Method, head_scores, measure
 from for_retrieval.evaluate.queries import query_sets
 from for_retrieval.model.model import Model, head_path
@@ -20,7 +20,7 @@ BASELINES = ("clip", "dense-clip", "cluster-clip", "ensemble")
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that was measured on a split, as JSON: see `Measured.rows`, `Located` and `Measured.categories`."""
+    """All that was measured on a split, as JSON: see `Measured.rows`, `located` and `Measured.categories`."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     boxes: list[dict[str, Any]] = field(default_factory=list)
@@ -28,12 +28,9 @@ class Evaluation:
 
 
 def evaluate(project: Project, records: Records, model: Model, split: str) -> Evaluation:
-    """All methods and all trained heads on `split`; exact, without an index.
+    """All methods and all trained heads on `split` with the tower of `model`; exact, without an index.
 
     Without annotated objects there is nothing to measure, and no rows.
-
-    Args:
-        model: whose tower and settings are used; its own head is not measured.
 
     Raises:
         ForError: a head is missing.
@@ -54,17 +51,15 @@ def evaluate(project: Project, records: Records, model: Model, split: str) -> Ev
     for name, table in model.training_free.scores(features, texts, BASELINES).items():
         add(table, Method(name, 0, params.seed, "none"))
     truth = Truth(records, ids)
-    names = next((one for one in sets if one.name == "names"), None)  # one category each, so that its boxes are known
     for run, settings in params.train.runs.items():
         for seed in settings.seeds:
             trained = model.with_head(head_path(project.heads, run, seed))
             table = head_scores(trained.head, features, texts)
             method = "-without-".join(["for", *settings.without])
             add(table, Method(method, settings.fraction, seed, settings.vocabulary))
-            if names:
-                count = len(names.texts)  # `names` is the first of the sets
-                asked = Asked(names, texts[:count], table[:, :count])
-                shares = located(trained, features, asked, truth, params.evaluate.k)
+            if sets[0].name == "names":  # the first; one category each, so that its boxes are known
+                own = slice(len(sets[0].texts))
+                shares = located(trained, features, truth, sets[0], texts[own], table[:, own], params.evaluate.k)
                 about = {"benchmark": records.info.name, "run": run, "seed": seed}
-                found.boxes.extend({**about, "subset": subset, **asdict(share)} for subset, share in shares.items())
+                found.boxes.extend({**about, **share} for share in shares)
     return found

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from open_clip.modified_resnet import ModifiedResNet
@@ -36,25 +35,25 @@ def captured(module: nn.Module) -> Iterator[list[Tensor]]:
 
 def cells_of(maps: Tensor, grid: tuple[int, int]) -> Tensor:
     """A block's output as cells [B, M, C]: from tokens without their prefix, or from maps, channels first or last."""
+    if not all(grid):
+        return maps.new_zeros(len(maps), 0, 1)
     if maps.ndim == 3:
         return maps[:, -math.prod(grid) :]
     return (maps if tuple(maps.shape[1:3]) == grid else maps.permute(0, 2, 3, 1)).flatten(1, 2)
 
 
-class Kind(ABC):
+class Kind(Protocol):
     """How one kind of image tower, `visual`, computes features of cells.
 
     name: as messages list it. convolutions: most of its work is convolutions, which are faster in channels-last memory.
     """
 
     name: str
-    convolutions = False
+    convolutions: bool = False
 
-    @abstractmethod
     def fits(self, visual: Any) -> bool:
         """Whether `visual` is of this kind."""
 
-    @abstractmethod
     def features(self, visual: Any, pictures: Tensor) -> Parts:
         """Pictures [B, 3, S, S] -> patches, dense and pooled, as in `Features`."""
 
@@ -235,9 +234,8 @@ def kind_of(visual: Any, name: str) -> Kind:
     Raises:
         UsageError: no kind fits.
     """
-    for kind in KINDS:
-        if kind.fits(visual):
-            return kind
+    if found := next((kind for kind in KINDS if kind.fits(visual)), None):
+        return found
     names = "; ".join(kind.name for kind in KINDS)
     raise UsageError(f"model.name {name!r} has an image tower without a dense path; supported are: {names}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,9 +43,8 @@ class FeatureStore:
         self._folder = folder
         self._place: dict[str, tuple[Path, int]] = {}
         self._damaged: list[Path] = []
-        for path in sorted(folder.glob("*.safetensors")):
-            if not path.name.startswith("."):
-                self._register(path)
+        for path in sorted(folder.glob("[!.]*.safetensors")):
+            self._register(path)
 
     def _register(self, path: Path) -> None:
         hashes = _hashes(path)
@@ -92,19 +91,18 @@ class FeatureStore:
             raise ForError(f"{len(missing)} images have no features in {self._folder}; run `for-cli features`")
         if not hashes:  # an empty split; the sizes are unknown
             return Features(torch.empty(0, 0, 0), torch.empty(0, 0, 0), torch.empty(0, 0), torch.empty(0, 0, 0))
-        rows_by_shard: dict[Path, list[tuple[int, int]]] = {}
+        shards: dict[Path, dict[int, int]] = {}  # position in `hashes` -> row
         for position, content in enumerate(hashes):
             path, row = self._place[content]
-            rows_by_shard.setdefault(path, []).append((position, row))
+            shards.setdefault(path, {})[position] = row
         out: dict[str, NDArray[np.float16]] = {}
-        for path, rows in rows_by_shard.items():
-            positions, picked = (list(column) for column in zip(*rows, strict=True))
+        for path, rows in shards.items():
             with safe_open(path, framework="np") as shard:
                 for part in PARTS:
                     tensor = shard.get_tensor(part)
                     if part not in out:
                         out[part] = np.empty((len(hashes), *tensor.shape[1:]), np.float16)
-                    out[part][positions] = tensor[picked]
+                    out[part][list(rows)] = tensor[list(rows.values())]
         return Features(*(torch.from_numpy(out[part]) for part in PARTS))
 
 
@@ -112,10 +110,9 @@ def _hashes(path: Path) -> list[str] | None:
     """The content hashes of a shard's rows; None where it is damaged, for example by a full disk."""
     try:
         with safe_open(path, framework="np") as shard:
-            hashes: list[str] = shard.metadata()["hashes"].split()
+            return shard.metadata()["hashes"].split()  # type: ignore[no-any-return]
     except (SafetensorError, TypeError, KeyError):
         return None
-    return hashes
 
 
 @dataclass(frozen=True)
@@ -167,16 +164,9 @@ def encode(
     todo = store.missing(list(images)[parallel.rank() :: parallel.count()])
     if backend != "none":
         tower.compile(backend)
-    loader = DataLoader(
-        Pictures([images[h] for h in todo], tower.input_size, reading, [h.partition(".")[2] for h in todo]),
-        batch_size=reading.batch_size,
-        num_workers=reading.workers if len(todo) > SHARD else 0,
-        pin_memory=tower.device.type == "cuda",  # so that the next batch is copied while this one is encoded
-    )
     done, held = 0, list[Features]()
-    bar = Console(stderr=True, quiet=not todo or parallel.rank() > 0)
-    for batch in track(loader, f"encoding images at {tower.input_size} px", console=bar):
-        held.append(tower.features(normalised(batch.to(tower.device, non_blocking=True), tower)))
+    for part in _encoded(tower, [images[h] for h in todo], reading, quiet=not todo or parallel.rank() > 0):
+        held.append(part)
         pending = sum(len(part.pooled) for part in held)
         if pending >= SHARD or done + pending == len(todo):
             store.add(todo[done : done + pending], Features.joined(held))
@@ -186,10 +176,19 @@ def encode(
 
 def encode_anew(tower: Tower, paths: Sequence[Path], reading: Reading) -> Features:
     """Features of all images in `paths`, kept nowhere: for a tower that is being finetuned."""
+    return Features.joined(list(_encoded(tower, paths, reading, quiet=True)))
+
+
+def _encoded(tower: Tower, paths: Sequence[Path], reading: Reading, quiet: bool) -> Iterator[Features]:
     loader = DataLoader(
-        Pictures(paths, tower.input_size, reading), batch_size=reading.batch_size, num_workers=reading.workers
+        Pictures(paths, tower.input_size, reading),
+        batch_size=reading.batch_size,
+        num_workers=reading.workers if len(paths) > SHARD else 0,
+        pin_memory=tower.device.type == "cuda",  # so that the next batch is copied while this one is encoded
     )
-    return Features.joined([tower.features(normalised(batch.to(tower.device), tower)) for batch in loader])
+    bar = Console(stderr=True, quiet=quiet)
+    for batch in track(loader, f"encoding images at {tower.input_size} px", console=bar):
+        yield tower.features(normalised(batch.to(tower.device, non_blocking=True), tower))
 
 
 def write_summaries(folder: Path, records: Records, tower: Tower, teacher: Tower) -> None:

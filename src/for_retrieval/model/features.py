@@ -26,8 +26,7 @@ def arithmetic(device: torch.device) -> torch.dtype:
 
 def autocast(device: torch.device) -> torch.autocast:
     """The context in which a tower computes in `arithmetic`."""
-    kind = arithmetic(device)
-    return torch.autocast(device.type, torch.bfloat16, enabled=kind == torch.bfloat16)
+    return torch.autocast(device.type, torch.bfloat16, enabled=arithmetic(device) == torch.bfloat16)
 
 
 PARTS = ("patches", "dense", "pooled", "fine")

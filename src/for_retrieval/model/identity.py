@@ -30,9 +30,7 @@ _TRAINING_ONLY = {"temperature"}  # settings of a head that no embedding depends
 def tower_id(made_of: Mapping[str, Any], package: Path = _PACKAGE) -> str:
     """The id of a tower, which names its features in the cache.
 
-    Args:
-        made_of: name, hashes of its weights, and sizes; bundle.json has them as ``tower.made_of``.
-        package: the folder with the source code.
+    made_of: name, hashes of its weights, and sizes; bundle.json has them as ``tower.made_of``.
     """
     files = _EMBEDDED_CODE if made_of["name"] == EMBEDDED else _OPEN_CLIP_CODE
     return _digest({**made_of, "code": _code_hash(package, files)})

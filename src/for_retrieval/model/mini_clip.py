@@ -13,8 +13,9 @@ import math
 import shutil
 from copy import deepcopy
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import timm
 import torch
@@ -22,7 +23,7 @@ from safetensors.torch import load_file
 from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.functional import normalize, pixel_unshuffle
-from torch.nn.utils.fusion import fuse_conv_bn_weights
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from for_retrieval.errors import ForError, UsageError
 from for_retrieval.files import file_hash
@@ -61,31 +62,21 @@ class MiniClip(nn.Module):
 
     def stem_maps(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The stem's maps at stride 8, [B, 40, H/8, W/8], and at stride 16, its last one [B, 112, H/16, W/16]."""
-        x: Tensor = self.trunk.bn1(self.trunk.conv_stem(images))
-        for block in self.trunk.blocks[:3]:
-            x = block(x)
-        early = x
-        for block in self.trunk.blocks[3:5]:
-            x = block(x)
-        return early, x
+        early: Tensor = self.trunk.blocks[:3](self.trunk.bn1(self.trunk.conv_stem(images)))
+        return early, self.trunk.blocks[3:5](early)
 
     def cells(self, stem: Tensor) -> Tensor:
         """The part that is trained: stem maps -> the trunk's last map as cells [B, N, 1280]."""
-        x = stem
-        for block in self.trunk.blocks[5:]:
-            x = block(x)
-        maps: Tensor = self.trunk.bn2(self.trunk.conv_head(x))
+        maps: Tensor = self.trunk.bn2(self.trunk.conv_head(self.trunk.blocks[5:](stem)))
         return maps.flatten(2).transpose(1, 2)
 
     def conse(self, cells: Tensor) -> Tensor:
         """ConSE alone: features [..., 1280] -> joint space [..., 256], not normalised."""
-        joint: Tensor = self.concepts(self.classifier(cells).softmax(-1))
-        return joint
+        return self.concepts(self.classifier(cells).softmax(-1))  # type: ignore[no-any-return]
 
     def project(self, cells: Tensor) -> Tensor:
         """Features [..., 1280] -> joint space [..., 256], not normalised."""
-        joint: Tensor = self.conse(cells) + self.residual(cells)
-        return joint
+        return self.conse(cells) + self.residual(cells)  # type: ignore[no-any-return]
 
 
 def load_mini_clip(path: Path = WEIGHTS) -> MiniClip:
@@ -97,9 +88,8 @@ def load_mini_clip(path: Path = WEIGHTS) -> MiniClip:
     if not path.exists():
         raise ForError(f"{path} is missing; restore it with `git checkout {path}` or train it: pretrain/README.md")
     model = MiniClip()
-    state = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
     try:
-        model.load_state_dict(state)
+        model.load_state_dict(load_file(path))
     except RuntimeError as error:
         raise ForError(f"{path} does not hold mini CLIP's weights: {str(error).splitlines()[-1].strip()}") from None
     return model.requires_grad_(False).eval()
@@ -111,15 +101,10 @@ def fold_batch_norm(model: MiniClip) -> MiniClip:
     In the trunk every batch norm (with its activation) follows a convolution that is registered just before it.
     """
     for parent in list(model.trunk.modules()):
-        before: nn.Module | None = None
-        for name, child in list(parent.named_children()):
-            if isinstance(child, BatchNormAct2d) and isinstance(before, nn.Conv2d):
-                mean, variance = cast(Tensor, child.running_mean), cast(Tensor, child.running_var)
-                before.weight, before.bias = fuse_conv_bn_weights(
-                    before.weight, before.bias, mean, variance, child.eps, child.weight, child.bias
-                )
-                setattr(parent, name, child.act)
-            before = child
+        for (before, convolution), (name, norm) in pairwise(list(parent.named_children())):
+            if isinstance(norm, BatchNormAct2d) and isinstance(convolution, nn.Conv2d):
+                setattr(parent, before, fuse_conv_bn_eval(convolution, norm))
+                setattr(parent, name, norm.act)
     return model.requires_grad_(False)
 
 
@@ -165,7 +150,7 @@ class MiniLM(nn.Module):
         states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         mask = attention_mask.unsqueeze(-1).to(states.dtype)
         mean = (states * mask).sum(1) / mask.sum(1).clamp(min=1)
-        return nn.functional.normalize(mean, dim=-1)
+        return normalize(mean, dim=-1)
 
 
 def minilm_tokens(texts: list[str]) -> tuple[Tensor, Tensor]:
@@ -196,10 +181,10 @@ SHIFT = 12  # px
 def mini_layout(input_size: int, *, fine: bool = True) -> Layout:
     """The cells for pictures of `input_size` px; `fine` is false for a teacher, whose fine maps nobody reads.
 
-    TensorFlow's "SAME" padding puts the odd pixel behind the picture, so that a cell could see up to (stride - 1) / 2 px
-    further right and down than its tile. How far it does was measured: a dot is answered by the tile that it is in, within
-    2 px, on all maps; but the names of drawn things are read best where cells of the last map are taken to lie SHIFT px
-    further (46.8 against 45.6 % of names right; no difference on photographs).
+    TensorFlow's "SAME" padding puts the odd pixel behind the picture, so that a cell could see up to (stride - 1) / 2
+    px further right and down than its tile. How far it does was measured: a dot is answered by the tile that it is in,
+    within 2 px, on all maps; but the names of drawn things are read best where cells of the last map are taken to lie
+    SHIFT px further (46.8 against 45.6 % of names right; no difference on photographs).
     """
     side, small = input_size // MiniClip.stride, input_size // 16 if fine else 0
     coarse = Cells((side, side), (PATCH_DIM,), SHIFT / input_size)
@@ -212,8 +197,7 @@ CPU_CHUNK = 8 * 256 * 256  # pixels at once; more fall out of the processor's ca
 class MiniTower:
     """mini CLIP: cells of 32 x 32 input pixels, a joint space of 256 dimensions."""
 
-    mean = MiniClip.mean
-    std = MiniClip.std
+    mean, std = MiniClip.mean, MiniClip.std
 
     def __init__(self, params: Model, device: torch.device, size: SizeKey = "input_size") -> None:
         self.input_size: int = getattr(params, size)
@@ -224,29 +208,22 @@ class MiniTower:
         self._model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._text: MiniLM | None = None
         self.device = device
-        self.made_of: dict[str, Any] = {
-            "name": EMBEDDED,
-            "weights": file_hash(WEIGHTS),
-            "text": WEIGHTS_SHA256,
-            "input_size": self.input_size,
-        }
+        weights = {"weights": file_hash(WEIGHTS), "text": WEIGHTS_SHA256}
+        self.made_of: dict[str, Any] = {"name": EMBEDDED, **weights, "input_size": self.input_size}
         self.id = tower_id(self.made_of)
 
     @torch.no_grad()  # torch.compile fails in inference mode
     def features(self, pictures: Tensor) -> Features:
         """Pictures [B, 3, S, S] -> features, in the arithmetic in which the device is fast."""
-        size = len(pictures)
-        if self.device.type == "cpu":
-            size = max(1, round(CPU_CHUNK / self.input_size**2))
-        parts = [self._chunk(part) for part in torch.split(pictures, size)]
-        return Features(*(torch.cat(column) for column in zip(*parts, strict=True)))
+        size = max(1, round(CPU_CHUNK / self.input_size**2)) if self.device.type == "cpu" else len(pictures)
+        return Features.joined([self._chunk(part) for part in torch.split(pictures, size)])
 
     def compile(self, backend: str) -> None:
         """Compile the step for a few pictures at once, once for each size: the loop around it would be unrolled."""
         # dynamic: a graph for any size takes minutes to reason about; here come two or three sizes.
         self._chunk = torch.compile(self._chunk, backend=backend, dynamic=False)  # type: ignore[method-assign]
 
-    def _chunk(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _chunk(self, pictures: Tensor) -> Features:
         pictures = pictures.to(self.device).contiguous(memory_format=torch.channels_last)
         with autocast(self.device):
             early, stem = self._model.stem_maps(pictures)
@@ -255,7 +232,7 @@ class MiniTower:
             patches = self._model.reduce(cells)
         fine = torch.cat([stem, pixel_unshuffle(early, 2)], 1).flatten(2).transpose(1, 2)
         fine = fine[:, : math.prod(self.layout.fine.grid)]  # none for a teacher
-        return patches.float(), dense.float(), normalize(pooled.float(), dim=-1), fine.float()
+        return Features(patches.float(), dense.float(), normalize(pooled.float(), dim=-1), fine.float())
 
     @torch.inference_mode()
     def text(self, texts: list[str]) -> Tensor:

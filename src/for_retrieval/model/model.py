@@ -52,10 +52,7 @@ class Model:
     settings: ModelParams
     sizes: HeadParams
     _file: bytes | None = field(default=None, init=False, repr=False)  # what the head was read from
-    _made_of: dict[str, Any] = field(init=False, repr=False)  # the entries of bundle.json that identify the tower
-
-    def __post_init__(self) -> None:
-        self._made_of = {"id": self.tower.id, "made_of": self.tower.made_of}
+    _known: str | None = field(default=None, init=False, repr=False)  # the tower's id in a bundle of an earlier version
 
     @classmethod
     def new(
@@ -63,13 +60,8 @@ class Model:
     ) -> Model:
         """The model that params.yaml describes, before training.
 
-        Args:
-            root: the folder that relative paths start from.
-            seed: of the head's first weights; `params.seed` where not given.
-            tower: used instead of loading the one that params.yaml names.
-
-        Raises:
-            ForError: the tower's weights cannot be found or loaded, or its kind is not supported.
+        root: the folder that relative paths start from. seed: of the head's first weights; `params.seed` where not
+        given. tower: used instead of the one that params.yaml names, which `load_tower` loads.
         """
         tower = tower or load_tower(params.model, device, root)
         torch.manual_seed(params.seed if seed is None else seed)
@@ -80,10 +72,7 @@ class Model:
         """The model that was saved in `folder`.
 
         Its id differs from the one in bundle.json where the code of the forward path has changed since.
-
-        Args:
-            root: the folder that relative paths start from.
-            like: a model whose tower is shared where it is the same one, since loading it takes seconds.
+        like: a model whose tower is shared where it is the same one, since loading it takes seconds.
 
         Raises:
             ForError: the bundle is damaged or of an earlier version, or the tower's weights are gone or have changed.
@@ -96,17 +85,15 @@ class Model:
             settings, head_params = ModelParams.model_validate(about), HeadParams.model_validate(sizes)
         except (KeyError, TypeError, ValueError):  # pydantic's is a ValueError
             raise ForError(f"{path} is damaged or was written by an earlier version of for-cli; {_REMEDY}") from None
-        shared = like is not None and like.tower.made_of == made_of
-        tower = like.tower if like and shared else load_tower(settings, device, root)
+        tower = like.tower if like and like.tower.made_of == made_of else load_tower(settings, device, root)
         if made_of is not None and tower.made_of != made_of:
             raise ForError(
                 f"the tower of {folder} cannot be rebuilt: {settings.name} ({settings.pretrained}) is now {tower.id} "
                 f"instead of {known}; put its checkpoint back"
             )
         model = cls(tower, _head(head_params, tower), settings, head_params).with_head(folder / HEAD)
-        if made_of is None:  # the bundle of an earlier version keeps the id that a light reader computes
-            model._made_of = {"id": known}
-        if model._head_hash() != sha256:
+        model._known = known if made_of is None else None  # so that it keeps the id that a light reader computes
+        if hashlib.sha256(model._head_bytes()).hexdigest() != sha256:
             raise ForError(f"{folder / HEAD} is not the head that bundle.json names; {_REMEDY}")
         return model
 
@@ -153,16 +140,14 @@ class Model:
 
         bundle.json is written last: a folder with it is complete.
 
-        Args:
-            dataset: name and digest of the set that the head was trained on. run: its run.
-            metrics: its scores on the validation split.
-            profile: the profile that `validate` made of that set, if it has run.
+        dataset: name and digest of the set that the head was trained on. run: its run. metrics: its scores on the
+        validation split. profile: the one that `validate` made of that set, if it has run.
         """
         folder.mkdir(parents=True, exist_ok=True)
         text = self.tower.export_text(folder)
         self.save_head(folder / HEAD)
         write_json(folder / "metrics.json", metrics)
-        if profile is not None and profile.exists():
+        if profile and profile.exists():
             shutil.copyfile(profile, folder / "profile.json")
         about = {"model": self.id, "dataset": dict(dataset), "run": run}
         write_json(folder / "bundle.json", {**about, **self._description(), **text})
@@ -171,11 +156,6 @@ class Model:
     def id(self) -> str:
         """Changes with anything that changes an embedding; see model/identity.py."""
         return model_id(self._description())
-
-    @property
-    def prompts(self) -> tuple[str, ...]:
-        """Templates with a {}; a text is embedded as the mean over them."""
-        return tuple(self.settings.prompts)
 
     @property
     def device(self) -> torch.device:
@@ -191,27 +171,20 @@ class Model:
         """Embeddings [T, D] of `phrases`: the mean over the prompts, L2-normalised."""
         if not phrases:
             return torch.zeros(0, self.tower.layout.dim, device=self.device)
-        texts = [text for phrase in phrases for text in fill_prompts(self.prompts, phrase)]
-        return normalize(self.tower.text(texts).view(len(phrases), len(self.prompts), -1).mean(1), dim=-1)
+        prompts = self.settings.prompts
+        texts = [text for phrase in phrases for text in fill_prompts(prompts, phrase)]
+        return normalize(self.tower.text(texts).view(len(phrases), len(prompts), -1).mean(1), dim=-1)
 
     def store(self, cache: Path) -> FeatureStore:
         """The features of this model's tower below the cache folder."""
         return FeatureStore(cache / "features" / self.tower.id)
 
     def features(self, hashes: Sequence[str], cache: Path) -> Features:
-        """The features of the images with these content hashes, in their order, in half precision on the CPU.
-
-        Raises:
-            ForError: an image has not been encoded.
-        """
+        """The features of the images with these content hashes; see `FeatureStore.load`."""
         return self.store(cache).load(hashes)
 
     def split(self, records: Records, name: str, cache: Path) -> tuple[list[str], Features]:
-        """The image ids of a split, sorted, and their features.
-
-        Raises:
-            ForError: an image has not been encoded.
-        """
+        """The image ids of a split, sorted, and their `features`."""
         rows = records.images[records.images["split"] == name]
         return rows["image_id"].tolist(), self.features(rows["hash"].tolist(), cache)
 
@@ -223,12 +196,9 @@ class Model:
         backend: str = "none",
         views: Sequence[str] = ("whole",),
     ) -> int:
-        """Encode the images of `splits` that have no features yet; returns how many that were.
+        """Encode the images of `splits` that have no features yet; returns how many that were. See `encode`.
 
-        backend: of torch.compile. views: of the training images; other images are only seen whole.
-
-        Raises:
-            ForError: an image that `prepare` accepted can no longer be read.
+        views: of the training images; other images are only seen whole.
         """
         paths = zip(records.images["hash"], records.paths(project.root), records.images["split"], strict=True)
         images = {
@@ -248,16 +218,14 @@ class Model:
     def _head_bytes(self) -> bytes:
         return self._file or save({name: value.cpu().contiguous() for name, value in self.head.state_dict().items()})
 
-    def _head_hash(self) -> str:
-        return hashlib.sha256(self._head_bytes()).hexdigest()
-
     def _description(self) -> dict[str, Any]:
+        tower = {"id": self._known} if self._known else {"id": self.tower.id, "made_of": self.tower.made_of}
         return {
-            "tower": {**self.settings.model_dump(), **self._made_of},
-            "head": {**self.sizes.model_dump(), "sha256": self._head_hash()},
+            "tower": {**self.settings.model_dump(), **tower},
+            "head": {**self.sizes.model_dump(), "sha256": hashlib.sha256(self._head_bytes()).hexdigest()},
             "input_size": self.settings.input_size,
             "dim": self.tower.layout.dim,
-            "prompts": list(self.prompts),
+            "prompts": list(self.settings.prompts),
         }
 
 

@@ -37,11 +37,6 @@ def save_text_graph(graph: nn.Module, ids: Tensor, mask: Tensor, folder: Path) -
     return path.name
 
 
-START, END = "<start_of_text>", "<end_of_text>"
-# As open_clip's SimpleTokenizer splits, for text in lower case.
-PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
-
-
 # How open_clip cleans a text, by the name of its cleaning, but without the repair of wrongly decoded text and of HTML
 # entities, which typed queries do not have.
 SPACE = [normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()]
@@ -103,18 +98,13 @@ def rust_tokenizer(tokenizer: SimpleTokenizer | HFTokenizer) -> Tokenizer:
 
 
 def _byte_pairs(tokenizer: SimpleTokenizer) -> Tokenizer:
-    rust = Tokenizer(
-        models.BPE(
-            vocab=tokenizer.encoder,
-            merges=list(tokenizer.bpe_ranks),
-            end_of_word_suffix="</w>",
-            continuing_subword_prefix="",
-        )
-    )
+    affixes = {"end_of_word_suffix": "</w>", "continuing_subword_prefix": ""}
+    rust = Tokenizer(models.BPE(vocab=tokenizer.encoder, merges=list(tokenizer.bpe_ranks), **affixes))
     rust.normalizer = normalizers.Sequence(CLEANING["lower"])
-    split = pre_tokenizers.Split(Regex(PATTERN), behavior="removed", invert=True)
+    pattern = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"  # open_clip's, for text in lower case
+    split = pre_tokenizers.Split(Regex(pattern), behavior="removed", invert=True)
     to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     rust.pre_tokenizer = pre_tokenizers.Sequence([split, to_bytes])
-    start, end = (START, tokenizer.sot_token_id), (END, tokenizer.eot_token_id)
+    start, end = ("<start_of_text>", tokenizer.sot_token_id), ("<end_of_text>", tokenizer.eot_token_id)
     rust.post_processor = processors.RobertaProcessing(end, start, trim_offsets=False, add_prefix_space=False)
     return rust

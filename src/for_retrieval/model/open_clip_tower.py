@@ -47,31 +47,23 @@ def find_checkpoint(name: str, pretrained: str, root: Path) -> Checkpoint:
     known = open_clip.list_models()
     if name not in known:
         raise UsageError(f"model.name {name!r} is unknown; {nearest(name, [EMBEDDED, *known])}")
-    if tag := get_pretrained_cfg(name, pretrained):
-        return _checkpoint(_cached_weights(name, pretrained, tag["hf_hub"]), tag, bool(tag.get("quick_gelu")))
-    path = root / Path(pretrained).expanduser()
-    if not path.is_file():
-        tags = open_clip.list_pretrained_tags_by_model(name)
-        hint = f"of its tags, {nearest(pretrained, tags)}" if tags else "it has no tags"
-        raise UsageError(f"model.pretrained {pretrained!r} is neither a file nor a tag of {name}; {hint}")
-    if path.suffix not in SUFFIXES:
-        raise UsageError(f"model.pretrained {pretrained!r} must end in {', '.join(SUFFIXES)}")
-    return _checkpoint(path, _trained_with(name, path), False)
-
-
-def _checkpoint(path: Path, values: dict[str, Any], quick_gelu: bool) -> Checkpoint:
+    tag, tags = get_pretrained_cfg(name, pretrained), open_clip.list_pretrained_tags_by_model(name)
+    if tag:
+        path, values = _cached_weights(name, pretrained, tag["hf_hub"]), tag
+    else:
+        path = root / Path(pretrained).expanduser()
+        if not path.is_file():
+            hint = f"of its tags, {nearest(pretrained, tags)}" if tags else "it has no tags"
+            raise UsageError(f"model.pretrained {pretrained!r} is neither a file nor a tag of {name}; {hint}")
+        if path.suffix not in SUFFIXES:
+            raise UsageError(f"model.pretrained {pretrained!r} must end in {', '.join(SUFFIXES)}")
+        if (config := path.with_name(HF_CONFIG_NAME)).is_file():  # published beside it
+            values = read_json(config).get("preprocess_cfg", {})
+        else:
+            values = get_pretrained_cfg(name, tags[0]) if tags else {}
     mean = tuple(values.get("mean", open_clip.OPENAI_DATASET_MEAN))
     std = tuple(values.get("std", open_clip.OPENAI_DATASET_STD))
-    return Checkpoint(path, mean, std, quick_gelu)
-
-
-def _trained_with(name: str, path: Path) -> dict[str, Any]:
-    """Mean and std for a local file: of the config published beside it, else of the model's first tag."""
-    config = path.with_name("open_clip_config.json")
-    if config.is_file():
-        return dict(read_json(config).get("preprocess_cfg", {}))
-    tags = open_clip.list_pretrained_tags_by_model(name)
-    return dict(get_pretrained_cfg(name, tags[0])) if tags else {}
+    return Checkpoint(path, mean, std, bool(tag.get("quick_gelu")))
 
 
 def _cached_weights(name: str, tag: str, place: str) -> Path:
@@ -108,8 +100,7 @@ def load_tokenizer(name: str, checkpoint: Path) -> Any:
             f"not in the local cache; put its tokenizer.json and tokenizer_config.json into "
             f"{checkpoint.parent}, or set model.name to {EMBEDDED} with model.pretrained embedded"
         )
-    mode = text.get("tokenizer_mode")
-    return HFTokenizer(str(folder), tokenizer_mode=mode, local_files_only=True, **options)
+    return HFTokenizer(str(folder), tokenizer_mode=text.get("tokenizer_mode"), local_files_only=True, **options)
 
 
 class OpenClipTower:
@@ -134,37 +125,28 @@ class OpenClipTower:
         # A weights file does not hold the activation, so the name of a saved model has to.
         quick = f"{params.name}-quickgelu"
         self._name = quick if checkpoint.quick_gelu and quick in open_clip.list_models() else params.name
-        self._kind = kind_of(self._model.visual, params.name)
+        self.visual: nn.Module = self._model.visual  # the image tower itself, for finetuning
+        self._kind = kind_of(self.visual, params.name)
         self._memory = torch.channels_last if self._kind.convolutions else torch.contiguous_format
-        self._model.visual.to(memory_format=self._memory)
+        self.visual.to(memory_format=self._memory)
         self.device, self._batch_size = device, params.batch_size
+        stride = self._kind.stride(self.visual)
+        if self.input_size % stride:
+            fitting = max(self.input_size // stride, 1) * stride
+            raise UsageError(f"model.{size} must be a multiple of {stride}, such as {fitting}, not {self.input_size}")
+        side = self.input_size // stride
+        self._block, stride = self._kind.fine(self.visual)
+        small = self.input_size // stride if size == "input_size" else 0  # a teacher's fine maps are read by nobody
+        self._fine_grid = (small, small)
         self.mean, self.std = checkpoint.mean, checkpoint.std
-        visual = self._model.visual
-        grid = _grid(size, self.input_size, self._kind.stride(visual))
-        self._block, stride = self._kind.fine(visual)
-        side = self.input_size // stride if size == "input_size" else 0  # a teacher's fine maps are read by nobody
-        self._fine_grid = (side, side)
         probe = self.features(torch.zeros(1, 3, self.input_size, self.input_size))
-        shift = self._kind.shift(visual) / self.input_size
-        coarse, fine = (
-            Cells(g, (part.shape[2],), shift) for g, part in ((grid, probe.patches), (self._fine_grid, probe.fine))
-        )
-        self.layout = Layout(coarse, fine, probe.dense.shape[2])
-        self.made_of: dict[str, Any] = {
-            "name": params.name,
-            "weights": file_hash(checkpoint.path),
-            "input_size": self.input_size,
-            "mean": list(self.mean),
-            "std": list(self.std),
-            "quick_gelu": checkpoint.quick_gelu,
-        }
+        shift = self._kind.shift(self.visual) / self.input_size
+        coarse = Cells((side, side), (probe.patches.shape[2],), shift)
+        self.layout = Layout(coarse, Cells(self._fine_grid, (probe.fine.shape[2],), shift), probe.dense.shape[2])
+        about = {"name": params.name, "weights": file_hash(checkpoint.path), "input_size": self.input_size}
+        trained = {"mean": list(self.mean), "std": list(self.std), "quick_gelu": checkpoint.quick_gelu}
+        self.made_of: dict[str, Any] = {**about, **trained}
         self.id = tower_id(self.made_of)
-
-    @property
-    def visual(self) -> nn.Module:
-        """The image tower itself, for finetuning."""
-        visual: nn.Module = self._model.visual
-        return visual
 
     @torch.no_grad()  # torch.compile fails in inference mode
     def features(self, pictures: Tensor) -> Features:
@@ -177,16 +159,12 @@ class OpenClipTower:
 
     def differentiable(self, pictures: Tensor) -> Features:
         """`features`, through which gradients reach `visual`."""
-        pictures, size = pictures.to(self.device, memory_format=self._memory), len(pictures)
+        pictures = pictures.to(self.device, memory_format=self._memory)
         with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
             with captured(self._block) as blocks:
-                parts = self._kind.features(self._model.visual, pictures)
-            fine = (
-                cells_of(blocks[0].detach(), self._fine_grid)
-                if all(self._fine_grid)
-                else pictures.new_zeros(size, 0, 1)
-            )
-        return Features(*parts, fine).to(self.device)
+                parts = self._kind.features(self.visual, pictures)
+            fine = cells_of(blocks[0].detach(), self._fine_grid)
+            return Features(*parts, fine).to(self.device)
 
     @torch.inference_mode()
     def text(self, texts: list[str]) -> Tensor:
@@ -199,8 +177,7 @@ class OpenClipTower:
         state = {name: value.detach().cpu().clone().contiguous() for name, value in self._model.state_dict().items()}
         with atomic(folder / HF_SAFE_WEIGHTS_NAME) as temporary:
             save_file(state, str(temporary))
-        config = {"preprocess_cfg": {"mean": list(self.mean), "std": list(self.std)}}
-        write_json(folder / HF_CONFIG_NAME, config)
+        write_json(folder / HF_CONFIG_NAME, {"preprocess_cfg": {"mean": list(self.mean), "std": list(self.std)}})
         return self._name
 
     def export_text(self, folder: Path) -> dict[str, object]:
@@ -238,10 +215,3 @@ def load_model(name: str, checkpoint: Checkpoint, input_size: int) -> Any:
     if resnet:
         resize_pool(model.visual, input_size)
     return model.requires_grad_(False).eval()
-
-
-def _grid(key: SizeKey, size: int, stride: int) -> tuple[int, int]:
-    if size % stride:
-        fitting = max(size // stride, 1) * stride
-        raise UsageError(f"model.{key} must be a multiple of {stride}, such as {fitting}, not {size}")
-    return size // stride, size // stride

@@ -53,27 +53,18 @@ def launch(root: Path, arguments: list[str], devices: int, device: str) -> None:
         if sys.platform == "linux":
             shared.setdefault("GLOO_SOCKET_IFNAME", "lo")
         command = [sys.executable, "-m", "for_retrieval", "--project", str(root), *arguments]
-        processes = [
-            subprocess.Popen(command, env={**shared, "RANK": str(n), "LOCAL_RANK": str(n)}) for n in range(devices)
-        ]
-        code = _ended(processes)
-    if code:
+        ranks = [{"RANK": str(n), "LOCAL_RANK": str(n)} for n in range(devices)]
+        processes = [subprocess.Popen(command, env={**shared, **own}) for own in ranks]
+        try:
+            while None in (codes := [process.poll() for process in processes]) and not any(codes):
+                time.sleep(0.1)
+        finally:  # the first failure ends the others
+            for process in processes:
+                if process.poll() is None:
+                    process.terminate()
+                    process.wait()
+    if code := next(filter(None, codes), 0):
         raise ForError(f"{' '.join(arguments)} in {devices} processes failed with exit code {code}; see above")
-
-
-def _ended(processes: list[subprocess.Popen[bytes]]) -> int:
-    """Wait for all; the first failure ends the others. Returns its exit code, or 0."""
-    try:
-        while any(process.poll() is None for process in processes):
-            if code := next((process.returncode for process in processes if process.returncode), 0):
-                return code
-            time.sleep(0.1)
-        return next((process.returncode for process in processes if process.returncode), 0)
-    finally:
-        for process in processes:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
 
 
 class _Joined(torch.autograd.Function):
@@ -99,22 +90,15 @@ class Team:
     """The processes that run this stage together. In a single process every method returns its argument."""
 
     def __init__(self, device: torch.device) -> None:
-        self.rank, self.count = rank(), count()
+        self.writes = rank() == 0  # whether this process is the one that writes results
         self._accelerator: Any = None
-        if self.count > 1:
+        if count() > 1:
             from accelerate import Accelerator
 
             if meeting := os.environ.get(MEETING):
                 backend = "gloo" if device.type == "cpu" else "nccl"
-                torch.distributed.init_process_group(
-                    backend, init_method=f"file://{meeting}", rank=self.rank, world_size=self.count
-                )
+                torch.distributed.init_process_group(backend, f"file://{meeting}", rank=rank(), world_size=count())
             self._accelerator = Accelerator(cpu=device.type == "cpu")
-
-    @property
-    def writes(self) -> bool:
-        """Whether this process is the one that writes results."""
-        return self.rank == 0
 
     def average(self, head: nn.Module) -> None:
         """Replace each gradient of `head` by its mean over the processes."""
@@ -126,11 +110,11 @@ class Team:
 
     def even(self, rows: Tensor) -> Tensor:
         """The rows of one batch, without the last few that cannot be divided evenly."""
-        return rows[: len(rows) // self.count * self.count]
+        return rows[: len(rows) // count() * count()]
 
     def part(self, rows: Tensor) -> Tensor:
         """This process's rows of one batch."""
-        return rows.chunk(self.count)[self.rank]
+        return rows.chunk(count())[rank()]
 
     def joined(self, summary: Summary) -> Summary:
         """The summaries of the whole batch from those of each process's part, in the batch's order.
@@ -138,15 +122,8 @@ class Team:
         Every process then has the same loss of the whole batch. Gradients of a part come back from all of them,
         `count` times the right one together, and `average` divides: the step is that of one process.
         """
-        if not self._accelerator:
-            return summary
         parts = (summary.regions, summary.boxes, summary.objectness)
-        return type(summary)(*(_Joined.apply(part) for part in parts))
-
-    def wait(self) -> None:
-        """Wait until all processes are here."""
-        if self._accelerator:
-            self._accelerator.wait_for_everyone()
+        return type(summary)(*(_Joined.apply(part) for part in parts)) if self._accelerator else summary
 
     def end(self) -> None:
         """End the group: the other processes are done, and the one that writes goes on."""

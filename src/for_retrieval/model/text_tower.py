@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,6 @@ import numpy.typing as npt
 from for_retrieval.errors import ForError
 from for_retrieval.files import read_json
 from for_retrieval.model.identity import fill_prompts
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 REMEDY = "run `for-cli index` to rebuild it"
 
@@ -43,7 +40,7 @@ def load_bundle(folder: Path) -> Bundle:
     path = folder / "bundle.json"
     values = read_json(path, REMEDY)
     try:
-        bundle = Bundle(
+        return Bundle(
             model=str(values["model"]),
             dim=int(values["dim"]),
             prompts=[str(prompt) for prompt in values["prompts"]],
@@ -55,10 +52,6 @@ def load_bundle(folder: Path) -> Bundle:
         raise ForError(f"{path} lacks the key {error}; {REMEDY}") from None
     except (TypeError, ValueError) as error:
         raise ForError(f"{path} is damaged ({error}); {REMEDY}") from None
-    for file in (bundle.text, bundle.tokenizer):
-        if not file.is_file():
-            raise ForError(f"{file} is missing from the bundle; {REMEDY}")
-    return bundle
 
 
 def _file(folder: Path, key: str, name: Any) -> Path:
@@ -67,6 +60,8 @@ def _file(folder: Path, key: str, name: Any) -> Path:
         raise TypeError(f"{key} is {name!r}")
     if name in ("", ".", "..") or set(name) & set("/\\\0"):
         raise ForError(f"{folder / 'bundle.json'}: {key} is {name!r}, which is no name of a file beside it; {REMEDY}")
+    if not (folder / name).is_file():
+        raise ForError(f"{folder / name} is missing from the bundle; {REMEDY}")
     return folder / name
 
 
@@ -79,8 +74,16 @@ class TextTower:
         Raises:
             ForError: a file is missing or damaged.
         """
+        from tokenizers import Tokenizer
+
         self.bundle = load_bundle(folder)
-        self._tokenizer = _open_tokenizer(self.bundle.tokenizer, self.bundle.max_tokens)
+        try:
+            self._tokenizer = Tokenizer.from_file(str(self.bundle.tokenizer))
+        except Exception as error:  # the Rust library raises nothing narrower
+            reason = " ".join(str(error).split())
+            raise ForError(f"{self.bundle.tokenizer} is not a tokenizer ({reason}); {REMEDY}") from None
+        self._tokenizer.enable_truncation(self.bundle.max_tokens)
+        self._tokenizer.enable_padding()
         self._session = _open_session(self.bundle.text)
 
     def embed(self, text: str) -> npt.NDArray[np.float32]:
@@ -91,30 +94,14 @@ class TextTower:
         """
         prompts = fill_prompts(self.bundle.prompts, text)
         encodings = self._tokenizer.encode_batch(prompts)
-        inputs = {
-            "input_ids": np.array([encoding.ids for encoding in encodings], dtype=np.int64),  # [B, T]
-            "attention_mask": np.array([encoding.attention_mask for encoding in encodings], dtype=np.int64),
-        }
+        ids, mask = ([getattr(each, name) for each in encodings] for name in ("ids", "attention_mask"))
+        inputs = {"input_ids": np.array(ids, np.int64), "attention_mask": np.array(mask, np.int64)}  # [B, T]
         (embeddings,) = self._session.run(["embedding"], inputs)  # [B, D]
         mean = np.asarray(embeddings, dtype=np.float32).mean(axis=0)
         length = float(np.linalg.norm(mean))
         if mean.shape != (self.bundle.dim,) or not np.isfinite(length) or length < 1e-6:
-            wanted = f"embeddings of dimension {self.bundle.dim}"
-            raise ForError(f"{self.bundle.text} does not give {wanted}; {REMEDY}")
-        embedding: npt.NDArray[np.float32] = mean / np.float32(length)
-        return embedding
-
-
-def _open_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
-    from tokenizers import Tokenizer
-
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the Rust library raises nothing narrower
-        raise ForError(f"{path} is not a tokenizer ({' '.join(str(error).split())}); {REMEDY}") from None
-    tokenizer.enable_truncation(max_tokens)
-    tokenizer.enable_padding()
-    return tokenizer
+            raise ForError(f"{self.bundle.text} does not give embeddings of dimension {self.bundle.dim}; {REMEDY}")
+        return mean / np.float32(length)  # type: ignore[no-any-return]
 
 
 def _open_session(path: Path) -> Any:
@@ -133,5 +120,4 @@ def _open_session(path: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions share no narrower base
-        reason = " ".join(str(error).split())
-        raise ForError(f"{path} cannot be opened as an ONNX model ({reason}); {REMEDY}") from None
+        raise ForError(f"{path} cannot be opened as an ONNX model ({' '.join(str(error).split())}); {REMEDY}") from None

@@ -35,10 +35,7 @@ def find_device(name: str) -> torch.device:
 
 
 def load_tower(params: Model, device: torch.device, root: Path, size: SizeKey = "input_size") -> Tower:
-    """The tower that params.yaml names.
-
-    Args:
-        size: the key of params.yaml with its input size. The teacher's tower is the same one on more pixels.
+    """The tower that params.yaml names, at the input size with the key `size`: the teacher's has more pixels.
 
     Raises:
         ForError: its weights cannot be found or loaded, or its kind is not supported.

@@ -104,11 +104,9 @@ class TrainingFree:
         names: Collection[str] = ALL,
         score: Callable[[Tensor, Tensor], Tensor] = scores,
     ) -> dict[str, Tensor]:
-        """Scores [n, T] of each method in `names`.
+        """Scores [n, T] of each method in `names`, on the device of `texts` [T, D], which are L2-normalised.
 
-        Args:
-            texts: [T, D], L2-normalised; the scores are on their device.
-            score: of regions [B, K, D] and texts, [B, T].
+        score: of regions [B, K, D] and texts, [B, T].
         """
         methods: dict[str, Callable[[Features], Tensor]] = {
             "clip": clip,

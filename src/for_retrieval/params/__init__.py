@@ -1,4 +1,4 @@
-"""params.yaml as typed, checked values: every setting that changes a result, and nothing else."""
+"""params.yaml as typed, checked values: what changes a result, but for the constants of formulas (docs/concepts.md)."""
 
 from __future__ import annotations
 
@@ -210,11 +210,7 @@ class Train(Section):
     runs: dict[str, Run]
 
     def run(self, name: str) -> Run:
-        """The run called `name`.
-
-        Raises:
-            UsageError: there is no such run.
-        """
+        """The run called `name`. Raises UsageError: there is no such run."""
         if name not in self.runs:
             raise UsageError(f"train.runs has no run {name!r}; {nearest(name, self.runs)}")
         return self.runs[name]
@@ -252,7 +248,7 @@ class Index(Section):
     """Which images can be searched, and with the model of which run."""
 
     run: str
-    gallery: list[Literal["train", "val", "test"]]
+    gallery: list[Part]
 
 
 class Drift(Section):
@@ -329,30 +325,20 @@ class Params(Section):
             if unknown := [word for word in run.without if word not in known]:
                 hint = nearest(unknown[0], known)
                 raise ValueError(f"train.runs.{name}.without: {unknown[0]!r} is not in train.objectives; {hint}")
-        if self.index.run not in self.train.runs:
-            raise ValueError(
-                f"index.run {self.index.run!r} is not in train.runs; {nearest(self.index.run, self.train.runs)}"
-            )
+        if (served := self.index.run) not in self.train.runs:
+            raise ValueError(f"index.run {served!r} is not in train.runs; {nearest(served, self.train.runs)}")
         return self
 
 
 def load_params(path: Path) -> Params:
-    """Read and check params.yaml.
-
-    Raises:
-        UsageError: the file cannot be read, is not YAML, or has an unknown, missing or invalid value.
-    """
+    """params.yaml, checked; UsageError if it cannot be read, is not YAML, or has unknown, missing or invalid values."""
     if not path.exists():
         raise UsageError(f"{path} does not exist; run this inside the project")
     return check_params(read_sections(path), str(path))
 
 
-def check_params(values: dict[str, Any], where: str) -> Params:
-    """The content of a params.yaml as typed values; `where` names it in messages.
-
-    Raises:
-        UsageError: a key is unknown or missing, or a value is invalid; the message has a line for each.
-    """
+def check_params(values: dict[str, Any], where: str = "params.yaml with the requested changes") -> Params:
+    """The content of a params.yaml, called `where` in messages; UsageError with a line for each wrong key or value."""
     try:
         return Params.model_validate(values)
     except ValidationError as error:
@@ -360,11 +346,7 @@ def check_params(values: dict[str, Any], where: str) -> Params:
 
 
 def read_sections(path: Path) -> dict[str, Any]:
-    """The content of a YAML file that holds sections of params.yaml; they are not checked.
-
-    Raises:
-        UsageError: the file cannot be read, is not YAML, or does not hold sections.
-    """
+    """The sections in a YAML file, unchecked; UsageError if it cannot be read, is not YAML, or holds no sections."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -393,7 +375,6 @@ def _valid_keys(keys: list[str]) -> list[str]:
     section: Any = Params
     for key in keys:
         field = getattr(section, "model_fields", {}).get(key)
-        annotation = field.annotation if field else section
-        arguments = getattr(annotation, "__args__", ())
-        section = next((a for a in arguments if hasattr(a, "model_fields")), annotation)
+        section = field.annotation if field else section
+        section = next((a for a in getattr(section, "__args__", ()) if hasattr(a, "model_fields")), section)
     return list(getattr(section, "model_fields", {}))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -13,27 +14,26 @@ from ruamel.yaml.representer import RoundTripRepresenter
 
 from for_retrieval.errors import UsageError, nearest
 from for_retrieval.files import atomic
-from for_retrieval.params import Params, check_params, load_params, read_sections
+from for_retrieval.params import check_params, load_params, read_sections
 
 Changes = Mapping[tuple[str, ...], Any]  # the path of keys -> the value
 
 
 def edit_params(path: Path, changes: Changes) -> None:
-    """Set values in a params.yaml; comments and all other lines are kept.
-
-    Raises:
-        UsageError: the result would not be valid; the file is left unchanged.
-    """
+    """Set values in a params.yaml and keep all else; UsageError, without a change, if the result is not valid."""
     yaml = yaml_with_comments()
     content = yaml.load(path.read_text(encoding="utf-8"))
     for (*sections, key), value in changes.items():
-        section = content
-        for name in sections:
-            section = section[name]
-        _set(section, key, value)
+        section = reduce(getitem, sections, content)
+        if isinstance(value, list) and isinstance(section.get(key), list):
+            section[key][:] = value  # in place: ruamel keeps the comment with the list
+        else:
+            makers: dict[type, Any] = {list: CommentedSeq, dict: CommentedMap}
+            section[key] = makers[type(value)](value) if type(value) in makers else value
+        if isinstance(value, (list, dict)):
+            section[key].fa.set_flow_style()
     with atomic(path) as temporary:
-        with temporary.open("w", encoding="utf-8") as file:
-            yaml.dump(content, file)
+        yaml.dump(content, temporary)
         try:
             load_params(temporary)  # the file may have a layout that the edit breaks
         except UsageError:
@@ -51,17 +51,6 @@ def yaml_with_comments() -> YAML:
     return yaml
 
 
-def _set(section: Any, key: str, value: Any) -> None:
-    if isinstance(value, list) and isinstance(section.get(key), list):
-        section[key][:] = value  # in place: ruamel keeps the comment with the list
-    elif isinstance(value, (list, dict)):
-        section[key] = CommentedSeq(value) if isinstance(value, list) else CommentedMap(value)
-    else:
-        section[key] = value
-        return
-    section[key].fa.set_flow_style()
-
-
 class _NullAsWord(RoundTripRepresenter):
     """Writes None as ``null``, where ruamel writes an empty value."""
 
@@ -69,11 +58,7 @@ class _NullAsWord(RoundTripRepresenter):
 _NullAsWord.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null"))
 
 
-FOLDER = "params"  # beside params.yaml
-
-
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """One value that a profile changes, by its path of keys."""
 
     keys: tuple[str, ...]
@@ -82,23 +67,23 @@ class Change:
 
 
 def profiles(root: Path) -> dict[str, str]:
-    """Name -> description, which is the first line of the file."""
-    lines = {path.stem: path.read_text(encoding="utf-8").partition("\n")[0] for path in (root / FOLDER).glob("*.yaml")}
-    return {name: lines[name].removeprefix("# ") for name in sorted(lines)}
+    """Name -> description, which is the first line of the file in params/."""
+    paths = sorted((root / "params").glob("*.yaml"))
+    return {path.stem: path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ") for path in paths}
 
 
-def load_profile(root: Path, name: str) -> dict[str, Any]:
-    """The values in params/<name>.yaml.
-
-    Raises:
-        UsageError: there is no such profile, or it cannot be read.
-    """
-    folder = root / FOLDER
-    known = sorted(path.stem for path in folder.glob("*.yaml"))
-    if name not in known:
+def _with_profile(root: Path, name: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values of params.yaml, and those of params/<name>.yaml; both are checked."""
+    load_params(root / "params.yaml")
+    values, folder = read_sections(root / "params.yaml"), root / "params"
+    if name is None:
+        return values, {}
+    if name not in (known := profiles(root)):
         remedy = nearest(name, known) if known else f"{folder} holds none"
         raise UsageError(f"there is no profile {name!r} ({folder / name}.yaml); {remedy}")
-    return read_sections(folder / f"{name}.yaml")
+    profile = read_sections(folder / f"{name}.yaml")
+    check_params(merged(values, profile))
+    return values, profile
 
 
 def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -110,26 +95,14 @@ def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def checked(values: dict[str, Any]) -> Params:
-    """Check `values` as the content of a params.yaml.
-
-    Raises:
-        UsageError: they are not valid.
-    """
-    return check_params(values, "params.yaml with the requested changes")
-
-
 def overridden(root: Path, profile: str | None, fraction: float | None) -> dict[str, Any]:
     """The values of params.yaml with those of a profile laid over them, and with the run of a fraction as `index.run`.
 
     Raises:
         UsageError: there is no such profile, no run uses `fraction` percent of the labels, or the result is not valid.
     """
-    load_params(root / "params.yaml")
-    values = read_sections(root / "params.yaml")
-    if profile is not None:
-        values = merged(values, load_profile(root, profile))
-    params = checked(values)
+    values = merged(*_with_profile(root, profile))
+    params = check_params(values)
     if fraction is None:
         return values
     runs = {name: run for name, run in params.train.runs.items() if run.fraction == fraction}
@@ -142,18 +115,10 @@ def overridden(root: Path, profile: str | None, fraction: float | None) -> dict[
 
 
 def apply_profile(root: Path, name: str) -> list[Change]:
-    """Write a profile into params.yaml and return the values that changed; comments are kept.
-
-    Raises:
-        UsageError: there is no such profile, or params.yaml would not be valid with it. The file is left unchanged.
-    """
-    path, profile = root / "params.yaml", load_profile(root, name)
-    load_params(path)
-    before = read_sections(path)
-    checked(merged(before, profile))
-    changes = list(_changes(before, profile, ()))
+    """Write a profile into params.yaml, and return what changed; UsageError if it is not there, or not valid."""
+    changes = list(_changes(*_with_profile(root, name), ()))
     if changes:
-        edit_params(path, {change.keys: change.after for change in changes})
+        edit_params(root / "params.yaml", {change.keys: change.after for change in changes})
     return changes
 
 

@@ -49,13 +49,7 @@ class Answer:
 
     def to_json(self) -> str:
         """The answer as JSON text, without warnings."""
-        value = {
-            "query": self.query,
-            "model": self.model,
-            "generation": self.generation,
-            "version": self.version,
-            "results": [asdict(result) for result in self.results],
-        }
+        value = {key: value for key, value in asdict(self).items() if key not in ("warnings", "root")}
         return json.dumps(value, indent=1, ensure_ascii=False)
 
 
@@ -77,10 +71,13 @@ def answer(project_root: Path, query: str, top_k: int, *, index: Path | None = N
     folder = index or project_root / INDEX
     # With the search inside: a generation on a server can be pruned between opening and searching it.
     live, (regions, image_root) = open_live(folder, lambda live: _found(folder, live, text, top_k))
-    results = [_result(rank, region, image_root) for rank, region in enumerate(regions, 1)]
+    results = []
+    for rank, found in enumerate(regions, 1):
+        x, y, w, h = (round(side, 1) for side in found.box)
+        path = str(PurePosixPath(image_root, found.path))
+        results.append(Result(rank, found.score, found.image_id, path, (x, y, w, h)))
     warning = language_warning(text)
-    warnings = [warning] if warning else []
-    return Answer(text, live.model, live.generation, live.version, results, warnings, project_root)
+    return Answer(text, live.model, live.generation, live.version, results, [warning] if warning else [], project_root)
 
 
 def _found(folder: Path, live: Entry, text: str, top_k: int) -> tuple[list[Region], str]:
@@ -97,9 +94,3 @@ def _found(folder: Path, live: Entry, text: str, top_k: int) -> tuple[list[Regio
         )
     with open_entry(folder, live) as index:
         return index.search(tower.embed(text), top_k), index.manifest.image_root
-
-
-def _result(rank: int, region: Region, image_root: str) -> Result:
-    x, y, w, h = (round(side, 1) for side in region.box)
-    path = str(PurePosixPath(image_root, region.path))
-    return Result(rank, region.score, region.image_id, path, (x, y, w, h))

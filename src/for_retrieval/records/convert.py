@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 from typing import Any, Unpack
 
+import pandas as pd
+
 from for_retrieval.errors import ForError, UsageError, printable
 from for_retrieval.files import write_json, write_text
 from for_retrieval.records.importer import Found, Options, read_without_project, require_usable, summary
@@ -18,14 +20,11 @@ from for_retrieval.records.records import Records
 def convert(folder: Path, out: Path, processes: int, **options: Unpack[Options]) -> Found:
     """Write the set in `folder` as a COCO folder `out`: images, annotations.json, and the lists that import reads.
 
-    The lists are splits.json and, with labels, categories.json (base, novel) and queries.json (words of queries).
-
-    Image files are hard-linked where the disk allows it, and copied elsewhere. Broken images and dropped objects are
-    left out, and so are LVIS's negatives, which COCO does not have. `out` appears only when it is complete.
-
-    Raises:
-        UsageError: `out` exists, or as `describe`. ForError: the data is invalid, too many images are broken, or the
-            disk is full.
+    The lists are splits.json and, with labels, categories.json (base, novel) and queries.json (words of queries). Image
+    files are hard-linked where the disk allows it, and copied elsewhere. Broken images and dropped objects are left
+    out, and so are LVIS's negatives, which COCO does not have. `out` appears only when it is complete. Raises
+    UsageError: `out` exists, or as `describe`. ForError: the data is invalid, too many images are broken, or the disk
+    is full.
     """
     if out.exists():
         raise UsageError(f"{printable(out)} exists already; name a new folder")
@@ -39,8 +38,8 @@ def convert(folder: Path, out: Path, processes: int, **options: Unpack[Options])
         names = _place_images(records, folder, partial / "images")
         content = coco_content(records, names, captions)
         write_text(partial / "annotations.json", json.dumps(content, ensure_ascii=False))
-        splits = records.images.assign(name=names).groupby("split")["name"].apply(list)
-        write_json(partial / "splits.json", dict(splits.items()))
+        splits = pd.Series(names).groupby(records.images["split"]).apply(list)
+        write_json(partial / "splits.json", splits.to_dict())
         if found["categories"]:
             write_json(partial / "categories.json", {key: found[key] for key in ("base", "novel")})
             words = {key: getattr(records.info, key) for key in ("synonyms", "hypernyms", "attributes")}

@@ -41,11 +41,9 @@ def open_image(path: Path, max_pixels: int | None = None, min_side: int = 1) -> 
     The size is checked from the header, before anything is decoded. Colour profiles are not applied.
 
     max_pixels: `data.max_pixels`, for whoever prepares or encodes a set. None, to show an image that was prepared
-    before: then only Pillow's own limit of 179 million applies, which no `data.max_pixels` can exceed.
-
-    Raises:
-        BrokenImage: missing, empty, not an image, truncated, more than `max_pixels` (or than Pillow's limit), or a
-            side shorter than `min_side` px.
+    before: then only Pillow's own limit of 179 million applies, which no `data.max_pixels` can exceed. Raises
+    BrokenImage: missing, empty, not an image, truncated, more than `max_pixels` (or than Pillow's limit), or a side
+    shorter than `min_side` px.
     """
     try:
         if path.stat().st_size == 0:
@@ -73,9 +71,7 @@ def inspect_all(
     """Inspect `paths` in `processes` processes; the results are in their order.
 
     cache: a folder. Files that were inspected before and have the same size and modification time are not read again.
-
-    Raises:
-        ForError: a process died, most likely because memory ran out.
+    Raises ForError: a process died, most likely because memory ran out.
     """
     seen = SeenImages(cache, paths) if cache else None
     found: dict[Path, ImageFacts | BrokenImage] = {

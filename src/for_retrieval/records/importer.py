@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from rich.table import Table
 from rich.text import Text
 
-from for_retrieval.errors import UsageError, printable
+from for_retrieval.errors import ForError, UsageError, printable
 from for_retrieval.params import Data, SplitRatio, load_params
 from for_retrieval.params.editing import edit_params
 from for_retrieval.records.images import MISSING
@@ -22,12 +23,10 @@ from for_retrieval.records.records import Records
 from for_retrieval.records.splits import OFFICIAL, SPLITS
 
 # The section data without a params.yaml; the same values as in the params.yaml of a new project.
-DEFAULTS: dict[str, Any] = {
-    "split_ratio": SplitRatio(train=0.6, val=0.1, test=0.3),
-    "min_side": 8,
-    "max_pixels": 60_000_000,
-    "max_broken": 0.02,
-}
+DEFAULTS: dict[str, Any] = {"min_side": 8, "max_pixels": 60_000_000, "max_broken": 0.02}
+DEFAULTS["split_ratio"] = SplitRatio(train=0.6, val=0.1, test=0.3)
+Found = dict[str, Any]  # see `summary`
+SHOWN = 5  # bad files that the table names; JSON has all
 
 
 class Options(TypedDict, total=False):
@@ -46,11 +45,9 @@ class Options(TypedDict, total=False):
 def describe(folder: Path, **options: Unpack[Options]) -> dict[str, Any]:
     """The section `data` for the set in `folder`, as far as it is about the set; paths are below the folder.
 
-    images and annotations may be given per part: ``train=a.json,test=b.json``. ``splits.json``,
-    ``categories.json`` and ``queries.json`` are used if they exist. `annotations` is None if the format needs none.
-
-    Raises:
-        UsageError: no such folder or file, an unknown kind, no annotations of that kind, or several to choose from.
+    images and annotations may be given per part: ``train=a.json,test=b.json``. ``splits.json``, ``categories.json`` and
+    ``queries.json`` are used if they exist. `annotations` is None if the format needs none. Raises UsageError: no such
+    folder or file, an unknown kind, no annotations of that kind, or several to choose from.
     """
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"
@@ -64,22 +61,24 @@ def describe(folder: Path, **options: Unpack[Options]) -> dict[str, Any]:
     form = format_of(found.kind)
     if not form.labelled and (categories or options.get("queries")):
         raise UsageError("a folder of images has no annotations, categories or queries; leave out --kind folder")
-    lists = ("splits", "categories", "queries")
-    existing = {key: f"{key}.json" if (folder / f"{key}.json").is_file() else None for key in lists}
+
+    def listed(key: Literal["splits", "categories", "queries"], guess: bool) -> str | None:
+        existing = f"{key}.json" if guess and (folder / f"{key}.json").is_file() else None
+        return _below(folder, options.get(key), f"--{key}") or existing
+
     if categories is None or not categories.startswith(OFFICIAL):
-        guessed = (existing["categories"] or form.categories) if form.labelled and not novel else None
-        categories = _below(folder, categories, "--categories") or guessed
+        guess = form.labelled and not novel
+        categories = listed("categories", guess) or (form.categories if guess else None)
     return {
         "kind": found.kind,
         "name": name or set_name(folder),
         "root": folder.resolve().as_posix(),
         "images": _places(folder, options.get("images"), "--images") or found.images,
         "annotations": found.annotations,
-        "splits": _below(folder, options.get("splits"), "--splits") or existing["splits"],
+        "splits": listed("splits", True),
         "categories": categories,
         "novel": list(novel),
-        "queries": _below(folder, options.get("queries"), "--queries")
-        or (existing["queries"] if form.labelled else None),
+        "queries": listed("queries", form.labelled),
     }
 
 
@@ -112,15 +111,11 @@ def _below(folder: Path, given: str | None, option: str) -> str | None:
     raise UsageError(f"{option}: {where}; correct the path")
 
 
-Found = dict[str, Any]  # see `summary`
-
-
 def import_data(project: Path, folder: Path, processes: int = 1, **options: Unpack[Options]) -> Found:
     """Read the set in `folder` and, if it can be used, write it into the project's params.yaml.
 
-    Raises:
-        UsageError: as `describe`, or an unknown novel category. ForError: the data is invalid. In both cases
-            params.yaml is left unchanged.
+    Raises UsageError: as `describe`, or an unknown novel category. ForError: the data is invalid. In both cases
+    params.yaml is left unchanged.
     """
     path = project / "params.yaml"
     params = load_params(path)
@@ -131,7 +126,8 @@ def import_data(project: Path, folder: Path, processes: int = 1, **options: Unpa
     if changes["annotations"] is None:
         del changes["annotations"]  # the format does not use it; the value in the file is kept
     data = Data.model_validate({**params.data.model_dump(), **changes})
-    found = summary(data, read_set(data, project, processes))
+    with _remedies_for_options():
+        found = summary(data, read_set(data, project, processes))
     edit_params(path, {**{("data", key): value for key, value in changes.items()}, ("index", "gallery"): list(SPLITS)})
     return found
 
@@ -141,18 +137,28 @@ def read_without_project(
 ) -> tuple[Data, Records, dict[str, str]]:
     """Read the set in `folder` without a project, with the values in DEFAULTS; any number of images may be broken.
 
-    unpacked: a folder to which the images of shards are written.
-
-    Returns:
-        The set as a section `data`, its records, and the captions of images that have one.
-
-    Raises:
-        UsageError: as `describe`. ForError: the data is invalid.
+    Returns the set as a section `data`, its records, and the captions of images that have one. unpacked: a folder to
+    which the images of shards are written. Raises UsageError: as `describe`. ForError: the data is invalid.
     """
     described = describe(folder, **options)
     described["annotations"] = described["annotations"] or ""  # None if the format does not use it
     data = Data.model_construct(**{**DEFAULTS, **described, "max_broken": 1.0})
-    return data, *read_with_captions(data, folder, processes, unpacked)
+    with _remedies_for_options():
+        return data, *read_with_captions(data, folder, processes, unpacked)
+
+
+@contextmanager
+def _remedies_for_options() -> Iterator[None]:
+    """Errors inside name the options of the command, where those of the stages name keys of params.yaml."""
+    options = {"root": "FOLDER", "images": "--images", "annotations": "--annotations"}
+    try:
+        yield
+    except ForError as error:
+        what, end, remedy = str(error).rpartition("; ")
+        pattern = r"\bdata\.(root|images|annotations|splits|categories|queries)\b"
+        remedy = re.sub(pattern, lambda key: options.get(key[1], f"{key[1]}.json"), remedy)
+        error.args = (what + end + remedy.removesuffix(" in params.yaml"),)
+        raise
 
 
 def check_folder(folder: Path, processes: int, **options: Unpack[Options]) -> Found:
@@ -174,9 +180,7 @@ def summary(data: Data, records: Records) -> Found:
     info, images = records.info, records.images
     counts = images["split"].value_counts()
     return {
-        "kind": data.kind,
-        "name": data.name,
-        "root": data.root,
+        **{key: getattr(data, key) for key in ("kind", "name", "root")},
         "images": len(images),
         "objects": len(records.objects),
         "categories": len(info.base) + len(info.novel),
@@ -189,9 +193,6 @@ def summary(data: Data, records: Records) -> Found:
         "attributes": info.attributes,
         "splits": {split: int(counts.get(split, 0)) for split in SPLITS},
     }
-
-
-SHOWN = 5  # bad files that the table names; JSON has all
 
 
 def found_table(found: Found) -> Table:
@@ -215,7 +216,5 @@ def found_table(found: Found) -> Table:
 
 
 def _some(entries: list[str]) -> str:
-    if not entries:
-        return "0"
-    more = f", and {len(entries) - SHOWN} more" if len(entries) > SHOWN else ""
-    return f"{len(entries)}: {', '.join(map(printable, entries[:SHOWN]))}{more}"
+    more = [f"and {len(entries) - SHOWN} more"] if len(entries) > SHOWN else []
+    return f"{len(entries)}: {', '.join([*map(printable, entries[:SHOWN]), *more])}" if entries else "0"

@@ -26,21 +26,18 @@ def prepare(params: Params, root: Path, out: Path, processes: int, cache: Path |
     """Read the set that `params.data` describes and save its tables in `out`.
 
     `root` is the project folder; relative paths, also `out`, start there. Images in shards are unpacked to
-    ``out/images``; all other images stay where they are. Captions, if the format has them, go to
-    ``out/captions.json``. cache: a folder with the facts of images that were read before.
-
-    Raises:
-        ForError: the data is invalid. UsageError: params.yaml names something that the data does not have.
+    ``out/images``; all other images stay where they are. Captions, if the format has them, go to ``out/captions.json``.
+    cache: a folder with the facts of images that were read before. Raises ForError: the data is invalid. UsageError:
+    params.yaml names something that the data does not have.
     """
     root = root.resolve()
     out, unpacked = root / out, root / out / "images"
     files = listing(params.data, root) if cache else None  # first, so that files that change meanwhile count as new
     unpacked = unpacked.relative_to(root) if unpacked.is_relative_to(root) else unpacked
     records, captions = read_with_captions(params.data, root, processes, unpacked, cache)
+    (out / "captions.json").unlink(missing_ok=True)  # from the set that was prepared here before
     if captions:
         write_json(out / "captions.json", captions)
-    else:
-        (out / "captions.json").unlink(missing_ok=True)  # from the set that was prepared here before
     records.save(out)
     if cache:
         note_prepared(cache, files, out)
@@ -50,8 +47,7 @@ def prepare(params: Params, root: Path, out: Path, processes: int, cache: Path |
 def read_set(data: Data, root: Path, processes: int, cache: Path | None = None) -> Records:
     """Read, check and split the set that `data` describes; nothing is written to the project but `cache`.
 
-    Raises:
-        ForError: the data is invalid. UsageError: `data` names something that the set does not have.
+    Raises ForError: the data is invalid. UsageError: `data` names something that the set does not have.
     """
     unpacked = Path("data", f".unpacked-{os.getpid()}")  # on the project's disk
     try:
@@ -65,8 +61,12 @@ def read_with_captions(
     data: Data, root: Path, processes: int, unpacked: Path, cache: Path | None = None
 ) -> tuple[Records, dict[str, str]]:
     """As `read_set`, with the captions of the images that have one; images of shards are written to `unpacked`."""
+    base_folder = root / data.root
+    if not base_folder.exists() and (pipeline := base_folder.parent / "dvc.yaml").exists():
+        what = f"{printable(base_folder)} (data.root) does not exist yet"
+        raise ForError(f"{what}; run `dvc repro`, which makes it with {printable(pipeline)}")
     source, images_root = format_of(data.kind).read(data, root, unpacked)
-    folder, base_folder = root / images_root, root / data.root
+    folder = root / images_root
     base, novel = _base_and_novel(data, base_folder, source)
     chosen = splits.read_splits(base_folder / data.splits, source.images) if data.splits else None
     images, broken = _inspect(data, folder, source, processes, cache)
@@ -78,31 +78,26 @@ def read_with_captions(
         raise ForError(f"no image of {printable(folder)} is left to use{first}; check data.images and data.splits")
     names = [*base, *novel]
     known = source.objects["category"].isin(names)
-    info = DatasetInfo(
-        name=data.name,
-        root=images_root,
-        base=base,
-        novel=novel,
-        **_words(data, base_folder, source, names, known),
-        broken=sorted(broken, key=lambda entry: entry["path"]),
-        dropped={**source.dropped, "ignored_category_objects": int((~known).sum()), **dropped},
+    words = _words(data, base_folder, source, names, known)
+    broken.sort(key=lambda entry: entry["path"])
+    dropped = {**source.dropped, "ignored_category_objects": int((~known).sum()), **dropped}
+    info = DatasetInfo(data.name, images_root, base, novel, **words, broken=broken, dropped=dropped)
+    absent = None if source.absent is None else pd.DataFrame(source.absent, columns=list(NEGATIVE_COLUMNS))
+    objects, negatives = (
+        None if table is None else table[table["image_id"].isin(images["image_id"]) & table["category"].isin(names)]
+        for table in (source.objects, absent)
     )
-    on_kept = source.objects["image_id"].isin(images["image_id"])
-    negatives = None
-    if source.absent is not None:
-        table = pd.DataFrame(source.absent, columns=list(NEGATIVE_COLUMNS))
-        negatives = table[table["image_id"].isin(images["image_id"]) & table["category"].isin(names)]
-    records = Records(images, source.objects[known & on_kept], info, negatives)
+    records = Records(images, objects, info, negatives)
     return records, {i: source.captions[i] for i in records.images["image_id"] if i in source.captions}
 
 
 def _words(data: Data, base_folder: Path, source: Source, names: list[str], known: pd.Series[bool]) -> dict[str, Any]:
     """Synonyms and hypernyms by category, and the words of attributes; those in data.queries replace others."""
     queries = read_queries(base_folder / data.queries, source.categories) if data.queries else {}
-    found = {key: getattr(source, key) | queries.get(key, {}) for key in ("synonyms", "hypernyms")}
-    words: dict[str, Any] = {
-        key: {name: listed[name] for name in names if name in listed} for key, listed in found.items()
-    }
+    words: dict[str, Any] = {}
+    for key in ("synonyms", "hypernyms"):
+        found = getattr(source, key) | queries.get(key, {})
+        words[key] = {name: found[name] for name in names if name in found}
     words["attributes"] = queries["attributes"] if "attributes" in queries else attribute_words(source.objects[known])
     return words
 
@@ -125,18 +120,18 @@ def _inspect(
     data: Data, folder: Path, source: Source, processes: int, cache: Path | None
 ) -> tuple[pd.DataFrame, list[dict[str, str]]]:
     """The usable images (with width, height, hash as found) and the broken ones."""
-    paths = [folder / path for path in source.images["path"]]
+    paths = [folder / picture.path for picture in source.pictures.values()]
     results = inspect_all(paths, processes, data.max_pixels, data.min_side, cache)
     rows, broken = [], list(source.broken)
-    for listed, found in zip(source.images.itertuples(), results, strict=True):
+    for (image_id, path, width, height), found in zip(source.pictures.values(), results, strict=True):
         if isinstance(found, BrokenImage):
-            broken.append({"path": str(listed.path), "reason": found.reason})
-        elif listed.width and (listed.width, listed.height) != (found.width, found.height):
+            broken.append({"path": path, "reason": found.reason})
+        elif width and (width, height) != (found.width, found.height):
             # Its boxes would be wrong: it was resized, or annotated before its EXIF rotation.
-            sizes = f"{found.width} x {found.height} px, but annotated as {listed.width} x {listed.height}"
-            broken.append({"path": str(listed.path), "reason": sizes})
+            sizes = f"{found.width} x {found.height} px, but annotated as {width} x {height}"
+            broken.append({"path": path, "reason": sizes})
         else:
-            rows.append((listed.image_id, listed.path, found.width, found.height, found.hash))
+            rows.append((image_id, path, *found))
     refuse_too_many(broken, len(rows) + len(broken), data.max_broken, folder)
     return pd.DataFrame(rows, columns=["image_id", "path", "width", "height", "hash"]), broken
 
@@ -144,11 +139,9 @@ def _inspect(
 def refuse_too_many(broken: list[dict[str, str]], total: int, limit: float, folder: Path) -> None:
     """Raise a ForError if a larger share than `limit` of the `total` images in `folder` is broken."""
     if len(broken) > limit * total:
-        raise ForError(
-            f"{len(broken)} of {total} images in {printable(folder)} cannot be used, more than data.max_broken "
-            f"({limit:.1%}) allows; the first is {_named(broken[0])}; repair them, check data.images, or raise "
-            "data.max_broken"
-        )
+        what = f"{len(broken)} of {total} images in {printable(folder)} cannot be used"
+        why = f"more than data.max_broken ({limit:.1%}) allows; the first is {_named(broken[0])}"
+        raise ForError(f"{what}, {why}; repair them, check data.images, or raise data.max_broken")
 
 
 def _named(entry: dict[str, str]) -> str:
@@ -156,11 +149,7 @@ def _named(entry: dict[str, str]) -> str:
 
 
 def records_now(project: Project) -> Records:
-    """The records of the files as they are now, prepared or not; only the cache is written.
-
-    Raises:
-        ForError: the data is invalid or missing, or it is in shards, which are not unpacked here.
-    """
+    """The records of the files as they are now; only the cache is written. ForError: bad data, or changed shards."""
     if is_current(project):
         return load_records(project.prepared)
     data, files = project.params.data, listing(project.params.data, project.root)

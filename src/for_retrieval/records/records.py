@@ -33,6 +33,8 @@ OBJECT_COLUMNS = {
     "crowd": "bool",  # the box holds many instances
 }
 NEGATIVE_COLUMNS = {"image_id": "str", "category": "str"}  # annotators looked, and the image does not show it
+COLUMNS = {"images": IMAGE_COLUMNS, "objects": OBJECT_COLUMNS, "negatives": NEGATIVE_COLUMNS}  # of each table
+FILES = {"images": "images.parquet", "objects": "objects.parquet", "negatives": "negatives.parquet"}
 _REMEDY = "run `dvc repro prepare`"
 
 
@@ -77,13 +79,20 @@ class Records:
     negatives: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
-        images = _normalised(self.images, IMAGE_COLUMNS)
-        objects = _normalised(self.objects, OBJECT_COLUMNS)
-        negatives = None if self.negatives is None else _normalised(self.negatives, NEGATIVE_COLUMNS)
-        tables = [table for table in (images, objects, negatives) if table is not None]
-        info = dataclasses.replace(self.info, digest=_digest(*tables))
-        for name, value in (("images", images), ("objects", objects), ("negatives", negatives), ("info", info)):
-            object.__setattr__(self, name, value)
+        digest = hashlib.sha256()
+        for name, columns in COLUMNS.items():
+            if (table := getattr(self, name)) is not None:
+                typed = table[list(columns)].astype(columns)
+                typed = typed.sort_values(list(columns), kind="stable", ignore_index=True)
+                object.__setattr__(self, name, typed)
+                for column in columns:
+                    digest.update(column.encode())
+                    values = typed[column].to_numpy()
+                    if values.dtype.kind in "ifb":
+                        digest.update(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes())
+                    else:
+                        digest.update(json.dumps(values.tolist()).encode())
+        object.__setattr__(self, "info", dataclasses.replace(self.info, digest=digest.hexdigest()))
 
     def paths(self, project: Path) -> list[Path]:
         """The files of all images, in the order of `images`; `project` is the folder of params.yaml."""
@@ -92,22 +101,19 @@ class Records:
     def of(self, *splits: str) -> Records:
         """The images of these splits with their objects and negatives, and a digest of their own."""
         images = self.images[self.images["split"].isin(splits)]
-        objects = self.objects[self.objects["image_id"].isin(images["image_id"])]
-        negatives = self.negatives
-        if negatives is not None:
-            negatives = negatives[negatives["image_id"].isin(images["image_id"])]
+        objects, negatives = (
+            None if table is None else table[table["image_id"].isin(images["image_id"])]
+            for table in (self.objects, self.negatives)
+        )
         return Records(images, objects, self.info, negatives)
 
     def save(self, folder: Path) -> None:
-        """Write images.parquet, objects.parquet and dataset.json; equal records give equal bytes.
-
-        A fourth file, negatives.parquet, is written only if the records have negatives.
-        """
+        """Write the tables (negatives if there are any) and dataset.json; equal records give equal bytes."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        for table, name in ((self.images, "images"), (self.objects, "objects"), (self.negatives, "negatives")):
-            path = folder / f"{name}.parquet"
+        for name, file in FILES.items():
+            path, table = folder / file, getattr(self, name)
             if table is None:
                 path.unlink(missing_ok=True)  # from the set that was prepared here before
                 continue
@@ -121,8 +127,7 @@ class Records:
 def load_records(folder: Path) -> Records:
     """Read what `Records.save` wrote; ForError if a file is missing or damaged, or they do not belong together."""
     info = load_info(folder)
-    tables = read_tables(folder)
-    records = Records(tables["images"], tables["objects"], info, tables.get("negatives"))
+    records = Records(info=info, **read_tables(folder))
     if records.info.digest != info.digest:
         raise ForError(f"the tables in {folder} do not belong to its dataset.json; {_REMEDY}")
     return records
@@ -143,8 +148,8 @@ def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
     import pyarrow.parquet as pq
 
     tables: dict[str, pd.DataFrame] = {}
-    for name in ("images", "objects", "negatives"):
-        path = folder / f"{name}.parquet"
+    for name, file in FILES.items():
+        path = folder / file
         try:
             tables[name] = pq.read_table(path, partitioning=None).to_pandas()
         except FileNotFoundError:
@@ -154,21 +159,3 @@ def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
             reason = " ".join(str(error).split())
             raise ForError(f"{path} is not a readable Parquet file ({reason}); {_REMEDY}") from None
     return tables
-
-
-def _normalised(frame: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
-    typed = frame[list(columns)].astype(columns)
-    return typed.sort_values(list(columns), kind="stable", ignore_index=True)
-
-
-def _digest(*frames: pd.DataFrame) -> str:
-    digest = hashlib.sha256()
-    for frame in frames:
-        for name in frame.columns:
-            digest.update(str(name).encode())
-            values = frame[name].to_numpy()
-            if values.dtype.kind in "ifb":
-                digest.update(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes())
-            else:
-                digest.update(json.dumps(values.tolist()).encode())
-    return digest.hexdigest()

@@ -33,14 +33,13 @@ class ImageFacts(NamedTuple):
     hash: str
 
 
-State = tuple[int, int]  # of a file: its size in bytes, and its modification time in ns
 RECENT = 2 * 10**9  # ns; a file that changed less than this ago may change again unnoticed
 
 
-def file_state(path: Path) -> State | None:
-    """Size and modification time; None if the file does not exist or has changed within the last two seconds."""
+def file_state(path: str | Path) -> tuple[int, int] | None:
+    """Size in bytes and modification time in ns; None if the file does not exist or changed less than `RECENT` ago."""
     try:
-        found = path.stat()
+        found = os.stat(path)
     except OSError:
         return None
     return None if time.time_ns() - found.st_mtime_ns < RECENT else (found.st_size, found.st_mtime_ns)
@@ -54,7 +53,6 @@ class SeenImages:
     """The facts of images that were read before, with the state that each file had then."""
 
     def __init__(self, cache: Path, paths: Iterable[Path]) -> None:
-        """Look up `paths`."""
         self._database = cache / "images.sqlite"
         self._states = {path: state for path in paths if (state := file_state(path))}
         stored: dict[tuple[Any, ...], ImageFacts] = {}
@@ -79,29 +77,30 @@ class SeenImages:
 
 
 def listing(data: Data, root: Path) -> str | None:
-    """A digest of `data` and of the name, size and modification time of every file of the set.
-
-    None if a file has changed so recently that it may change again unnoticed.
-    """
+    """A digest of `data` and every file's name, size and time; None if a file may change again unnoticed."""
     digest = hashlib.sha256(json.dumps(data.model_dump(mode="json")).encode())
-    for path in sorted(_files(root / data.root, data)):
+    folders: dict[str, str] = {}  # each relative to the project; most files share one
+    for folder, name in sorted(_files(root / data.root, data)):
+        if folder not in folders:
+            folders[folder] = os.path.relpath(folder, root)
+        path = f"{folder}/{name}"  # a `Path` takes longer than looking at the file
         state = file_state(path)
-        if state is None and path.exists():
+        if state is None and os.path.exists(path):
             return None
-        digest.update(os.fsencode(os.path.relpath(path, root)) + f" {state}\n".encode())
+        digest.update(os.fsencode(f"{folders[folder]}/{name} {state}\n"))
     return digest.hexdigest()
 
 
-def _files(base: Path, data: Data) -> Iterator[Path]:
-    """Every file below the folder of the set, and those outside it that params.yaml names."""
+def _files(base: Path, data: Data) -> Iterator[tuple[str, str]]:
+    """Folder and name of every file below the folder of the set, and of those outside it that params.yaml names."""
     values = (data.images, data.annotations, data.splits, data.categories, data.queries)
     named = [base / v for value in values for v in (value.values() if isinstance(value, dict) else [value]) if v]
     outside = [path for path in named if not path.resolve().is_relative_to(base.resolve())]
     for place in (base, *outside):
         if place.is_file():
-            yield place
+            yield str(place.parent), place.name
         for folder, _, files in os.walk(place):
-            yield from (Path(folder, name) for name in files)
+            yield from ((folder, name) for name in files)
 
 
 def note_prepared(cache: Path, files: str | None, prepared: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,31 +50,25 @@ def draw_sheet(groups: Sequence[Group], path: Path, columns: int) -> None:
     """Write all groups, one below the other, in rows of at most `columns` cells; atomically.
 
     An image that cannot be opened becomes a cell with the reason. Rows for titles and captions are omitted where no
-    group or cell has one.
-
-    Raises:
-        UsageError: `path` does not end in .png.
+    group or cell has one. Raises UsageError: `path` does not end in .png.
     """
     if path.suffix.lower() != ".png":
         raise UsageError(f"the sheet {printable(path)} must be a PNG file; give it a name that ends in .png")
     columns = max(1, min(columns, max((len(group.cells) for group in groups), default=1)))
-    heights = [TITLE if group.title else GAP for group in groups]
-    below = [CAPTION if any(cell.caption for cell in group.cells) else 0 for group in groups]
+    titles = [TITLE if group.title else GAP for group in groups]
+    steps = [CELL + GAP + CAPTION * any(cell.caption for cell in group.cells) for group in groups]
     rows = [math.ceil(len(group.cells) / columns) for group in groups]
-    height = sum(h + n * (CELL + b + GAP) for h, n, b in zip(heights, rows, below, strict=True))
-    sheet = Image.new("RGB", (GAP + columns * (CELL + GAP), max(height, TITLE)), PAPER)
+    tops = [0, *accumulate(t + s * n for t, s, n in zip(titles, steps, rows, strict=True))]
+    sheet = Image.new("RGB", (GAP + columns * (CELL + GAP), max(tops[-1], TITLE)), PAPER)
     pen = ImageDraw.Draw(sheet)
-    top = 0
-    for group, title, count, caption in zip(groups, heights, rows, below, strict=True):
+    for group, top, title, step in zip(groups, tops, titles, steps, strict=False):
         ink = group.colour if group.framed else INK
         _write(pen, (GAP, top + 18), group.title, size=28, room=sheet.width - 2 * GAP, ink=ink)
-        top += title
         for position, cell in enumerate(group.cells):
             row, column = divmod(position, columns)
-            x, y = GAP + column * (CELL + GAP), top + row * (CELL + caption + GAP)
+            x, y = GAP + column * (CELL + GAP), top + title + row * step
             sheet.paste(_cell(cell, group), (x, y))
             _write(pen, (x, y + CELL + 6), cell.caption, size=18, room=CELL, ink=SOFT)
-        top += count * (CELL + caption + GAP)
     with atomic(path) as temporary:
         sheet.save(temporary, "PNG")
 

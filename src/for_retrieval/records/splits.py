@@ -19,24 +19,20 @@ _CHECK = "check data.splits in params.yaml"
 def read_splits(path: Path, images: pd.DataFrame) -> dict[str, str]:
     """Image id -> split, from a JSON file {train: [...], val: [...], test: [...]} of image ids or file names.
 
-    images: image_id and path. A name that is the id of one image and the path of another means the id.
-
-    Raises:
-        ForError: no such file, an unknown key or image, or an image in two splits.
+    images: image_id and path. A name that is the id of one image and the path of another means the id. Raises ForError:
+    no such file, an unknown key or image, or an image in two splits.
     """
     content = _lists(path, "split", SPLITS, "image ids or file names", _CHECK)
-    ids = dict(zip(images["path"], images["image_id"], strict=True))
-    ids |= {image_id: image_id for image_id in images["image_id"]}
+    ids = dict(zip(images["path"], images["image_id"], strict=True)) | {i: i for i in images["image_id"]}
     chosen: dict[str, str] = {}
     unknown = []
-    for split, names in content.items():
-        for name in names:
-            image_id = ids.get(name) or ids.get(posixpath.normpath(name))
-            if image_id is None:
-                unknown.append(name)
-            elif chosen.setdefault(image_id, split) != split:
-                both = f"{chosen[image_id]} and {split}"
-                raise ForError(f"{printable(path)} puts the image {name!r} into {both}; keep one")
+    for split, name in ((split, name) for split, names in content.items() for name in names):
+        image_id = ids.get(name) or ids.get(posixpath.normpath(name))
+        if image_id is None:
+            unknown.append(name)
+        elif chosen.setdefault(image_id, split) != split:
+            both = f"{chosen[image_id]} and {split}"
+            raise ForError(f"{printable(path)} puts the image {name!r} into {both}; keep one")
     if unknown:
         others = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
         what = f"{printable(path)} names {unknown[0]!r}{others}"
@@ -46,9 +42,7 @@ def read_splits(path: Path, images: pd.DataFrame) -> dict[str, str]:
 
 def _lists(path: Path, what: str, keys: Sequence[str], of: str, check: str) -> dict[str, list[str]]:
     """The content of a JSON file that maps some of `keys` to lists `of` names."""
-    if not path.is_file():
-        raise ForError(f"the {what} file {printable(path)} does not exist; {check}")
-    content = read_json(path, check)
+    content = read_json(path, check, f"the {what} file")
     if not isinstance(content, dict):
         example = ", ".join(f"{key}: [...]" for key in keys)
         raise ForError(f"{printable(path)} must hold {{{example}}}; {check}")
@@ -61,10 +55,7 @@ def _lists(path: Path, what: str, keys: Sequence[str], of: str, check: str) -> d
 
 
 def split_of(digest: str, ratio: SplitRatio) -> str:
-    """The split of the image whose content has this sha256.
-
-    It depends on nothing else: copies are in one split, and no image moves when others are added.
-    """
+    """The split of the image with this sha256. It depends on nothing else: copies share one, and no image moves."""
     place = int(digest[:13], 16) / 16**13  # 52 bits, so below 1 exactly
     if place < ratio.train:
         return "train"
@@ -115,6 +106,7 @@ def assign_splits(
     return kept, dropped
 
 
+BaseAndNovel = tuple[list[str], list[str]]
 OFFICIAL = "official/"  # prefix of the splits that come with the project
 LVIS = f"{OFFICIAL}lvis-frequency"  # the default for sets with frequency groups
 _SHIPPED = Path(__file__).parent / "official"
@@ -122,12 +114,8 @@ _CHECK_CATEGORIES = "check data.categories in params.yaml"
 _KEYS = ("base", "novel", "ignored")  # ignored: only documents the rest, as in the 48 / 17 / 15 split of COCO
 
 
-def novel_by_name(categories: Sequence[str], novel: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Base and novel categories, where all that are not in `novel` are base.
-
-    Raises:
-        UsageError: a name that is no category, or no base category is left.
-    """
+def novel_by_name(categories: Sequence[str], novel: Sequence[str]) -> BaseAndNovel:
+    """Base categories (all but `novel`) and novel ones; UsageError if a name is no category, or no base is left."""
     for name in novel:
         if name not in categories:
             raise UsageError(f"data.novel names {name!r}, which is no category; {nearest(name, categories)}")
@@ -137,36 +125,30 @@ def novel_by_name(categories: Sequence[str], novel: Sequence[str]) -> tuple[list
     return base, list(dict.fromkeys(novel))
 
 
-def read_categories(path: Path, categories: Sequence[str]) -> tuple[list[str], list[str]]:
+def read_categories(path: Path, categories: Sequence[str]) -> BaseAndNovel:
     """Base and novel categories from a JSON file {base: [...], novel: [...]}; others are ignored.
 
-    Raises:
-        ForError: no such file, an unknown key or category, one in both lists, or nothing in base.
+    Raises ForError: no such file, an unknown key or category, one in both lists, or nothing in base.
     """
     content = _lists(path, "category", _KEYS, "category names", _CHECK_CATEGORIES)
     if not content.get("base"):
         raise ForError(f"{printable(path)} must have names in the list 'base'; {_CHECK_CATEGORIES}")
-    for key, names in content.items():
-        for name in names:
-            if name not in categories:
-                close = nearest(name, categories)
-                raise ForError(f"{printable(path)} names {name!r} in {key}, which is no category; {close}")
+    for key, name in ((key, name) for key, names in content.items() for name in names):
+        if name not in categories:
+            close = nearest(name, categories)
+            raise ForError(f"{printable(path)} names {name!r} in {key}, which is no category; {close}")
     base, novel = (list(dict.fromkeys(content.get(key, []))) for key in ("base", "novel"))
     if both := sorted(set(base) & set(novel)):
         raise ForError(f"{printable(path)} has {both[0]!r} in base and in novel; keep one")
     return base, novel
 
 
-def official_split(
-    name: str, categories: Sequence[str], groups: Mapping[str, Sequence[str]]
-) -> tuple[list[str], list[str]]:
+def official_split(name: str, categories: Sequence[str], groups: Mapping[str, Sequence[str]]) -> BaseAndNovel:
     """Base and novel categories of a published split, ``official/coco-48-17`` for example.
 
     Names in it that this set does not have are ignored, since many sets are a part of the published one. The split of
-    LVIS is by frequency and names `groups`.
-
-    Raises:
-        UsageError: there is no such split, or none of its base names is a category here.
+    LVIS is by frequency and names `groups`. Raises UsageError: there is no such split, or none of its base names is a
+    category here.
     """
     known = {OFFICIAL + path.stem: path for path in _SHIPPED.glob("*.json")}
     if name not in known:

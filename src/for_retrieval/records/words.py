@@ -28,10 +28,8 @@ Words = dict[str, list[str]]
 def read_queries(path: Path, categories: Collection[str]) -> dict[str, Words]:
     """Read {synonyms: {category: [...]}, hypernyms: {category: [...]}, attributes: {attribute: [...]}}.
 
-    Every key may be missing. Values of attributes are returned as `spoken` writes them.
-
-    Raises:
-        ForError: no such file, an unknown key or category, or an entry that is not a list of words.
+    Every key may be missing. Values of attributes are returned as `spoken` writes them. Raises ForError: no such file,
+    an unknown key or category, or an entry that is not a list of words.
     """
     content = read_json(path, _CHECK)
     if not isinstance(content, dict) or not all(isinstance(table, dict) for table in content.values()):
@@ -49,7 +47,7 @@ def read_queries(path: Path, categories: Collection[str]) -> dict[str, Words]:
     if "attributes" in content:
         said = {name: list(dict.fromkeys(map(spoken, words))) for name, words in content["attributes"].items()}
         content["attributes"] = {COLOUR if name == "color" else name: words for name, words in said.items()}
-    return dict(content)
+    return content
 
 
 def _is_word(value: Any) -> bool:
@@ -68,10 +66,7 @@ def spoken(value: Any) -> str | None:
 
 
 def spoken_attributes(objects: pd.DataFrame) -> pd.DataFrame:
-    """The words of each object: object (its index in `objects`), attribute, word.
-
-    `objects` needs the column attributes. Of a list of values each is taken.
-    """
+    """The words of objects, of each value in a list: object (its index in `objects`), attribute, word."""
     said = {}
     for text in objects["attributes"].unique():
         values = [(name, v if isinstance(v, list) else [v]) for name, v in json.loads(text).items()]

@@ -32,10 +32,7 @@ class _Rate(ProgressColumn):
 def for_images(work: Callable[[Item], Result], items: Sequence[Item], processes: int) -> Iterator[Result]:
     """Apply `work` to each item, one per image, in `processes` processes; results are in the order of the items.
 
-    A progress bar is shown on stderr if that is a terminal.
-
-    Raises:
-        ForError: a process died, most likely because memory ran out.
+    A progress bar is shown on stderr if that is a terminal. Raises ForError: a process died.
     """
     console = Console(stderr=True)
     columns = ("reading", BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
@@ -70,12 +67,11 @@ def end_with_parent() -> None:
 
     Without it, the workers of a killed ProcessPoolExecutor wait for ever, and each prints a traceback on Ctrl-C.
     """
+
+    def watch() -> None:
+        if parent := multiprocessing.parent_process():
+            parent.join()
+            os._exit(1)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_watch, daemon=True).start()
-
-
-def _watch() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    threading.Thread(target=watch, daemon=True).start()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,6 @@ from for_retrieval.release.engines import (
     Engine,
     ImageRegions,
     Place,
-    created_by,
     engine_class,
     engine_name,
     open_engine,
@@ -52,6 +53,7 @@ from for_retrieval.release.generation import (
 from for_retrieval.settings import Settings
 
 FILE = "bundle.json"
+HIDDEN = shutil.ignore_patterns(".*")
 
 
 def bundle_digest(bundle: Path) -> str:
@@ -63,7 +65,7 @@ def bundle_digest(bundle: Path) -> str:
     if not (bundle / FILE).is_file():
         raise ForError(f"{bundle / FILE} does not exist; run `dvc repro export`")
     digest = hashlib.sha256()
-    for path in _files(bundle):
+    for path in sorted(path for path in bundle.rglob("*") if path.is_file() and not path.name.startswith(".")):
         digest.update(f"{path.relative_to(bundle).as_posix()} {file_hash(path)}\n".encode())
     return digest.hexdigest()
 
@@ -74,25 +76,16 @@ def place_bundle(source: Path, target: Path, digest: str, *, link: bool) -> None
     Raises:
         ForError: what was copied is not what `digest` was made of: another process wrote the bundle meanwhile.
     """
-    for path in _files(source):
-        place = target / path.relative_to(source)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if not (link and _linked(path, place)):
-            shutil.copyfile(path, place)
+    shutil.copytree(source, target, ignore=HIDDEN, copy_function=_link if link else shutil.copyfile)
     if not link and bundle_digest(target) != digest:
         raise ForError(f"{source} changed while it was copied; run `for-cli index` again")
 
 
-def _files(bundle: Path) -> list[Path]:
-    return sorted(path for path in bundle.rglob("*") if path.is_file() and not path.name.startswith("."))
-
-
-def _linked(path: Path, place: Path) -> bool:
+def _link(path: str, place: str) -> None:
     try:
         os.link(path, place)
     except OSError:  # a file system without hard links
-        return False
-    return True
+        shutil.copyfile(path, place)
 
 
 def check_generation(generation: Path) -> Manifest:
@@ -106,15 +99,6 @@ def check_generation(generation: Path) -> Manifest:
     if engine_class(manifest.engine).remote:  # the files say nothing of what is there
         open_engine(generation, manifest).close()
     return manifest
-
-
-def complete(generation: Path, digest: str) -> Manifest | None:
-    """The manifest of a generation that is there, undamaged and made of these inputs."""
-    try:
-        manifest = check_generation(generation)
-    except ForError:
-        return None
-    return manifest if manifest.digest == digest else None
 
 
 @contextmanager
@@ -235,8 +219,9 @@ def build_index(
     """
     check_rows(plan.rows)
     clear_leftovers(folder)
-    if manifest := complete(folder / plan.name, plan.digest):
-        return manifest
+    with suppress(ForError):
+        if (manifest := check_generation(folder / plan.name)).digest == plan.digest:
+            return manifest
     with draft(folder, plan) as drafted:
         with _disk_errors(folder):
             manifest = _fill(drafted, plan, regions, progress)
@@ -262,7 +247,7 @@ def _fill(drafted: Path, plan: Plan, regions: Iterable[ImageRegions], progress: 
     place_bundle(plan.bundle, drafted / BUNDLE, plan.bundle_digest, link=plan.earlier is not None)
     engine = _start(drafted, plan)
     try:
-        counts = _write(engine, _bar(_fitting(regions, plan.to_write), len(plan.to_write), progress))
+        counts = _write(engine, _fitting(regions, plan.to_write), len(plan.to_write), progress)
         if plan.earlier:
             changes = plan.earlier.changes
             engine.delete_stale({row.image_id: row.hash for row in changes.changed})
@@ -283,10 +268,12 @@ def _fill(drafted: Path, plan: Plan, regions: Iterable[ImageRegions], progress: 
         n_images=len(plan.rows),
         n_points=sum(counts.values()),
         digest=plan.digest,
-        created_by=created_by(plan.engine),
+        created_by=f"{plan.engine} {version(engine_class(plan.engine).package)}",
         files=list_files(drafted),
     )
-    (drafted / MANIFEST).write_text(manifest.to_text(), encoding="utf-8")
+    # No times and no host names: equal builds are equal bytes.
+    text = json.dumps(asdict(manifest), indent=1, ensure_ascii=False)
+    (drafted / MANIFEST).write_text(f"{text}\n", encoding="utf-8")
     return manifest
 
 
@@ -295,8 +282,7 @@ def _start(drafted: Path, plan: Plan) -> Engine:
     earlier, kind = plan.earlier, engine_class(plan.engine)
     if earlier and plan.engine == earlier.manifest.engine and not kind.remote:
         # Hidden files are those that a reader, opening the live engine, is just about to rename over its settings.
-        hidden = shutil.ignore_patterns(".*")
-        shutil.copytree(earlier.generation / FILES, drafted / FILES, ignore=hidden)
+        shutil.copytree(earlier.generation / FILES, drafted / FILES, ignore=HIDDEN)
         return open_engine(drafted, earlier.manifest, writable=True)
     engine = kind.create(Place(drafted / FILES, plan.collection, plan.about.dim, plan.settings))
     if earlier:
@@ -316,9 +302,13 @@ def _take_over(engine: Engine, earlier: Earlier) -> None:
         source.close()
 
 
-def _write(engine: Engine, images: Iterator[ImageRegions]) -> dict[str, int]:
+def _write(engine: Engine, regions: Iterable[ImageRegions], total: int, progress: bool) -> dict[str, int]:
     """Store all images; returns how many regions each has."""
+    from rich.console import Console
+    from rich.progress import track
+
     counts: dict[str, int] = {}
+    images = iter(track(regions, "Indexing", total, console=Console(stderr=True), disable=not progress))
     while batch := list(islice(images, BATCH)):
         engine.upsert(batch)
         counts |= {image.image_id: len(image.embeddings) for image in batch}
@@ -335,10 +325,3 @@ def _fitting(regions: Iterable[ImageRegions], rows: Sequence[ImageRow]) -> Itera
     if missing:
         came = len(rows) - len(missing)
         raise ForError(f"{len(rows)} images were to be indexed, but {came} came; the old index stays, run `dvc repro`")
-
-
-def _bar(regions: Iterable[ImageRegions], total: int, progress: bool) -> Iterator[ImageRegions]:
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(regions, "Indexing", total, console=Console(stderr=True), disable=not progress)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from for_retrieval.errors import ForError
-from for_retrieval.evaluate.measure import Measured, by_category, names_of
+from for_retrieval.evaluate.measure import by_category, names_of
 from for_retrieval.evaluate.queries import ALL, query_sets
 from for_retrieval.files import read_json, write_json
 from for_retrieval.model.model import Model
 from for_retrieval.model.text_tower import TextTower
 from for_retrieval.model.tower import find_device
-from for_retrieval.params import Canary
+from for_retrieval.params import Canary, Promote
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records
 from for_retrieval.release.generation import same_set, set_of
@@ -29,6 +28,8 @@ from for_retrieval.release.verify import sample_texts, verify_generation
 Floats = NDArray[np.float64]
 
 SLACK = 1e-9  # points; a mean of equal numbers is not always that number
+MOST_FREQUENT = 5  # canaries, where params.yaml names none
+DEEPER = 10  # times top_k, where only some images are judged
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,6 @@ class Comparison:
     low: float
     high: float
     categories: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Rounded to hundredths."""
-        return {name: round(value, 2) if isinstance(value, float) else value for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True)
@@ -67,68 +64,40 @@ def compare(champion: Floats, challenger: Floats, resamples: int, confidence: fl
     """
     differences = challenger - champion
     drawn = np.random.default_rng(seed).integers(len(differences), size=(resamples, len(differences)))
-    means = differences[drawn].mean(1)
-    return Comparison(
-        champion=float(champion.mean()),
-        challenger=float(challenger.mean()),
-        difference=float(differences.mean()),
-        low=float(np.quantile(means, 1 - confidence)),
-        high=float(np.quantile(means, confidence)),
-        categories=len(differences),
-    )
+    low, high = np.quantile(differences[drawn].mean(1), (1 - confidence, confidence))
+    old, new, change = float(champion.mean()), float(challenger.mean()), float(differences.mean())
+    return Comparison(old, new, change, float(low), float(high), len(differences))
 
 
-def decide(
-    champion: Mapping[str, Floats],
-    challenger: Mapping[str, Floats],
-    *,
-    tolerance: float,
-    confidence: float,
-    resamples: int,
-    seed: int,
-) -> Result:
-    """Compare on each subset (base, novel); the challenger passes if none is worse by more than `tolerance`, and
+def decide(champion: Mapping[str, Floats], challenger: Mapping[str, Floats], rules: Promote, seed: int) -> Result:
+    """Compare on each subset (base, novel); the challenger passes if none is worse by more than the tolerance, and
     one is better.
 
-    Both with `confidence`: not worse means ``low >= -tolerance``, better means ``low > 0``. A subset without
-    categories does not count.
-
-    Args:
-        champion, challenger: subset -> AP of its categories, in the same order.
+    Both with the confidence of `rules`: not worse means ``low >= -tolerance``, better means ``low > 0``. A subset
+    without categories does not count. champion, challenger: subset -> AP of its categories, in the same order.
     """
-    found = {
-        name: compare(values, challenger[name], resamples, confidence, seed)
-        for name, values in champion.items()
-        if len(values)
-    }
-    reasons = [_sentence(name, c, tolerance, confidence) for name, c in found.items()]
-    worse = [name for name, c in found.items() if c.low < -tolerance - SLACK]
-    better = [name for name, c in found.items() if c.low > SLACK]
+    reasons, found, better, worse = [], {}, [], []
+    for name in (name for name, values in champion.items() if len(values)):
+        c = found[name] = compare(champion[name], challenger[name], rules.resamples, rules.confidence, seed)
+        if c.low > SLACK:
+            result = "better"
+            better.append(name)
+        elif c.low >= -rules.tolerance - SLACK:
+            result = "no worse"
+        else:
+            result = "perhaps worse" if c.high > -rules.tolerance else "worse"
+            worse.append(name)
+        reasons.append(
+            f"{name}: {c.champion:.2f} -> {c.challenger:.2f}, {c.difference:+.2f} points of mAP@50 r40 over "
+            f"{c.categories} categories ({rules.confidence:.0%} sure of {c.low:+.2f} or more): {result}"
+        )
     if worse:
-        reasons.append(f"refused: {' and '.join(worse)} may be worse by more than {tolerance:g} points")
+        reasons.append(f"refused: {' and '.join(worse)} may be worse by more than {rules.tolerance:g} points")
     elif not better:
         reasons.append("refused: no worse, but neither base nor novel is better")
     else:
-        reasons.append(f"passed: {' and '.join(better)} better, nothing worse by more than {tolerance:g} points")
+        reasons.append(f"passed: {' and '.join(better)} better, nothing worse by more than {rules.tolerance:g} points")
     return Result(bool(better) and not worse, reasons, found)
-
-
-def _sentence(name: str, c: Comparison, tolerance: float, confidence: float) -> str:
-    sure = f"{confidence:.0%} sure of {c.low:+.2f} or more"
-    if c.low > SLACK:
-        result = "better"
-    elif c.low >= -tolerance - SLACK:
-        result = "no worse"
-    else:
-        result = "perhaps worse" if c.high > -tolerance else "worse"
-    return (
-        f"{name}: {c.champion:.2f} -> {c.challenger:.2f}, {c.difference:+.2f} points of mAP@50 r40 over "
-        f"{c.categories} categories ({sure}): {result}"
-    )
-
-
-MOST_FREQUENT = 5
-DEEPER = 10  # times top_k, where only some images are judged
 
 
 @dataclass(frozen=True)
@@ -149,10 +118,6 @@ class Asked:
     of: int | None
     passed: bool
 
-    def to_json(self) -> dict[str, Any]:
-        """For the record."""
-        return asdict(self)
-
     def sentence(self) -> str:
         """``canary "car": 9 of 10 right``."""
         if self.of is None:
@@ -160,28 +125,22 @@ class Asked:
         return f'canary "{self.query}": {self.found} of {self.of} right'
 
 
-def ask(
-    records: Records, splits: list[str], generation: Path, bundle: Path, rules: Canary, small: float
-) -> list[Asked]:
-    """Ask the queries of `rules`, or the names that most images of the gallery show, and count what is right.
+def _ask_canaries(project: Project, records: Records, generation: str) -> list[Asked]:
+    """Ask the queries of params.yaml, or the names that most images of the gallery show, and count what is right.
 
-    Where fewer than ``top_k`` images are right, that many are looked at. Without labels and without queries in
-    `rules` nothing is asked.
-
-    Raises:
-        ForError: the candidate cannot be opened.
+    With neither labels nor queries nothing is asked.
     """
-    known = labels(records, splits, small, ("names",) if rules.queries is None else ALL)
-    names = sorted(
-        (text for text, label in known.items() if label.name), key=lambda text: (-len(known[text].right), text)
-    )
-    queries = rules.queries if rules.queries is not None else names[:MOST_FREQUENT]
-    tower = TextTower(bundle)
-    with open_generation(generation) as index:
+    params, rules = project.params, project.params.promote.canary
+    known = labels(records, params.index.gallery, params.evaluate.small, ("names",) if rules.queries is None else ALL)
+    names = [text for text, label in known.items() if label.name]
+    names.sort(key=lambda text: (-len(known[text].right), text))
+    tower = TextTower(bundle_of(project.index, generation))
+    with open_generation(project.index / generation) as index:
         if index.manifest.model != tower.bundle.model:
-            raise ForError(f"{generation} was built by {index.manifest.model}, its bundle holds {tower.bundle.model}")
+            built = f"{project.index / generation} was built by {index.manifest.model}"
+            raise ForError(f"{built}, its bundle holds {tower.bundle.model}")
         asked = []
-        for text in queries:
+        for text in names[:MOST_FREQUENT] if rules.queries is None else rules.queries:
             label = known.get(text)
             count = rules.top_k * (DEEPER if label and label.judged is not None else 1)
             found = [hit.image_id for hit in index.search(tower.embed(text), count)]
@@ -198,22 +157,15 @@ def judge_answer(query: str, answered: list[str], label: Label | None, rules: Ca
     return Asked(query, found, of, found >= rules.precision * of)
 
 
-def labels(records: Records, splits: list[str], small: float, sets: Collection[str] = ALL) -> dict[str, Label]:
+def labels(records: Records, splits: Collection[str], small: float, sets: Collection[str] = ALL) -> dict[str, Label]:
     """What the labels say of every query that some image of the gallery shows."""
-    ids = records.images.loc[records.images["split"].isin(splits), "image_id"].tolist()
+    ids = records.images.loc[records.images["split"].isin(splits), "image_id"].to_numpy()
     found: dict[str, Label] = {}
-    for queries in query_sets(records, ids, small, sets):
+    for queries in query_sets(records, ids.tolist(), small, sets):
         for n, text in enumerate(queries.texts):
-            judged = None if queries.judged is None else _chosen(ids, queries.judged[:, n])
-            found.setdefault(text, Label(queries.name == "names", _chosen(ids, queries.relevant[:, n]), judged))
+            judged = None if queries.judged is None else set(ids[queries.judged[:, n]])
+            found.setdefault(text, Label(queries.name == "names", set(ids[queries.relevant[:, n]]), judged))
     return found
-
-
-def _chosen(ids: list[str], column: NDArray[np.bool_]) -> set[str]:
-    return {ids[row] for row in column.nonzero()[0]}
-
-
-SUBSETS = ("base", "novel")
 
 
 def frozen_path(project: Project, dataset: str) -> Path:
@@ -226,43 +178,31 @@ def freeze(project: Project, records: Records) -> list[str]:
 
     Images that were removed since do not count; where none is left the list is made anew.
     """
-    path = frozen_path(project, records.info.name)
-    rows = records.images[records.images["split"] == "val"]
+    path, rows = frozen_path(project, records.info.name), records.images[records.images["split"] == "val"]
     present = dict(zip(rows["hash"], rows["image_id"], strict=True))
-    if path.exists():
-        kept = [content for content in read_json(path)["images"] if content in present]
-        if kept:
-            return kept
+    if path.exists() and (kept := [content for content in read_json(path)["images"] if content in present]):
+        return kept
     write_json(path, {"dataset": records.info.name, "digest": records.info.digest, "images": present})
     return list(present)
 
 
 def measure(
     project: Project, records: Records, hashes: list[str], models: Mapping[str, Model]
-) -> dict[str, Measured] | None:
-    """What each model scores on these images; None where they show nothing that is labelled."""
-    rows = records.images[(records.images["split"] == "val") & records.images["hash"].isin(hashes)]
-    rows = rows.drop_duplicates("hash")
+) -> dict[str, dict[str, Floats]] | None:
+    """For each model: subset -> AP@50 r40 of its categories on these images. None where nothing is labelled there."""
+    images = records.images[records.images["split"] == "val"]
+    rows = images[images["hash"].isin(hashes)].drop_duplicates("hash")
     queries = names_of(records, rows["image_id"].tolist(), project.params.evaluate.small)
     if queries is None:
         return None
-    content, found = rows["hash"].tolist(), {}
+    found = {}
     for name, model in models.items():
         # A champion of another tower has no features of images that came later: encoded now, and kept.
         model.encode(project, records, ("val",))
-        features = model.features(content, project.cache)
-        found[name] = by_category(model, features, queries, project.params)
+        features = model.features(rows["hash"].tolist(), project.cache)
+        scores = by_category(model, features, queries, project.params)
+        found[name] = {subset: scores.rare[queries.subsets[subset]] for subset in ("base", "novel")}
     return found
-
-
-def by_subset(scores: Measured) -> dict[str, Floats]:
-    """AP@50 r40 of the categories of each subset that the gate looks at."""
-    return {subset: scores.rare[scores.queries.subsets[subset]] for subset in SUBSETS}
-
-
-def means(scores: Measured) -> dict[str, Any]:
-    """The same as one number each, for a model that there is nothing to compare with."""
-    return {name: round(float(ap.mean()), 2) for name, ap in by_subset(scores).items() if len(ap)}
 
 
 @dataclass(frozen=True)
@@ -283,15 +223,10 @@ class Decision:
     canaries: list[dict[str, Any]] = field(default_factory=list)
     images: int = 0
 
-    def to_json(self) -> dict[str, Any]:
-        """All of it."""
-        return asdict(self)
-
     def tags(self, time: str) -> dict[str, str]:
         """The tags of the version in MLflow."""
-        outcome = ("forced" if self.forced else "promoted") if self.promoted else "refused"
         return {
-            "decision": outcome,
+            "decision": ("forced" if self.forced else "promoted") if self.promoted else "refused",
             "decision_time": time,
             "decision_reasons": "\n".join(" ".join(reason.split()) for reason in self.reasons),
             "forced": str(self.forced).lower(),
@@ -302,15 +237,11 @@ class Decision:
     def rows(self) -> list[dict[str, Any]]:
         """The comparison as a table, a row for each subset."""
         champion = "champion" if self.champion is None else f"champion (version {self.champion})"
+        challenger, more = f"challenger (version {self.version})", {"difference": "difference", "at least": "low"}
+        more["categories"] = "categories"
         return [
-            {
-                "subset": name,
-                champion: figures.get("champion", "none"),
-                f"challenger (version {self.version})": figures["challenger"],
-                "difference": figures.get("difference", ""),
-                "at least": figures.get("low", ""),
-                "categories": figures.get("categories", ""),
-            }
+            {"subset": name, champion: figures.get("champion", "none"), challenger: figures["challenger"]}
+            | {title: figures.get(key, "") for title, key in more.items()}
             for name, figures in self.comparison.items()
         ]
 
@@ -319,38 +250,34 @@ class Decision:
         result = f"{'promoted' if self.promoted else 'refused'}{' by --force' if self.forced else ''}"
         lines = [f"# Version {self.version}: {result}", "", *(f"- {reason}" for reason in self.reasons), ""]
         lines += [f"Model `{self.model}`, index `{self.generation}`, {self.images} validation images.", ""]
-        return "\n".join([*lines, *(f"- [{name}]({address})" for name, address in links)])
+        return "\n".join(lines + [f"- [{name}]({address})" for name, address in links])
+
+
+def model_of(project: Project, generation: str, like: Model | None = None) -> Model:
+    """The model of a generation. like: one whose tower is shared where it is the same."""
+    device = find_device(project.settings.device)
+    return Model.load(bundle_of(project.index, generation), project.root, device, like=like)
 
 
 def judge(
-    project: Project,
-    records: Records,
-    version: int,
-    generation: Entry,
-    live: Entry | None,
-    *,
-    force: bool = False,
-    made: Model | None = None,
+    project: Project, records: Records, version: int, new: Entry, live: Entry, *, force: bool, made: Model | None
 ) -> Decision:
     """Verify the generation of a version, ask the canaries, compare with what serves (`live`).
 
-    A generation that does not verify is refused, also with `force`.
-
-    Args:
-        made: its model, if it is loaded already.
+    A generation that does not verify is refused, also with `force`. made: its model, if it is loaded already.
     """
-    blank = Decision(version, generation.model, generation.generation, None, False, False, [])
-    name = generation.generation
+    name, damaged = new.generation, "refused: the index is not what it should be"
+    blank = Decision(version, new.model, name, None, False, False, [])
     try:
-        bundle = bundle_of(project.index, name)
-        made = made or Model.load(bundle, project.root, find_device(project.settings.device))
-        problems = _problems(project, records, name, made)
-        canaries = [] if problems else _canaries(project, records, name)
+        model = made or model_of(project, name)
+        texts, recall = sample_texts(records), project.params.promote.recall
+        problems = verify_generation(project.index / name, name, model, project.cache, texts, recall).problems
+        canaries = [] if problems else _ask_canaries(project, records, name)
     except ForError as error:  # it cannot even be opened
-        return dataclasses.replace(blank, reasons=[str(error), DAMAGED])
+        problems = [str(error)]
     if problems:
-        return dataclasses.replace(blank, reasons=[*problems, DAMAGED])
-    compared = _compare(project, records, blank, made, live)
+        return replace(blank, reasons=[*problems, damaged])
+    compared = _compare(project, records, blank, model, live)
     failed = [asked.query for asked in canaries if not asked.passed]
     reasons = ["the index verifies", *(asked.sentence() for asked in canaries), *compared.reasons]
     if failed:
@@ -358,70 +285,40 @@ def judge(
     passed = compared.promoted and not failed
     if force and not passed:
         reasons.append("promoted all the same, by --force")
-    return dataclasses.replace(
-        compared,
-        promoted=passed or force,
-        forced=force and not passed,
-        reasons=reasons,
-        canaries=[asked.to_json() for asked in canaries],
-    )
+    told = [asdict(asked) for asked in canaries]
+    return replace(compared, promoted=passed or force, forced=force and not passed, reasons=reasons, canaries=told)
 
 
-DAMAGED = "refused: the index is not what it should be"
-
-
-def _problems(project: Project, records: Records, generation: str, model: Model) -> list[str]:
-    texts, bound = sample_texts(records), project.params.promote.recall
-    return verify_generation(project.index / generation, generation, model, project.cache, texts, bound).problems
-
-
-def _canaries(project: Project, records: Records, generation: str) -> list[Asked]:
-    params, bundle = project.params, bundle_of(project.index, generation)
-    gallery: list[str] = list(params.index.gallery)
-    return ask(records, gallery, project.index / generation, bundle, params.promote.canary, params.evaluate.small)
-
-
-def _compare(project: Project, records: Records, blank: Decision, made: Model, live: Entry | None) -> Decision:
+def _compare(project: Project, records: Records, blank: Decision, made: Model, live: Entry) -> Decision:
     """The gate proper: `blank`, with whether it passes, the reasons and the figures."""
-    images, alone = freeze(project, records), _no_champion(project.index, live, blank.generation, records.info.name)
-    blank = dataclasses.replace(blank, images=len(images))
-    models = {"challenger": made}
-    if live is not None and not alone:
-        blank = dataclasses.replace(blank, champion=live.version)
+    images, models = freeze(project, records), {"challenger": made}
+    alone = no_champion(project.index, live, blank.generation, records.info.name)
+    blank = replace(blank, images=len(images))
+    if not alone:
+        blank = replace(blank, champion=live.version)
         try:
-            bundle = bundle_of(project.index, live.generation)
-            models["champion"] = Model.load(bundle, project.root, find_device(project.settings.device), like=made)
+            models["champion"] = model_of(project, live.generation, made)
         except ForError as error:
-            return dataclasses.replace(blank, reasons=[f"refused: the champion cannot be measured: {error}"])
+            return replace(blank, reasons=[f"refused: the champion cannot be measured: {error}"])
     scores = measure(project, records, images, models)
     if scores is None:
-        reason = "no comparison: the validation images have no labels"
-        return dataclasses.replace(blank, promoted=True, reasons=[reason])
+        return replace(blank, promoted=True, reasons=["no comparison: the validation images have no labels"])
     if alone:
-        figures = {name: {"challenger": value} for name, value in means(scores["challenger"]).items()}
-        scored = [f"{name}: {value['challenger']:.2f} points of mAP@50 r40" for name, value in figures.items()]
-        return dataclasses.replace(blank, promoted=True, reasons=[*scored, alone], comparison=figures)
-    rules = project.params.promote
-    result = decide(
-        by_subset(scores["champion"]),
-        by_subset(scores["challenger"]),
-        tolerance=rules.tolerance,
-        confidence=rules.confidence,
-        resamples=rules.resamples,
-        seed=project.params.seed,
-    )
-    figures = {name: found.to_json() for name, found in result.comparison.items()}
-    return dataclasses.replace(blank, promoted=result.passed, reasons=result.reasons, comparison=figures)
+        means = {name: round(float(ap.mean()), 2) for name, ap in scores["challenger"].items() if len(ap)}
+        reasons = [f"{name}: {value:.2f} points of mAP@50 r40" for name, value in means.items()]
+        figures: dict[str, Any] = {name: {"challenger": value} for name, value in means.items()}
+        return replace(blank, promoted=True, reasons=[*reasons, alone], comparison=figures)
+    result = decide(scores["champion"], scores["challenger"], project.params.promote, project.params.seed)
+    figures = {name: {k: round(v, 2) for k, v in asdict(c).items()} for name, c in result.comparison.items()}
+    return replace(blank, promoted=result.passed, reasons=result.reasons, comparison=figures)
 
 
-def _no_champion(folder: Path, live: Entry | None, generation: str, name: str) -> str | None:
-    """Why there is nothing to compare with; None where there is a champion of the same set."""
-    if live is None or live.version is None:
+def no_champion(folder: Path, live: Entry, generation: str, name: str) -> str | None:
+    """Why there is nothing to compare a generation of the set `name` with; None where there is a champion of it."""
+    if live.version is None:
         return "no comparison: it is the first champion"
     if live.dataset != name:
         return f"no comparison: the champion belongs to another set, {live.dataset}"
-    if not same_set(folder / live.generation, folder / generation):
-        return (
-            f"no comparison: the champion belongs to another set of the same name, {set_of(folder / live.generation)}"
-        )
-    return None
+    if same_set(folder / live.generation, folder / generation):
+        return None
+    return f"no comparison: the champion belongs to another set of the same name, {set_of(folder / live.generation)}"

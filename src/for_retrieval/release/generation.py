@@ -9,7 +9,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,10 +70,6 @@ class Manifest:
     def unpacked(self) -> bool:
         """Whether its images came in shards: they were unpacked to one place, which says nothing of the set."""
         return self.image_root.startswith(UNPACKED)
-
-    def to_text(self) -> str:
-        """The manifest as stored: no times and no host names, so equal builds are equal bytes."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
 
 
 def generation_name(digest: str) -> str:
@@ -159,7 +155,7 @@ class ImageRow:
 
 def row_of(image: ImageRegions) -> ImageRow:
     """The row that an image's regions belong to."""
-    return ImageRow(image.image_id, image.path, image.hash, image.split, image.width, image.height)
+    return ImageRow(*(getattr(image, name) for name in ImageRow.__dataclass_fields__))
 
 
 @dataclass(frozen=True)
@@ -186,11 +182,7 @@ def digest_of(rows: Iterable[ImageRow], **settings: str | int) -> str:
 
 
 def check_rows(rows: Sequence[ImageRow]) -> None:
-    """Refuse a table without images, or with an id that comes twice.
-
-    Raises:
-        ForError: so it is.
-    """
+    """Raise a ForError for a table without images, or with an id that comes twice."""
     if not rows:
         raise ForError("there are no images to index; check data.root and index.gallery in params.yaml")
     seen: set[str] = set()
@@ -243,9 +235,6 @@ class Changes:
     def to_write(self) -> list[ImageRow]:
         """What must be written, by image id."""
         return sorted([*self.new, *self.changed], key=lambda row: row.image_id)
-
-    def __bool__(self) -> bool:
-        return bool(self.new or self.changed or self.deleted)
 
 
 def changes(old: Iterable[ImageRow], now: Iterable[ImageRow]) -> Changes:

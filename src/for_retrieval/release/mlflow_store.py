@@ -14,20 +14,19 @@ from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from for_retrieval.errors import ForError, TransientError, UsageError
 from for_retrieval.files import write_text
 from for_retrieval.project import Project
 
 if TYPE_CHECKING:
+    from filelock import BaseFileLock
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
 
 PATIENCE = 4.0  # seconds for a server's first answer
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _SETTING = "MLFLOW_TRACKING_URI (or tracking_uri in settings.toml)"
-_REMEDY = f"start it, or unset {_SETTING} to keep runs in var/mlflow"
 
 
 @dataclass(frozen=True)
@@ -50,21 +49,14 @@ def place(project: Project) -> Place:
     Raises:
         UsageError: settings name something that MLflow no longer writes to.
     """
-    uri = project.settings.tracking_uri
-    if not uri:
-        database = project.root.resolve() / "var" / "mlflow" / "mlflow.db"
-        return Place(f"sqlite:///{database}", database, str(database))
+    uri = project.settings.tracking_uri or f"sqlite:///{project.root.resolve() / 'var' / 'mlflow' / 'mlflow.db'}"
     if uri.startswith("sqlite:///"):
         database = Path(uri.removeprefix("sqlite:///")).resolve()
         return Place(f"sqlite:///{database}", database, str(database))
     parts = urlsplit(uri)
     if parts.scheme in ("", "file"):
         raise UsageError(f"{_SETTING} is {uri!r}, but MLflow no longer keeps runs in plain folders; use sqlite:///...")
-    return Place(uri, None, _without_password(uri, parts))
-
-
-def _without_password(uri: str, parts: SplitResult) -> str:
-    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri
+    return Place(uri, None, uri.replace(f":{parts.password}@", ":***@") if parts.password else uri)
 
 
 def check(project: Project) -> None:
@@ -76,44 +68,31 @@ def check(project: Project) -> None:
     """
     where = place(project)
     if where.database:
-        _check_folder(where.database)
+        folder = where.database.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ForError(f"MLflow's folder {folder} cannot be made ({error.strerror}); see {_SETTING}") from None
+        if not all(os.access(path, os.W_OK) for path in (folder, where.database) if path.exists()):
+            raise ForError(f"MLflow's database {where.database} cannot be written; see {_SETTING}")
         return
     parts = urlsplit(where.uri)
-    if parts.scheme in ("http", "https"):
-        _check_http(where)
-    elif (kind := parts.scheme.partition("+")[0]) in _PORTS:
-        _check_port(where, parts, _PORTS[kind])
-
-
-def _check_folder(database: Path) -> None:
-    folder = database.parent
+    kind = parts.scheme.partition("+")[0]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ForError(f"MLflow's folder {folder} cannot be made ({error.strerror}); see {_SETTING}") from None
-    if not os.access(folder, os.W_OK) or (database.exists() and not os.access(database, os.W_OK)):
-        raise ForError(f"MLflow's database {database} cannot be written; see {_SETTING}")
-
-
-def _check_http(where: Place) -> None:
-    try:
-        with urllib.request.urlopen(f"{where.uri.rstrip('/')}/health", timeout=PATIENCE):
-            return
+        if kind in _PORTS:
+            socket.create_connection((parts.hostname or "localhost", parts.port or _PORTS[kind]), PATIENCE).close()
+        elif kind in ("http", "https"):
+            urllib.request.urlopen(f"{where.uri.rstrip('/')}/health", timeout=PATIENCE).close()
+        return
     except urllib.error.HTTPError as error:  # it answers; whether it grants access, MLflow finds out
         if error.code < 500:
             return
         reason = f"status {error.code}"
     except (OSError, ValueError) as error:
         reason = str(getattr(error, "reason", error)) or type(error).__name__
-    raise TransientError(f"MLflow does not answer at {where.shown} ({reason}); {_REMEDY}")
-
-
-def _check_port(where: Place, parts: SplitResult, port: int) -> None:
-    try:
-        with socket.create_connection((parts.hostname or "localhost", parts.port or port), PATIENCE):
-            return
-    except OSError as error:
-        raise TransientError(f"MLflow's database does not answer at {where.shown} ({error}); {_REMEDY}") from None
+    who = "MLflow's database" if kind in _PORTS else "MLflow"
+    remedy = f"start it, or unset {_SETTING} to keep runs in var/mlflow"
+    raise TransientError(f"{who} does not answer at {where.shown} ({reason}); {remedy}")
 
 
 # MLflow reads these when it is imported or called; what the user has set stays.
@@ -131,39 +110,106 @@ ENVIRONMENT = {
 }
 
 
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+
+
 @dataclass(frozen=True)
-class Connection:
-    """client: MLflow's own. experiment: the id of this dataset's. folder: for `one_process`."""
+class Version:
+    """One version. model: the id in its bundle, which it belongs to. dataset, digest: what it was trained on.
+
+    run: MLflow's, with all records. tags: as register and promote wrote them.
+    """
+
+    number: int
+    aliases: list[str]
+    model: str
+    dataset: str
+    digest: str
+    created: str
+    run: str
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The runs and the model's versions of one dataset, called `name`.
+
+    client: MLflow's own. experiment: the id of the dataset's. folder: for `one_process`.
+    """
 
     client: MlflowClient
+    name: str
     experiment: str
     folder: Path
     uri: str
 
+    def versions(self) -> list[Version]:
+        """All of them, newest first; empty where nothing is registered."""
+        found = self.client.search_model_versions(f"name = '{self.name}'", max_results=10_000)
+        # The aliases that a search returns with each version are empty on some stores.
+        aliases = self.client.get_registered_model(self.name).aliases if found else {}
+        versions = []
+        for entry in found:
+            number, tags = int(entry.version), dict(entry.tags)
+            own = sorted(alias for alias, target in aliases.items() if int(target) == number)
+            model, dataset, digest = (tags.get(key, "") for key in ("model", "dataset", "dataset_digest"))
+            created = datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC).isoformat(timespec="seconds")
+            versions.append(Version(number, own, model, dataset, digest, created, entry.run_id or "", tags))
+        return sorted(versions, key=lambda version: -version.number)
+
+    def find(self, which: str) -> Version:
+        """The version with this number or alias; ForError, which names those that there are, if there is none."""
+        versions = self.versions()
+        if not versions:
+            raise ForError(f"no version of {self.name} is registered; run `for-cli models register`")
+        for version in versions:
+            if which.removeprefix("v") == str(version.number) or which in version.aliases:
+                return version
+        known = [alias for version in versions for alias in version.aliases]
+        known += [str(version.number) for version in reversed(versions)]
+        raise ForError(f"{self.name} has no version {which!r}; there are: {', '.join(known)}")
+
+    def with_model(self, model: str | None) -> Version | None:
+        """The version of a model's id."""
+        return next((version for version in self.versions() if version.model == model), None)
+
+    def alias(self, name: str, number: int) -> None:
+        """Point an alias at a version."""
+        self.client.set_registered_model_alias(self.name, name, str(number))
+
+    def records(self, version: Version) -> dict[str, dict[str, Any]]:
+        """``{params, metrics, dataset}``: what the version's run says, and the name and digest of its set."""
+        data, dataset = self.client.get_run(version.run).data, {"name": version.dataset, "digest": version.digest}
+        return {"params": dict(data.params), "metrics": dict(data.metrics), "dataset": dataset}
+
 
 @contextmanager
-def connected(project: Project, dataset: str) -> Iterator[Connection]:
-    """A client, and the experiment named after `dataset`; MLflow's exceptions become sentences.
+def connected(project: Project, name: str | None = None) -> Iterator[Registry]:
+    """The registry of the project's dataset, or of the one called `name`; MLflow's exceptions become sentences.
 
     Raises:
         ForError: the server does not answer, or refuses something.
     """
     check(project)
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    for variable, value in ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
     import mlflow
     from mlflow.exceptions import MlflowException
 
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    where = place(project)
+    for logger in ("mlflow", "alembic"):
+        logging.getLogger(logger).setLevel(logging.WARNING)
+    where, dataset = place(project), name or project.params.data.name
     folder = where.database.parent if where.database else project.root / "var" / "mlflow"
     try:
         with one_process(folder):
             _upgrade(where)
             client = mlflow.MlflowClient(where.uri)
-            experiment = _experiment(client, dataset, where)
-        yield Connection(client, experiment, folder, where.uri)
+            found = client.get_experiment_by_name(dataset)
+            experiment = found.experiment_id if found else client.create_experiment(dataset, where.artifacts)
+            if found and found.lifecycle_stage != "active":
+                client.restore_experiment(experiment)
+        yield Registry(client, dataset, str(experiment), folder, where.uri)
     except MlflowException as error:
         reason = " ".join(str(error).split())[:300]
         kind = TransientError if error.error_code in TRANSIENT else ForError
@@ -182,7 +228,7 @@ TRANSIENT = (
 
 
 @contextmanager
-def default(connection: Connection) -> Iterator[None]:
+def default(registry: Registry) -> Iterator[None]:
     """Make a connection the one that MLflow uses by itself, as long as this lasts.
 
     MLflow also writes it into the environment, where the next project in this process would take it for a setting.
@@ -191,7 +237,7 @@ def default(connection: Connection) -> Iterator[None]:
 
     variable = "MLFLOW_TRACKING_URI"
     before = os.environ.get(variable)
-    mlflow.set_tracking_uri(connection.uri)
+    mlflow.set_tracking_uri(registry.uri)
     try:
         yield
     finally:
@@ -200,14 +246,12 @@ def default(connection: Connection) -> Iterator[None]:
             os.environ[variable] = before
 
 
-@contextmanager
-def one_process(folder: Path) -> Iterator[None]:
+def one_process(folder: Path) -> BaseFileLock:
     """One process at a time makes what may be missing: two would both make the tables, the experiment, the run."""
     from filelock import FileLock
 
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".making.lock"):
-        yield
+    return FileLock(folder / ".making.lock")
 
 
 def _upgrade(where: Place) -> None:
@@ -221,119 +265,3 @@ def _upgrade(where: Place) -> None:
 
     upgrade.callback(where.uri)  # type: ignore[misc]  # a click command, whose callback may be None in theory
     write_text(marker, installed("mlflow"))
-
-
-def _experiment(client: MlflowClient, name: str, where: Place) -> str:
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        return str(client.create_experiment(name, artifact_location=where.artifacts))
-    if found.lifecycle_stage != "active":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
-
-
-CHAMPION = "champion"
-CHALLENGER = "challenger"
-
-
-@dataclass(frozen=True)
-class Version:
-    """One version. model: the id in its bundle, which it belongs to. digest: of the set that it was trained on.
-
-    lock: the hash of dvc.lock when it was registered, for information. run: MLflow's, with all records.
-    tags: as register and promote wrote them.
-    """
-
-    number: int
-    aliases: list[str]
-    model: str
-    dataset: str
-    digest: str
-    lock: str
-    created: str
-    run: str
-    tags: dict[str, str]
-
-
-class Registry:
-    """The versions of one dataset's model."""
-
-    def __init__(self, mlflow: Connection, name: str) -> None:
-        self.mlflow, self.name = mlflow, name
-
-    def versions(self) -> list[Version]:
-        """All of them, newest first; empty where nothing is registered."""
-        found = self.mlflow.client.search_model_versions(f"name = '{self.name}'", max_results=10_000)
-        aliases = self._aliases() if found else {}
-        return sorted((_version(entry, aliases) for entry in found), key=lambda v: -v.number)
-
-    def _aliases(self) -> dict[str, int]:
-        # Those that a search returns with each version are empty on some stores.
-        entry = self.mlflow.client.get_registered_model(self.name)
-        return {alias: int(number) for alias, number in entry.aliases.items()}
-
-    def find(self, which: str) -> Version:
-        """The version with this number or alias.
-
-        Raises:
-            ForError: there is none; names those that there are.
-        """
-        versions = self.versions()
-        if not versions:
-            raise ForError(f"no version of {self.name} is registered; run `for-cli models register`")
-        for version in versions:
-            if which.removeprefix("v") == str(version.number) or which in version.aliases:
-                return version
-        known = [alias for version in versions for alias in version.aliases]
-        known += [str(version.number) for version in reversed(versions)]
-        raise ForError(f"{self.name} has no version {which!r}; there are: {', '.join(known)}")
-
-    def with_model(self, model: str | None) -> Version | None:
-        """The version of a model's id."""
-        return next((version for version in self.versions() if version.model == model), None)
-
-    def alias(self, name: str, number: int) -> None:
-        """Point an alias at a version."""
-        self.mlflow.client.set_registered_model_alias(self.name, name, str(number))
-
-    def drop_alias(self, name: str) -> None:
-        """Remove an alias, if it is there."""
-        self.mlflow.client.delete_registered_model_alias(self.name, name)
-
-    def tag(self, number: int, tags: dict[str, str]) -> None:
-        """Write tags onto a version; MLflow keeps 5,000 characters of each."""
-        for key, value in tags.items():
-            self.mlflow.client.set_model_version_tag(self.name, str(number), key, value[:5000])
-
-    def records(self, version: Version) -> dict[str, dict[str, Any]]:
-        """``{params, metrics}`` of the version's run."""
-        data = self.mlflow.client.get_run(version.run).data
-        return {"params": dict(data.params), "metrics": dict(data.metrics)}
-
-
-def _version(entry: ModelVersion, aliases: dict[str, int]) -> Version:
-    tags = dict(entry.tags)
-    number = int(entry.version)
-    return Version(
-        number=number,
-        aliases=sorted(alias for alias, target in aliases.items() if target == number),
-        model=tags.get("model", ""),
-        dataset=tags.get("dataset", ""),
-        digest=tags.get("dataset_digest", ""),
-        lock=tags.get("dvc_lock", ""),
-        created=datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
-        run=entry.run_id or "",
-        tags=tags,
-    )
-
-
-@contextmanager
-def opened(project: Project, name: str | None = None) -> Iterator[Registry]:
-    """The registry of the project's dataset, or of the one called `name`.
-
-    Raises:
-        ForError: MLflow cannot be reached or refuses something.
-    """
-    name = name or project.params.data.name
-    with connected(project, name) as mlflow:
-        yield Registry(mlflow, name)

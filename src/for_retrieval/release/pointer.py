@@ -9,20 +9,20 @@ compare-and-swap; a rollback does not wait for the lock, and a query takes none.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from for_retrieval.errors import ForError
-from for_retrieval.files import read_json, write_json
+from for_retrieval.files import file_hash, read_json, write_json
 from for_retrieval.project import Project
 from for_retrieval.release.generation import (
     BUNDLE,
@@ -35,12 +35,12 @@ from for_retrieval.release.generation import (
     set_of,
 )
 
-if TYPE_CHECKING:
-    from filelock import FileLock
-
 Say = Callable[[str], object]
 PAUSE = 0.2  # seconds between two attempts to take a lock that another process holds
 HOLDER = "FOR_RELEASE_HOLDER"  # the environment variable by which a holder's child processes are recognised
+CURRENT = "CURRENT"
+REMEDY = "run `for-cli index`"
+PATIENCE = 15.0  # seconds; moving the pointer takes milliseconds, on a server a few requests
 
 
 class Busy(ForError):
@@ -51,8 +51,7 @@ class Busy(ForError):
 def release_lock(root: Path, what: str, *, wait: bool = False, say: Say | None = None) -> Iterator[None]:
     """Hold the right to register, build, refresh and promote in a project: var/release.lock.
 
-    It ends with the process, however that dies. The processes that the holder starts pass through, and so do
-    calls inside its `with` block.
+    It ends with the process, however that dies. The holder's child processes and its own further calls pass through.
 
     Args:
         what: names the work in the sentence for others, ``retrain`` for example.
@@ -61,81 +60,43 @@ def release_lock(root: Path, what: str, *, wait: bool = False, say: Say | None =
     Raises:
         Busy: another process holds it, and `wait` is false; the sentence names that process.
     """
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
-    folder = root / "var"
+    folder, reported = root / "var", ""
     folder.mkdir(parents=True, exist_ok=True)
     lock, note = FileLock(folder / "release.lock"), folder / "release-holder.json"
-    reported = ""
-    while not _acquired(lock, 0):
-        holder = _read_holder(note)
+    say = say or partial(print, file=sys.stderr, flush=True)
+    while True:
+        with suppress(Timeout):
+            lock.acquire(timeout=0)
+            break
+        holder: dict[str, Any] = {}  # for the moment between another's lock and its note
+        with suppress(ForError, TypeError, ValueError):
+            holder = dict(read_json(note))
         if holder.get("token") and holder["token"] == os.environ.get(HOLDER):
             yield
             return
+        busy = f"{holder.get('what')} runs here already (pid {holder.get('pid')}, since {holder.get('since')})"
+        busy = busy if holder else "another process changes the release"
         if not wait:
-            raise Busy(f"{_sentence(holder)}; wait until it has finished, or run this again with --wait")
-        if (line := f"{_sentence(holder)}; waiting until it has finished") != reported:
-            (say or _to_stderr)(reported := line)
+            raise Busy(f"{busy}; wait until it has finished, or run this again with --wait")
+        if busy != reported:
+            say(f"{busy}; waiting until it has finished")
+            reported = busy
         time.sleep(PAUSE)
     try:
-        token = uuid.uuid4().hex
-        write_json(note, {"what": what, "pid": os.getpid(), "since": _now("seconds"), "token": token})
-        with _environment(HOLDER, token):
-            yield
+        os.environ[HOLDER] = uuid.uuid4().hex  # in place of that of an earlier holder, if any
+        write_json(note, {"what": what, "pid": os.getpid(), "since": utc_now(), "token": os.environ[HOLDER]})
+        yield
     finally:
+        os.environ.pop(HOLDER, None)
         note.unlink(missing_ok=True)
         lock.release()
 
 
-def _acquired(lock: FileLock, seconds: float) -> bool:
-    from filelock import Timeout
-
-    try:
-        lock.acquire(timeout=seconds)
-    except Timeout:
-        return False
-    return True
-
-
-def _read_holder(path: Path) -> dict[str, Any]:
-    """What the holder wrote; empty for the moment between its lock and its note."""
-    try:
-        found = read_json(path)
-    except ForError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _sentence(holder: dict[str, Any]) -> str:
-    if not holder:
-        return "another process changes the release"
-    return f"{holder.get('what')} runs here already (pid {holder.get('pid')}, since {holder.get('since')})"
-
-
-def _to_stderr(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
-
-
-def _now(precision: str) -> str:
+def utc_now(precision: str = "seconds") -> str:
+    """The time in UTC, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec=precision)
-
-
-CURRENT = "CURRENT"
-REMEDY = "run `for-cli index`"
-PATIENCE = 15.0  # seconds; moving the pointer takes milliseconds, on a server a few requests
 
 
 @dataclass(frozen=True)
@@ -185,9 +146,9 @@ class Pointer:
         return [self.live, *self.previous]
 
     @property
-    def generations(self) -> set[str]:
-        """The names of all that must stay."""
-        return {entry.generation for entry in (*self.entries, self.candidate) if entry}
+    def kept(self) -> list[Entry]:
+        """All that must stay: the candidate, what serves and what served."""
+        return [self.candidate, *self.entries] if self.candidate else self.entries
 
     @property
     def unpromoted(self) -> bool:
@@ -233,40 +194,34 @@ def bundle_of(folder: Path, generation: str) -> Path:
 
 
 def entry_of(folder: Path, generation: str, version: int | None) -> Entry:
-    """The entry of a generation whose files are all there with the right sizes.
-
-    Raises:
-        ForError: it is missing or damaged.
-    """
+    """The entry of a generation whose files are all there with the right sizes; ForError for any other."""
     manifest = read_manifest(folder / generation)
     check_files(folder / generation, manifest, hash_below=0)
-    digest = hashlib.sha256((folder / generation / MANIFEST).read_bytes()).hexdigest()
-    return Entry(generation, digest, manifest.model, manifest.dataset, version, _now("milliseconds"))
+    digest = file_hash(folder / generation / MANIFEST)
+    return Entry(generation, digest, manifest.model, manifest.dataset, version, utc_now("milliseconds"))
 
 
 def move(folder: Path, change: Callable[[Pointer | None], Pointer]) -> Pointer:
     """Replace the pointer by what `change` makes of it, in one step; returns the new one.
 
-    Nobody can move it between the reading and the writing. A `change` that raises leaves it as it is. Where the
-    live generation is on a server, its aliases move first: if the server does not answer, nothing has changed.
+    A `change` that raises leaves it as it is. Where the live generation is on a server, its aliases move first: if the
+    server does not answer, nothing has changed.
 
     Raises:
         ForError: another process has been moving it for PATIENCE seconds, or a server does not answer.
     """
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".pointer.lock")
-    if not _acquired(lock, PATIENCE):
-        raise ForError(f"another process is changing {folder}; wait until it has finished")
     try:
-        old = find_pointer(folder)
-        new = change(old)
-        if new != old:
-            _write(folder, old, new)
-        return new
-    finally:
-        lock.release()
+        with FileLock(folder / ".pointer.lock", timeout=PATIENCE):
+            old = find_pointer(folder)
+            new = change(old)
+            if new != old:
+                _write(folder, old, new)
+            return new
+    except Timeout:
+        raise ForError(f"another process is changing {folder}; wait until it has finished") from None
 
 
 def _write(folder: Path, old: Pointer | None, new: Pointer) -> None:
@@ -309,7 +264,7 @@ def go_live(folder: Path, generation: str, version: int | None, keep: int, *, ov
         return with_live(old, new, keep)
 
     pointer = move(folder, change)
-    prune(folder, pointer.generations)
+    prune(folder, {entry.generation for entry in pointer.kept})
     return pointer.live
 
 
@@ -336,9 +291,7 @@ def earlier_champion(entries: list[Entry], live: Entry) -> Entry | None:
 
 
 def roll_back(folder: Path, *, champion: bool) -> Entry:
-    """Serve again what served before, of the set that serves; what is live now becomes the newest previous one.
-
-    It does not wait for the release lock.
+    """Serve again what served before, of the set that serves, without the release lock.
 
     champion: go back to the newest generation of another promoted version, not just one generation.
 
@@ -348,10 +301,17 @@ def roll_back(folder: Path, *, champion: bool) -> Entry:
 
     def change(old: Pointer | None) -> Pointer:
         old = old or read_pointer(folder)  # raises, and says why
-        here = [e for e in old.previous if same_set(folder / e.generation, folder / old.live.generation)]
+        here = _of_one_set(folder, old.previous, old.live.generation)
         target = earlier_champion(here, old.live) if champion else next(iter(here), None)
         if target is None:
-            raise ForError(_nothing_earlier(folder, old, "champion" if champion else "generation"))
+            what = "champion" if champion else "generation"
+            why = f"there is no earlier {what} of {old.live.dataset} in {folder}; it serves {old.live.generation}"
+            if other := next((entry for entry in old.previous if entry not in here), None):
+                why += (
+                    f"; what served before, {_named(other)}, is of another set, {set_of(folder / other.generation)}: "
+                    "to serve it again, name that set in params.yaml (data) and run `dvc repro`"
+                )
+            raise ForError(why)
         new = entry_of(folder, target.generation, target.version)
         if new.manifest != target.manifest:
             raise ForError(f"{folder / target.generation} is not what served before; {REMEDY}")
@@ -360,22 +320,12 @@ def roll_back(folder: Path, *, champion: bool) -> Entry:
     return move(folder, change).live
 
 
-def _nothing_earlier(folder: Path, old: Pointer, what: str) -> str:
-    sentence = f"there is no earlier {what} of {old.live.dataset} in {folder}; it serves {old.live.generation}"
-    here = folder / old.live.generation
-    if other := next((entry for entry in old.previous if not same_set(folder / entry.generation, here)), None):
-        sentence += (
-            f"; what served before, {_named(other)}, is of another set, {set_of(folder / other.generation)}: "
-            "to serve it again, name that set in params.yaml (data) and run `dvc repro`"
-        )
-    return sentence
+def _of_one_set(folder: Path, entries: list[Entry], generation: str) -> list[Entry]:
+    return [entry for entry in entries if same_set(folder / entry.generation, folder / generation)]
 
 
 def add_candidate(folder: Path, generation: str, keep: int) -> str:
-    """Record what the stage `index` built, and let it serve if no champion of its set does; returns what was done.
-
-    For those who hold the release lock.
-    """
+    """Record what the stage `index` built, and let it serve if no champion of its set does; returns what was done."""
     new, note = entry_of(folder, generation, None), ""
 
     def change(old: Pointer | None) -> Pointer:
@@ -387,8 +337,8 @@ def add_candidate(folder: Path, generation: str, keep: int) -> str:
         old = replace(old, candidate=candidate)
         if old.live.generation == generation:  # rebuilt, perhaps: the pointer knows its manifest
             return with_live(old, replace(new, version=old.live.version), keep)
-        if not same_set(folder / old.live.generation, folder / generation):
-            here = [e for e in old.previous if same_set(folder / e.generation, folder / generation)]
+        if not _of_one_set(folder, [old.live], generation):
+            here = _of_one_set(folder, old.previous, generation)
             champion = next((entry for entry in here if entry.version is not None), None)
             serves = f"version {champion.version} serves again" if champion else "it serves now"
             note = f"{serves}: the old one is of another set, {set_of(folder / old.live.generation)}"
@@ -399,17 +349,13 @@ def add_candidate(folder: Path, generation: str, keep: int) -> str:
         note = f"version {old.live.version} goes on serving until `for-cli models promote`"
         return old
 
-    prune(folder, move(folder, change).generations)
+    prune(folder, {entry.generation for entry in move(folder, change).kept})
     return note
 
 
 def record_decision(folder: Path, decided: Decided) -> None:
     """Write down what the gate said of the model in models/bundle: the last step of a promotion, and of a refusal."""
-
-    def change(old: Pointer | None) -> Pointer:
-        return replace(old or read_pointer(folder), decided=decided)
-
-    move(folder, change)
+    move(folder, lambda old: replace(old or read_pointer(folder), decided=decided))
 
 
 def bundled_model(project: Project) -> str | None:

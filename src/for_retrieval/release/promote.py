@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 from for_retrieval.errors import ForError
 from for_retrieval.files import read_json
 from for_retrieval.project import Project
-from for_retrieval.release.mlflow_store import CHALLENGER, CHAMPION, Registry, Version, default, opened
+from for_retrieval.release.mlflow_store import CHALLENGER, CHAMPION, Registry, Version, connected, default
 from for_retrieval.release.pointer import (
     Decided,
     Entry,
     Moved,
     Pointer,
     Say,
-    bundle_of,
     bundled_model,
     entry_of,
     find_pointer,
@@ -31,12 +30,13 @@ from for_retrieval.release.pointer import (
     record_decision,
     release_lock,
     roll_back,
+    utc_now,
 )
 from for_retrieval.release.training_runs import (
     common_tags,
     find_parent,
     flattened,
-    group_of,
+    log_numbers,
     score_metrics,
     shared_params,
 )
@@ -78,11 +78,9 @@ def register(project: Project, *, wait: bool = False, say: Say | None = None) ->
             raise ForError(f"{project.bundle} was written by an earlier version of for-cli; run `dvc repro export`")
         name = bundle["dataset"]["name"]
         if name != project.params.data.name:
-            raise ForError(
-                f"{project.bundle} was trained on {name}, but params.yaml names {project.params.data.name}; "
-                "run `dvc repro`"
-            )
-        with opened(project, name) as registry, default(registry.mlflow):
+            here = f"params.yaml names {project.params.data.name}; run `dvc repro`"
+            raise ForError(f"{project.bundle} was trained on {name}, but {here}")
+        with connected(project, name) as registry, default(registry):
             found = registry.with_model(bundle["model"])
             number = found.number if found else _create(project, registry, bundle)
             if found is None or CHAMPION not in found.aliases:
@@ -94,16 +92,14 @@ def _create(project: Project, registry: Registry, bundle: dict[str, Any]) -> int
     """Log the bundle in a run of its own and make a version of it; what a killed attempt left is marked."""
     from mlflow.exceptions import MlflowException
 
-    client = registry.mlflow.client
+    client = registry.client
     wanted = f"tags.kind = 'release' and tags.model = '{bundle['model']}' and attributes.status = 'RUNNING'"
-    for cut_short in client.search_runs([registry.mlflow.experiment], wanted):
+    for cut_short in client.search_runs([registry.experiment], wanted):
         client.set_terminated(cut_short.info.run_id, "KILLED")
-    tags = {**common_tags(project, bundle["dataset"]), "group": group_of(project, bundle["dataset"]["digest"])}
+    tags = common_tags(project, bundle["dataset"])
     tags |= {"kind": "release", "model": bundle["model"], "run": bundle["run"]}
-    parent = find_parent(registry.mlflow, project, tags)
-    run = client.create_run(
-        registry.mlflow.experiment, tags={**tags, "mlflow.parentRunId": parent}, run_name=f"release {bundle['model']}"
-    )
+    above = {"mlflow.parentRunId": find_parent(registry, project, tags)}
+    run = client.create_run(registry.experiment, tags=tags | above, run_name=f"release {bundle['model']}")
     model = _log(project, registry, run, bundle)
     try:
         client.create_registered_model(registry.name, description="FOR: images by words; queries read the bundle.")
@@ -120,16 +116,13 @@ def _create(project: Project, registry: Registry, bundle: dict[str, Any]) -> int
 def _log(project: Project, registry: Registry, run: Run, bundle: dict[str, Any]) -> Any:
     """Parameters, validation scores and the bundle itself, as a model from code."""
     import mlflow
-    from mlflow.entities import Metric, Param
 
-    client, identity = registry.mlflow.client, run.info.run_id
     params = flattened({**shared_params(project), "run": {"name": bundle["run"]}})
     settings = project.params.train.runs.get(bundle["run"])
     params |= flattened(settings.model_dump(mode="json"), "run") if settings else {}
     scores = score_metrics(read_json(project.bundle / "metrics.json", "run `dvc repro export`"))
-    client.log_batch(identity, params=[Param(key, value[:6000]) for key, value in params.items()])
-    client.log_batch(identity, metrics=[Metric(key, value, run.info.start_time, 0) for key, value in scores.items()])
-    with mlflow.start_run(run_id=identity, log_system_metrics=False):
+    log_numbers(registry, run.info.run_id, params, scores)
+    with mlflow.start_run(run_id=run.info.run_id, log_system_metrics=False):
         return mlflow.pyfunc.log_model(
             name="model",
             python_model=str(CODE),
@@ -157,19 +150,23 @@ def rollback(project: Project) -> Entry:
 
 
 def reconcile(project: Project) -> None:
-    """Point the alias ``champion`` at the version that serves.
-
-    Raises:
-        ForError: MLflow cannot be reached.
-    """
+    """Point the alias ``champion`` at the version that serves; ForError where MLflow cannot be reached."""
     pointer = find_pointer(project.index)
     if pointer and pointer.live.version is not None:
-        with opened(project, pointer.live.dataset) as registry:
-            point_alias(project, registry)
+        with reconciled(project, pointer.live.dataset):
+            pass
 
 
-def point_alias(project: Project, registry: Registry) -> None:
-    """The same with an open registry; one of another dataset than the one that serves stays as it is."""
+@contextmanager
+def reconciled(project: Project, name: str | None = None) -> Iterator[Registry]:
+    """What `connected` yields, once its alias is right."""
+    with connected(project, name) as registry:
+        _point_alias(project, registry)
+        yield registry
+
+
+def _point_alias(project: Project, registry: Registry) -> None:
+    """The registry of another dataset than the one that serves stays as it is."""
     pointed = None
     while (pointer := find_pointer(project.index)) and pointer.live.version != pointed:  # a rollback does not wait
         pointed = pointer.live.version
@@ -204,10 +201,11 @@ def promote(
     from for_retrieval.release.gate import judge
     from for_retrieval.release.refresh import take_up
 
-    with release_lock(project.root, "models promote", wait=wait, say=say), opened(project) as registry:
-        point_alias(project, registry)
-        chosen = registry.find(str(version) if version is not None else _due(project, registry))
-        pointer, generation = generation_of(project, chosen)
+    with release_lock(project.root, "models promote", wait=wait, say=say), reconciled(project) as registry:
+        # By default the version of models/bundle also where it serves, so that a promotion that was cut short can end.
+        bundled = registry.with_model(bundled_model(project)) if version is None else None
+        chosen = bundled or registry.find(CHALLENGER if version is None else str(version))
+        pointer, generation = _generation_of(project, chosen)
         live = pointer.live
         if (live.dataset, live.version) == (chosen.dataset, chosen.number):
             decision = _serving(chosen, live.generation)
@@ -220,64 +218,45 @@ def promote(
             if decision.promoted:
                 _go_live(project, registry, chosen, decision, live)
         if decision.promoted:
-            point_alias(project, registry)
+            _point_alias(project, registry)
             if CHALLENGER in chosen.aliases:
-                registry.drop_alias(CHALLENGER)
+                registry.client.delete_registered_model_alias(registry.name, CHALLENGER)
         if chosen.model == bundled_model(project) or pointer.decided is None:
-            said = Decided(
-                chosen.model, chosen.number, decision.promoted, decision.forced, decision.reasons, decision.generation
-            )
-            record_decision(project.index, said)
+            said = decision.promoted, decision.forced, decision.reasons, decision.generation
+            record_decision(project.index, Decided(chosen.model, chosen.number, *said))
     return decision
 
 
-def _due(project: Project, registry: Registry) -> str:
-    """The version of models/bundle, also where it serves already, so that a promotion that was cut short can end.
-
-    Else the challenger.
-    """
-    found = registry.with_model(bundled_model(project))
-    return str(found.number) if found else CHALLENGER
-
-
-def generation_of(project: Project, version: Version) -> tuple[Pointer, str]:
-    """The pointer, and the generation of a version's model: the candidate, or an earlier one that is still there.
-
-    Raises:
-        ForError: there is none.
-    """
+def _generation_of(project: Project, version: Version) -> tuple[Pointer, str]:
+    """The pointer, and the generation of a version's model: the candidate, or an earlier one that is still there."""
     pointer = find_pointer(project.index)
-    candidate = pointer.candidate if pointer else None
-    for entry in (candidate, *pointer.entries) if pointer else ():
-        if pointer and entry and entry.model == version.model:
+    for entry in pointer.kept if pointer else ():
+        if pointer and entry.model == version.model:
             return pointer, entry.generation
     raise ForError(
         f"no index of version {version.number} (model {version.model}) is in {project.index}; "
         "check out the commit that made it, run `dvc checkout`, then `for-cli index`"
-        if candidate
+        if pointer and pointer.candidate
         else f"no index of version {version.number} has been built in {project.index}; run `for-cli index`"
     )
 
 
 def _up_to_date(project: Project, records: Records, pointer: Pointer, generation: str) -> tuple[str, Model | None]:
     """A generation with today's gallery, and its model where it had to be loaded; nothing of it serves yet."""
+    from for_retrieval.release.gate import model_of
     from for_retrieval.release.refresh import apply_update, checking, plan_update
 
     plan = plan_update(project, records, generation)
     if not plan.needed:
         return generation, None
-    from for_retrieval.model.model import Model
-    from for_retrieval.model.tower import find_device
-
-    bundle = bundle_of(project.index, generation)
     with checking(project, records) as require_checked:
-        model = Model.load(bundle, project.root, find_device(project.settings.device))
+        model = model_of(project, generation)
         require_checked()
-    name = apply_update(project, records, plan, model, verified=False, progress=False).generation
+    apply_update(project, records, plan, model, verified=False, progress=False)
     if pointer.candidate and pointer.candidate.generation == generation:  # also kept if it is refused
-        candidate = entry_of(project.index, name, None)
+        candidate = entry_of(project.index, plan.name, None)
         move(project.index, lambda old: replace(old or pointer, candidate=candidate))
-    return name, model
+    return plan.name, model
 
 
 def _go_live(project: Project, registry: Registry, chosen: Version, decision: Decision, live: Entry) -> None:
@@ -296,20 +275,19 @@ def _serving(version: Version, generation: str) -> Decision:
 
     tags = version.tags if version.tags.get("decision") in ("promoted", "forced") else {}  # not a later refusal
     reasons = tags.get("decision_reasons", "it serves already").split("\n")
-    compared = tags.get("compared_with", "none")
-    champion = int(compared) if compared.isdigit() else None
+    champion = int(tags["compared_with"]) if tags.get("compared_with", "none").isdigit() else None
     return Decision(version.number, version.model, generation, champion, True, tags.get("forced") == "true", reasons)
 
 
 def _record(project: Project, registry: Registry, version: Version, decision: Decision) -> None:
     from for_retrieval.release.gate import frozen_path
 
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    client = registry.mlflow.client
-    client.log_dict(version.run, {**decision.to_json(), "time": now}, "decision.json")
+    now, client = utc_now(), registry.client
+    client.log_dict(version.run, {**asdict(decision), "time": now}, "decision.json")
     if (images := frozen_path(project, version.dataset)).exists():
         client.log_artifact(version.run, str(images), "validation")
-    registry.tag(version.number, decision.tags(now))
+    for key, value in decision.tags(now).items():  # of which MLflow keeps 5,000 characters
+        client.set_model_version_tag(registry.name, str(version.number), key, value[:5000])
 
 
 def due(project: Project, force: bool) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,6 @@ from for_retrieval.release.generation import (
     Manifest,
     changes,
     find_manifest,
-    generation_name,
     one_set,
     read_manifest,
     read_table,
@@ -74,16 +73,8 @@ def gallery_regions(rows: Sequence[ImageRow], model: Model, cache: Path) -> Iter
         summary = model.regions(store.load([row.hash for row in batch]))
         regions, attention = summary.regions.cpu().numpy(), summary.attention.cpu().numpy()
         for k, row in enumerate(batch):
-            yield ImageRegions(
-                image_id=row.image_id,
-                path=row.path,
-                hash=row.hash,
-                split=row.split,
-                width=row.width,
-                height=row.height,
-                embeddings=regions[k],
-                boxes=attention_boxes(attention[k], model.tower.grid, row.width, row.height),
-            )
+            boxes = attention_boxes(attention[k], model.tower.grid, row.width, row.height)
+            yield ImageRegions(**asdict(row), embeddings=regions[k], boxes=boxes)
 
 
 def plan_update(project: Project, records: Records, generation: str) -> Plan:
@@ -113,28 +104,21 @@ def plan_update(project: Project, records: Records, generation: str) -> Plan:
 
 
 def counted(plan: Plan) -> dict[str, int]:
-    """How many images are new, changed and deleted."""
-    found = plan.earlier.changes if plan.earlier else Changes(plan.rows, [], [], [])
+    """How many images `plan_update` found new, changed and deleted."""
+    assert plan.earlier
+    found = plan.earlier.changes
     return {"new": len(found.new), "changed": len(found.changed), "deleted": len(found.deleted)}
-
-
-@dataclass(frozen=True)
-class Updated:
-    """encoded: images that had no features yet. recall: of the verification; None where it was left to the caller,
-    or the generation was there already.
-    """
-
-    generation: str
-    encoded: int
-    recall: float | None
 
 
 def apply_update(
     project: Project, records: Records, plan: Plan, model: Model, *, verified: bool, progress: bool
-) -> Updated:
+) -> tuple[int, float | None]:
     """Build what `plan_update` planned, with the model of the generation; it does not serve yet.
 
-    For those who hold the release lock. verified: check it against the exact evaluator before it is put in place.
+    For those who hold the release lock. Returns how many images had no features yet, and the recall: None where it
+    was left to the caller, or the generation was there already.
+
+    verified: check it against the exact evaluator before it is put in place.
 
     Raises:
         ForError: the old generation is damaged, an image cannot be read, or the new generation does not pass its
@@ -156,7 +140,7 @@ def apply_update(
 
     regions = gallery_regions(plan.to_write, model, project.cache)
     build_index(project.index, plan, regions, progress=progress, check=check if verified else None)
-    return Updated(plan.name, encoded, recalls[0] if recalls else None)
+    return encoded, recalls[0] if recalls else None
 
 
 @dataclass(frozen=True)
@@ -199,19 +183,20 @@ def refresh(project: Project, *, wait: bool = False, progress: bool = True, say:
             checks; the model cannot be rebuilt; the new generation does not pass its verification; or something else
             went live meanwhile. The old one stays.
     """
-    with release_lock(project.root, "index refresh", wait=wait, say=say):
+    with release_lock(project.root, "index refresh", wait=wait, say=say), ExitStack() as until_the_end:
         live = read_pointer(project.index).live
         if live.dataset != project.params.data.name:
             raise ForError(
                 f"the live index is of {live.dataset}, but params.yaml names {project.params.data.name}; {OTHER_SET}"
             )
+        child = None if is_current(project) else until_the_end.enter_context(_validator(project))
         records = take_up(project)
         plan = plan_update(project, records, live.generation)
         counts = counted(plan)
         counts["unchanged"] = len(plan.rows) - counts["new"] - counts["changed"]
         if not plan.needed:
             return Refreshed(live.generation, live.generation, live.version, **counts, encoded=0, recall=None)
-        with checking(project, records, say) as require_checked:
+        with checking(project, records, say, child) as require_checked:
             # Only now: a refresh with nothing to do, as most are, loads no torch.
             from for_retrieval.model.model import Model
             from for_retrieval.model.tower import find_device
@@ -219,10 +204,9 @@ def refresh(project: Project, *, wait: bool = False, progress: bool = True, say:
             bundle = bundle_of(project.index, live.generation)
             model = Model.load(bundle, project.root, find_device(project.settings.device))
             require_checked()
-        done = apply_update(project, records, plan, model, verified=True, progress=progress)
-        go_live(project.index, done.generation, live.version, project.settings.keep_generations, over=live)
-        how = {"encoded": done.encoded, "recall": done.recall}
-        return Refreshed(live.generation, done.generation, live.version, **counts, **how)  # type: ignore[arg-type]
+        encoded, recall = apply_update(project, records, plan, model, verified=True, progress=progress)
+        go_live(project.index, plan.name, live.version, project.settings.keep_generations, over=live)
+        return Refreshed(live.generation, plan.name, live.version, **counts, encoded=encoded, recall=recall)
 
 
 def take_up(project: Project) -> Records:
@@ -236,11 +220,36 @@ def take_up(project: Project) -> Records:
 
 
 @contextmanager
-def checking(project: Project, records: Records, say: Say | None = None) -> Iterator[Callable[[], None]]:
+def _validator(project: Project) -> Iterator[subprocess.Popen[str]]:
+    """A process that loads what `validate` needs, which takes seconds, and runs it when its stdin ends with a line."""
+    command = [sys.executable, "-c", _VALIDATOR, "--project", str(project.root), "validate"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        try:
+            yield child
+        finally:
+            child.kill()  # where it is still running, nothing is to be checked, or something else has failed
+
+
+_VALIDATOR = """
+import contextlib, sys
+from for_retrieval.cli import main
+with contextlib.suppress(ImportError):  # `main` has a sentence for it
+    import for_retrieval.records.checks.suite
+if sys.stdin.read():  # nothing comes from a parent that was killed
+    main()
+"""
+
+
+@contextmanager
+def checking(
+    project: Project, records: Records, say: Say | None = None, child: subprocess.Popen[str] | None = None
+) -> Iterator[Callable[[], None]]:
     """Check the prepared set before anything is made of it, as the stages `fractions` and `validate` do.
 
     It is done once for each state of the set, in a process beside this one: Great Expectations and torch both take
     seconds to load. Yields a function that waits for the end of it and raises ForError if the set has failed.
+
+    child: a `_validator` that was started before.
     """
     if _checked(project, records):
         yield lambda: None
@@ -251,21 +260,22 @@ def checking(project: Project, records: Records, say: Say | None = None) -> Iter
     for percent in params.fractions.percent:
         chosen = make_fraction(records, percent, params.fractions.min_images, params.seed)
         save_fraction(project.data / "fractions", percent, chosen)
-    command = [sys.executable, "-m", "for_retrieval", "--project", str(project.root), "validate"]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
+    with nullcontext(child) if child else _validator(project) as validator:
+        assert validator.stdin
+        with suppress(BrokenPipeError):  # it has died: `wait` says why
+            validator.stdin.write("go\n")
+            validator.stdin.close()
 
         def wait() -> None:
-            _, text = child.communicate()
-            if child.returncode:
+            assert validator.stderr
+            text = validator.stderr.read()
+            if validator.wait():
                 raise ForError(text.partition("error: ")[2].strip() or f"the stage validate failed: {text[-300:]}")
             for line in text.splitlines():
                 if line.startswith("warning: ") and say:
                     say(line)
 
-        try:
-            yield wait
-        finally:
-            child.kill()  # where it is still running, something else has failed
+        yield wait
 
 
 def _checked(project: Project, records: Records) -> bool:
@@ -328,19 +338,11 @@ def _described(folder: Path, role: str, entry: Entry) -> dict[str, Any]:
     return {**about, "problem": "its manifest is damaged; run `for-cli index` to rebuild it"}
 
 
-@dataclass(frozen=True)
-class Built:
-    """What the stage `index` built. note: what it did about serving; empty where there was nothing to do."""
-
-    generation: str
-    manifest: Manifest
-    note: str
-
-
-def build_candidate(project: Project, records: Records, model: Model) -> Built:
+def build_candidate(project: Project, records: Records, model: Model) -> tuple[Manifest, str]:
     """Build the generation of `model`, which is that of models/bundle, for the gallery, and make it the candidate.
 
-    For those who hold the release lock. It serves only where no champion of its set does: see `add_candidate`.
+    For those who hold the release lock. It serves only where no champion of its set does: see `add_candidate`, which
+    says so in the second value; empty where there was nothing to do.
 
     Raises:
         ForError: a stage before it has not run, or the build fails.
@@ -350,5 +352,4 @@ def build_candidate(project: Project, records: Records, model: Model) -> Built:
     about = About(registered, model.id, records.info.name, model.tower.dim, records.info.root)
     plan = Plan(rows, about, project.bundle, project.settings)
     manifest = build_index(project.index, plan, gallery_regions(rows, model, project.cache), progress=True)
-    name = generation_name(manifest.digest)
-    return Built(name, manifest, add_candidate(project.index, name, project.settings.keep_generations))
+    return manifest, add_candidate(project.index, plan.name, project.settings.keep_generations)

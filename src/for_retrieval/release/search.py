@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import TypeVar
 
 from for_retrieval.errors import ForError
@@ -27,18 +28,13 @@ def search_images(engine: Engine, vector: Floats, top_k: int, n_points: int) -> 
     """
     limit = min(n_points, top_k * REGIONS_PER_IMAGE)
     while True:
-        regions = [_rounded(region) for region in engine.search(vector, limit)]
+        regions = [replace(region, score=round(region.score, DECIMALS)) for region in engine.search(vector, limit)]
         best = _best_of_each_image(regions)[:top_k]
         # Regions beyond the limit can still tie with the last image, unless the scan went below its score.
         enough = len(best) == top_k and regions[-1].score < best[-1].score
         if enough or limit >= n_points:
             return best
         limit = min(n_points, limit * 2)
-
-
-def _rounded(region: Region) -> Region:
-    score = round(region.score, DECIMALS)
-    return Region(region.image_id, region.path, region.box, score, region.number)
 
 
 def _best_of_each_image(regions: list[Region]) -> list[Region]:
@@ -48,12 +44,12 @@ def _best_of_each_image(regions: list[Region]) -> list[Region]:
     return list(best.values())
 
 
-class Index:
+@dataclass(frozen=True)
+class Index(AbstractContextManager["Index"]):
     """An open generation. Use it in a `with` block."""
 
-    def __init__(self, engine: Engine, manifest: Manifest) -> None:
-        self.manifest = manifest
-        self.engine = engine
+    engine: Engine
+    manifest: Manifest
 
     def search(self, vector: Floats, top_k: int) -> list[Region]:
         """The `top_k` best images for `vector` [D], as search_images returns them.
@@ -63,17 +59,8 @@ class Index:
         """
         return search_images(self.engine, vector, top_k, self.manifest.n_points)
 
-    def close(self) -> None:
-        """Close the files."""
+    def __exit__(self, *_: object) -> None:
         self.engine.close()
-
-    def __enter__(self) -> Index:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def open_generation(generation: Path) -> Index:
@@ -106,15 +93,6 @@ def open_live(folder: Path, opener: Callable[[Entry], T]) -> tuple[Entry, T]:
                 raise
             live = now
     raise ForError(f"the index in {folder} changed {PATIENCE} times while it was opened; ask again")
-
-
-def open_index(folder: Path) -> Index:
-    """Open the live index at `folder` for search; takes no lock.
-
-    Raises:
-        ForError: nothing is live, or files are missing, truncated or changed.
-    """
-    return open_live(folder, lambda live: open_entry(folder, live))[1]
 
 
 def open_entry(folder: Path, live: Entry) -> Index:

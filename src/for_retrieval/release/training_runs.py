@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -16,24 +17,14 @@ from for_retrieval.project import Project
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
 
-    from for_retrieval.release.mlflow_store import Connection
+    from for_retrieval.release.mlflow_store import Registry
 
-# What does not shape a head: where it serves and how it is watched.
-AFTERWARDS = ("index", "checks", "promote", "monitor")
-
-
-def lock_hash(project: Project) -> str | None:
-    """The sha256 of dvc.lock: of everything that the graph has made. None before the first `dvc repro`."""
-    path = project.root / "dvc.lock"
-    return file_hash(path) if path.exists() else None
-
-
-def git_commit(root: Path) -> str:
-    """The commit of the code, with ``+changes`` where files differ from it; empty outside git."""
-    commit = _git(root, "rev-parse", "HEAD")
-    if commit and _git(root, "status", "--porcelain", "--untracked-files=no"):
-        return f"{commit}+changes"
-    return commit
+Tags = dict[str, str]
+History = list[dict[str, float]]  # step -> objective -> loss
+# What does not shape a head (where it serves and how it is watched), and what differs between those of one `dvc repro`.
+NOT_SHARED: dict[str, Any] = {"index": True, "checks": True, "promote": True, "monitor": True, "train": {"runs"}}
+POINTS = 500  # of a curve; longer ones are thinned
+FINISHED = " and attributes.status = 'FINISHED'"
 
 
 def _git(root: Path, *arguments: str) -> str:
@@ -46,9 +37,7 @@ def _git(root: Path, *arguments: str) -> str:
 
 def shared_params(project: Project) -> dict[str, Any]:
     """The sections of params.yaml that all heads of one `dvc repro` have in common."""
-    values = project.params.model_dump(mode="json")
-    train = {key: value for key, value in values["train"].items() if key != "runs"}
-    return {**{key: value for key, value in values.items() if key not in AFTERWARDS}, "train": train}
+    return project.params.model_dump(mode="json", exclude=NOT_SHARED)
 
 
 def flattened(values: Any, prefix: str = "") -> dict[str, str]:
@@ -61,27 +50,25 @@ def flattened(values: Any, prefix: str = "") -> dict[str, str]:
     return found
 
 
-def group_of(project: Project, dataset: str) -> str:
-    """Twelve digits that the heads trained with one set (its digest) and one params.yaml share."""
-    return hashlib.sha256(json.dumps([dataset, shared_params(project)], sort_keys=True).encode()).hexdigest()[:12]
+def common_tags(project: Project, dataset: dict[str, Any]) -> Tags:
+    """Tags of every run; `dataset` is dataset.json or the bundle's entry of it.
 
-
-def common_tags(project: Project, dataset: dict[str, Any]) -> dict[str, str]:
-    """Tags of every run; `dataset` is dataset.json or the bundle's entry of it."""
-    commit = git_commit(project.root)
+    dvc_lock: the sha256 of all that the graph has made. git_commit: with ``+changes`` where files differ from it.
+    group: what the heads trained with one set and one params.yaml share.
+    """
+    lock, commit = project.root / "dvc.lock", _git(project.root, "rev-parse", "HEAD")
+    changes = "+changes" if commit and _git(project.root, "status", "--porcelain", "--untracked-files=no") else ""
+    shapes = json.dumps([dataset["digest"], shared_params(project)], sort_keys=True)
     tags = {
         "dataset": str(dataset["name"]),
         "dataset_digest": str(dataset["digest"]),
-        "dvc_lock": lock_hash(project) or "none",
-        "git_commit": commit or "none",
+        "dvc_lock": file_hash(lock) if lock.exists() else "none",
+        "git_commit": f"{commit}{changes}" or "none",
         "mlflow.source.name": "for-cli",
         "mlflow.source.type": "LOCAL",
+        "group": hashlib.sha256(shapes.encode()).hexdigest()[:12],
     }
-    return {**tags, "mlflow.source.git.commit": commit.partition("+")[0]} if commit else tags
-
-
-POINTS = 500  # of a curve; longer ones are thinned
-AT_ONCE = 1000  # metrics that MLflow takes in one call
+    return {**tags, "mlflow.source.git.commit": commit} if commit else tags
 
 
 def log_training(project: Project, run: str, started: float) -> None:
@@ -98,91 +85,88 @@ def log_training(project: Project, run: str, started: float) -> None:
     history = read_json(folder / "history.json")
     scores = read_json(folder / "val.json")["seeds"]
     dataset = read_json(project.data / "learning.json", "run `for-cli features`")
-    with connected(project, dataset["name"]) as mlflow:
-        tags = {**common_tags(project, dataset), "group": group_of(project, dataset["digest"])}
-        parent = find_parent(mlflow, project, tags)
+    with connected(project, dataset["name"]) as registry:
+        tags = common_tags(project, dataset)
+        parent = find_parent(registry, project, tags)
         for seed in project.params.train.runs[run].seeds:
-            about = {**tags, "kind": "head", "run": run, "seed": str(seed)}
+            about = {**tags, "mlflow.parentRunId": parent, "kind": "head", "run": run, "seed": str(seed)}
             about["head"] = file_hash(folder / f"seed{seed}.safetensors")
-            if not _recorded(mlflow, about):
-                _log_head(mlflow, project, parent, about, history[str(seed)], scores[str(seed)], started)
-        _summarise(mlflow, project, parent)
+            if not _recorded(registry, about):
+                _log_head(registry, project, about, history[str(seed)], scores[str(seed)], started)
+        _summarise(registry, parent, tags["group"])
 
 
-def find_parent(mlflow: Connection, project: Project, tags: dict[str, str]) -> str:
+def find_parent(registry: Registry, project: Project, tags: Tags) -> str:
     """The id of the run above all heads with this set and params.yaml; made if need be."""
     from for_retrieval.release.mlflow_store import one_process
 
-    with one_process(mlflow.folder):
-        found = _search(mlflow, {"kind": "training", "group": tags["group"]})
+    with one_process(registry.folder):
+        found = _search(registry, {"kind": "training", "group": tags["group"]})
         if found:
             return str(found[0].info.run_id)
         model, steps = project.params.model, project.params.train.steps
         name = f"{tags['dataset']}: {model.name} {model.input_size} px, {steps} steps"
-        run = mlflow.client.create_run(mlflow.experiment, tags={**tags, "kind": "training"}, run_name=name)
-        _log_params(mlflow, run.info.run_id, flattened(shared_params(project)))
+        run = registry.client.create_run(registry.experiment, tags={**tags, "kind": "training"}, run_name=name)
+        log_numbers(registry, run.info.run_id, flattened(shared_params(project)), [])
         return str(run.info.run_id)
 
 
-def _search(mlflow: Connection, tags: dict[str, str], more: str = "") -> list[Run]:
+def _search(registry: Registry, tags: Tags, more: str = "") -> list[Run]:
     """Runs with these tags, newest first."""
     wanted = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
-    return list(mlflow.client.search_runs([mlflow.experiment], wanted + more, order_by=["start_time DESC"]))
+    return list(registry.client.search_runs([registry.experiment], wanted + more, order_by=["start_time DESC"]))
 
 
-def _recorded(mlflow: Connection, tags: dict[str, str]) -> bool:
+def _recorded(registry: Registry, tags: Tags) -> bool:
     """Whether this head has a finished run; runs of it that were cut short are marked as killed."""
     same = {key: tags[key] for key in ("kind", "group", "run", "seed")}
-    for run in _search(mlflow, same, " and attributes.status = 'RUNNING'"):
-        mlflow.client.set_terminated(run.info.run_id, "KILLED")
-    return bool(_search(mlflow, {**same, "head": tags["head"]}, " and attributes.status = 'FINISHED'"))
+    for run in _search(registry, same, " and attributes.status = 'RUNNING'"):
+        registry.client.set_terminated(run.info.run_id, "KILLED")
+    return bool(_search(registry, {**same, "head": tags["head"]}, FINISHED))
 
 
 def _log_head(
-    mlflow: Connection,
-    project: Project,
-    parent: str,
-    tags: dict[str, str],
-    history: list[dict[str, float]],
-    scores: dict[str, Any],
-    started: float,
+    registry: Registry, project: Project, tags: Tags, history: History, scores: dict[str, Any], started: float
 ) -> None:
-    run, client = tags["run"], mlflow.client
-    name = f"{run}, seed {tags['seed']}"
-    made = client.create_run(
-        mlflow.experiment, int(started * 1000), {**tags, "mlflow.parentRunId": parent}, run_name=name
-    )
-    identity = made.info.run_id
-    settings = project.params.train.runs[run].model_dump(mode="json", exclude={"seeds"})
-    about = {**shared_params(project), "run": {"name": run, **settings}, "run_seed": int(tags["seed"])}
-    _log_params(mlflow, identity, flattened(about))
-    _log_dataset(mlflow, identity, tags)
-    metrics = _curves(history) + _scores(scores)
-    for start in range(0, len(metrics), AT_ONCE):
-        client.log_batch(identity, metrics=metrics[start : start + AT_ONCE])
-    with TemporaryDirectory() as folder:
-        _gather(project, tags, history, scores, Path(folder))
-        client.log_artifacts(identity, folder)
+    """Parameters, numbers, and everything that is shown or kept beside them; weights as safetensors."""
+    from mlflow.entities import Dataset, DatasetInput
+
+    from for_retrieval.evaluate.plots import plot_curves
+
+    run, seed, digest = tags["run"], tags["seed"], tags["dataset_digest"]
+    client, params, name = registry.client, project.params, f"{run}, seed {seed}"
+    identity = client.create_run(registry.experiment, int(started * 1000), tags, name).info.run_id
+    settings = params.train.runs[run].model_dump(mode="json", exclude={"seeds"})
+    about = {**shared_params(project), "run": {"name": run, **settings}, "run_seed": int(seed)}
+    log_numbers(registry, identity, flattened(about), _curves(history) + score_metrics(scores))
+    dataset = Dataset(tags["dataset"], digest[:12], "local", f'{{"sha256": "{digest}"}}')
+    client.log_inputs(identity, [DatasetInput(dataset)])
+    rows = [
+        [category, " ".join(values["subsets"]), values["relevant"], values["ap50"], values["ap50_r40"]]
+        for category, values in scores["categories"].items()
+    ]
+    rows.sort(key=lambda row: (row[1], row[0]))
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        about = {"sha256": tags["head"], "head": params.head.model_dump()}
+        about |= {"tower": params.model.model_dump(), "dataset": {"name": tags["dataset"], "digest": digest}}
+        write_json(folder / "head" / "head.json", about)
+        shutil.copyfile(project.heads / run / f"seed{seed}.safetensors", folder / "head" / "head.safetensors")
+        columns = ["category", "subsets", "images", "AP@50", "AP@50 r40"]  # a table on MLflow's page
+        write_json(folder / "categories.json", {"columns": columns, "data": rows})
+        plot_curves(history, folder / "curves.png", name)
+        client.log_artifacts(identity, temporary)
     client.set_terminated(identity, "FINISHED")
 
 
-def _log_params(mlflow: Connection, run: str, params: dict[str, str]) -> None:
+def log_numbers(registry: Registry, run: str, params: dict[str, str], metrics: list[Metric]) -> None:
+    """Parameters and metrics of a run, in as many calls as MLflow needs; it takes 6,000 characters of a value."""
     from mlflow.entities import Param
 
-    rows = [Param(key, value[:6000]) for key, value in params.items()]
-    for start in range(0, len(rows), 100):  # as many as MLflow takes in one call
-        mlflow.client.log_batch(run, params=rows[start : start + 100])
+    registry.client.log_batch(run, metrics, [Param(key, value[:6000]) for key, value in params.items()])
 
 
-def _log_dataset(mlflow: Connection, run: str, tags: dict[str, str]) -> None:
-    from mlflow.entities import Dataset, DatasetInput
-
-    digest = tags["dataset_digest"]
-    dataset = Dataset(tags["dataset"], digest[:12], "local", f'{{"sha256": "{digest}"}}')
-    mlflow.client.log_inputs(run, [DatasetInput(dataset)])
-
-
-def _curves(history: list[dict[str, float]]) -> list[Metric]:
+def _curves(history: History) -> list[Metric]:
     """``train/<objective>`` by step."""
     from mlflow.entities import Metric
 
@@ -195,86 +179,44 @@ def _curves(history: list[dict[str, float]]) -> list[Metric]:
     ]
 
 
-def _scores(scores: dict[str, Any]) -> list[Metric]:
-    """``val/<subset>/<measure>``."""
+def score_metrics(scores: dict[str, Any]) -> list[Metric]:
+    """The means of val.json or of a bundle's metrics.json as MLflow names them: ``val/base/map50_r40``."""
     from mlflow.entities import Metric
 
-    return [Metric(name, value, int(time.time() * 1000), 0) for name, value in score_metrics(scores).items()]
-
-
-def score_metrics(scores: dict[str, Any]) -> dict[str, float]:
-    """The means of val.json or of a bundle's metrics.json as MLflow names them: ``val/base/map50_r40``."""
-    return {
-        f"val/{subset}/{measure}": float(values[measure])
+    return [
+        Metric(f"val/{subset}/{measure}", float(values[measure]), int(time.time() * 1000), 0)
         for subset, values in scores["metrics"].items()
         for measure in ("map50", "map50_r40")
-    }
-
-
-def _gather(
-    project: Project, tags: dict[str, str], history: list[dict[str, float]], scores: dict[str, Any], folder: Path
-) -> None:
-    """Everything that is shown or kept beside the numbers; weights as safetensors."""
-    import shutil
-
-    from for_retrieval.evaluate.plots import plot_curves
-
-    source = project.heads / tags["run"] / f"seed{tags['seed']}.safetensors"
-    (folder / "head").mkdir()
-    shutil.copyfile(source, folder / "head" / "head.safetensors")
-    params = project.params
-    write_json(
-        folder / "head" / "head.json",
-        {
-            "sha256": tags["head"],
-            "head": params.head.model_dump(),
-            "tower": params.model.model_dump(),
-            "dataset": {"name": tags["dataset"], "digest": tags["dataset_digest"]},
-        },
-    )
-    write_json(folder / "categories.json", _table(scores))
-    plot_curves(history, folder / "curves.png", f"{tags['run']}, seed {tags['seed']}")
-
-
-def _table(scores: dict[str, Any]) -> dict[str, Any]:
-    """Scores by category in the shape that MLflow's page shows as a table."""
-    columns = ["category", "subsets", "images", "AP@50", "AP@50 r40"]
-    rows = [
-        [name, " ".join(values["subsets"]), values["relevant"], values["ap50"], values["ap50_r40"]]
-        for name, values in scores["categories"].items()
     ]
-    return {"columns": columns, "data": sorted(rows, key=lambda row: (row[1], row[0]))}
 
 
-def _summarise(mlflow: Connection, project: Project, parent: str) -> None:
+def _summarise(registry: Registry, parent: str, group: str) -> None:
     """On the parent: base and novel against the share of labels, from all heads that are recorded so far."""
     from mlflow.entities import Metric
 
     from for_retrieval.evaluate.plots import plot_fractions
 
-    group = mlflow.client.get_run(parent).data.tags["group"]
-    newest = {}
-    for run in reversed(_search(mlflow, {"kind": "head", "group": group}, " and attributes.status = 'FINISHED'")):
-        newest[run.data.tags["run"], run.data.tags["seed"]] = run
+    client = registry.client
+    found = reversed(_search(registry, {"kind": "head", "group": group}, FINISHED))
+    newest = {(run.data.tags["run"], run.data.tags["seed"]): run.data for run in found}
     points: dict[tuple[str, str, float], list[float]] = {}
-    for run in newest.values():
-        if run.data.params.get("run.without", "[]") != "[]":
+    for head in newest.values():
+        if head.params.get("run.without", "[]") != "[]":
             continue  # an ablation, no point of the curve
         for subset in ("base", "novel"):
-            if (value := run.data.metrics.get(f"val/{subset}/map50_r40")) is not None:
-                key = (subset, run.data.params["run.vocabulary"], float(run.data.params["run.fraction"]))
+            if (value := head.metrics.get(f"val/{subset}/map50_r40")) is not None:
+                key = (subset, head.params["run.vocabulary"], float(head.params["run.fraction"]))
                 points.setdefault(key, []).append(value)
     means = {key: sum(values) / len(values) for key, values in sorted(points.items())}
-    now = int(time.time() * 1000)
     metrics = [
         # The step is the percentage of labels, in thousandths: steps are whole numbers.
-        Metric(f"by percent of labels/{subset} {vocabulary}", value, now, round(1000 * fraction))
+        Metric(f"by percent of labels/{subset} {vocabulary}", value, int(time.time() * 1000), round(1000 * fraction))
         for (subset, vocabulary, fraction), value in means.items()
     ]
     if metrics:
-        mlflow.client.log_batch(parent, metrics=metrics)
+        client.log_batch(parent, metrics)
         with TemporaryDirectory() as name:
             path = Path(name) / "fractions.png"
-            plot_fractions(means, path, f"validation, {mlflow.client.get_run(parent).info.run_name}")
-            mlflow.client.log_artifact(parent, str(path))
-    mlflow.client.set_terminated(parent, "FINISHED")
+            plot_fractions(means, path, f"validation, {client.get_run(parent).info.run_name}")
+            client.log_artifact(parent, str(path))
+    client.set_terminated(parent, "FINISHED")

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from for_retrieval.errors import ForError
 from for_retrieval.evaluate.measure import head_scores
+from for_retrieval.files import atomic
 from for_retrieval.model.model import Model
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records, load_records
@@ -64,18 +66,22 @@ def verify(project: Project, generation: str | None = None) -> Report:
     device = find_device(project.settings.device)
     name = generation or read_pointer(project.index).live.generation
     model = Model.load(bundle_of(project.index, name), project.root, device)
-    texts = sample_texts(load_records(project.prepared))
-    return verify_generation(project.index / name, name, model, project.cache, texts, project.params.promote.recall)
+    texts, bound = sample_texts(load_records(project.prepared)), project.params.promote.recall
+    return verify_generation(project.index / name, name, model, project.cache, texts, bound, anew=True)
 
 
 def verify_generation(
-    generation: Path, name: str, model: Model, cache: Path, texts: Sequence[str], bound: float
+    generation: Path, name: str, model: Model, cache: Path, texts: Sequence[str], bound: float, *, anew: bool = False
 ) -> Report:
-    """The same for a generation at any place, with its own model at hand."""
+    """The same for a generation at any place, with its own model at hand; `anew` as for `exact_scores`."""
     rows = read_table(generation)
     with open_generation(generation) as index:
-        problems = [*_file_problems(generation, index), *_count_problems(index, rows)]
-        exact, vectors = exact_scores(list(rows), model, cache, texts)
+        problems = _count_problems(index, rows)
+        try:
+            check_files(generation, index.manifest, hash_below=None)
+        except ForError as error:
+            problems.insert(0, str(error))
+        exact, vectors = exact_scores(list(rows), model, cache, texts, anew=anew)
         recall = _recall(index, [row.image_id for row in rows], exact, vectors)
         manifest = index.manifest
     if recall < bound:
@@ -90,22 +96,41 @@ def sample_texts(records: Records) -> list[str]:
     return [names[int(k * step)] for k in range(min(SAMPLE, len(names)))]
 
 
-def exact_scores(rows: list[ImageRow], model: Model, cache: Path, texts: Sequence[str]) -> tuple[Floats, Floats]:
-    """Scores [n, T] without an index, and the texts' embeddings [T, D]."""
-    embeddings, store = model.text(texts), model.store(cache)
-    parts = [
-        head_scores(model.head, store.load([row.hash for row in rows[start : start + BATCH]]), embeddings)
-        for start in range(0, len(rows), BATCH)
-    ]
-    return np.concatenate([part.float().cpu().numpy() for part in parts]), embeddings.float().cpu().numpy()
+def exact_scores(
+    rows: list[ImageRow], model: Model, cache: Path, texts: Sequence[str], *, anew: bool = False
+) -> tuple[Floats, Floats]:
+    """Scores [n, T] without an index, and the texts' embeddings [T, D].
+
+    The cache keeps them by model and content, so only new images are scored; all of them if `anew`.
+    """
+    path = cache / "exact" / f"{model.id}.npz"
+    known, vectors = ({}, None) if anew else _known(path, texts)
+    if vectors is None:
+        vectors = model.text(texts).float().cpu().numpy()
+    todo = [content for content in {row.hash: None for row in rows} if content not in known]
+    store = model.store(cache)
+    for start in range(0, len(todo), BATCH):
+        part = todo[start : start + BATCH]
+        features = store.load(part)
+        found = head_scores(model.head, features, features.pooled.float().new_tensor(vectors).to(model.device))
+        known |= zip(part, found.float().cpu().numpy(), strict=True)
+    scores = np.stack([known[row.hash] for row in rows])
+    if todo:
+        hashes = [row.hash for row in rows]
+        with atomic(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, texts=list(texts), vectors=vectors, hashes=hashes, scores=scores)
+    return scores, vectors
 
 
-def _file_problems(generation: Path, index: Index) -> list[str]:
+def _known(path: Path, texts: Sequence[str]) -> tuple[dict[str, Floats], Floats | None]:
+    """The cached scores by content, and the embeddings; nothing where they are missing, damaged or of other texts."""
     try:
-        check_files(generation, index.manifest, hash_below=None)
-    except ForError as error:
-        return [str(error)]
-    return []
+        with np.load(path) as stored:
+            if stored["texts"].tolist() == list(texts):
+                return dict(zip(stored["hashes"].tolist(), stored["scores"], strict=True)), stored["vectors"]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        pass
+    return {}, None
 
 
 def _count_problems(index: Index, rows: dict[ImageRow, int]) -> list[str]:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from for_retrieval.files import read_json, write_json
 from for_retrieval.project import Project
+from for_retrieval.records.records import Records, load_records
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from for_retrieval.model.features import SizeKey
     from for_retrieval.model.model import Model
     from for_retrieval.records.checks.verdict import Verdict
-    from for_retrieval.records.records import Records
 
 
 def prepare(project: Project) -> str:
@@ -27,7 +28,6 @@ def prepare(project: Project) -> str:
 def fractions(project: Project, percent: float) -> str:
     """Choose the training images whose labels may be used."""
     from for_retrieval.records.fractions import make_fraction, save_fraction
-    from for_retrieval.records.records import load_records
 
     params = project.params
     ids = make_fraction(load_records(project.prepared), percent, params.fractions.min_images, params.seed)
@@ -58,8 +58,9 @@ def features(project: Project) -> str:
 
     if done := _in_parallel(project, "features"):
         return done
-    records, model = _opened(project)
-    teacher, backend, team = _teacher(project), project.settings.compile, Team(model.device)
+    records, model = load_records(project.prepared), _model(project)
+    # The teacher is the same model on more pixels; its head is not used.
+    teacher, backend, team = _model(project, "teacher_size"), project.settings.compile, Team(model.device)
     count = model.encode(project, records, backend=backend, views=project.params.train.views)
     closer = teacher.encode(project, records, ("train",), backend)
     team.end()
@@ -70,10 +71,9 @@ def features(project: Project) -> str:
 
 def pseudo(project: Project, vocabulary: str) -> str:
     """Score the training images against the open vocabulary with the teacher."""
-    from for_retrieval.records.records import load_records
     from for_retrieval.train.teacher import teach
 
-    count = teach(project, load_records(project.prepared), _teacher(project), vocabulary)
+    count = teach(project, load_records(project.prepared), _model(project, "teacher_size"), vocabulary)
     return f"{count} phrases scored by the {project.params.train.objectives.pseudo.teacher} teacher"
 
 
@@ -95,8 +95,7 @@ def train(project: Project, run: str) -> str:
     if done := _in_parallel(project, "train", run):
         return done
     started = time.time()
-    records, model = _opened(project)
-    records = records.of("train", "val")
+    records, model = load_records(project.prepared).of("train", "val"), _model(project)
     finished = train_run(project, records, model, run)
     if rank():
         return f"process {rank()} has done its part"
@@ -122,10 +121,10 @@ def finetune(project: Project, out: Path) -> str:
         raise UsageError(f"{out} is not empty; name a new folder with --out")
     if done := _in_parallel(project, "finetune", "--out", str(out)):
         return done
-    records, model = _opened(project)
+    model = _model(project)
     if not isinstance(model.tower, OpenClipTower):
         raise UsageError(f"model.name {name!r} stays frozen; set model.name to an open_clip model to finetune it")
-    records = records.of("train", "val")
+    records = load_records(project.prepared).of("train", "val")
     before = _scored(project, records, model)
     name = run(project, records, model, out)
     if rank():
@@ -141,7 +140,7 @@ def evaluate(project: Project, split: str) -> str:
     """Score every method and every head on a split."""
     from for_retrieval.evaluate.score import evaluate as run
 
-    found = run(project, *_opened(project), split)
+    found = run(project, load_records(project.prepared), _model(project), split)
     path = project.data / "evaluation" / f"{split}.json"
     write_json(path.with_name(f"{split}_boxes.json"), found.boxes)
     write_json(path.with_name(f"{split}_categories.json"), found.categories)
@@ -162,22 +161,17 @@ def compare(project: Project) -> str:
 
 def export(project: Project) -> str:
     """Write the serving bundle of the run that params.yaml names."""
-    from for_retrieval.model.model import Model, head_path
-    from for_retrieval.model.tower import find_device
+    from for_retrieval.model.model import head_path
 
-    params, run = project.params, project.params.index.run
+    run = project.params.index.run
     learning = read_json(project.data / "learning.json", "run `dvc repro features`")
-    seed = params.train.runs[run].seeds[0]
+    seed = project.params.train.runs[run].seeds[0]
     scores = read_json(project.heads / run / "val.json", f"run `dvc repro train@{run}`")
-    untrained = Model.new(params, project.root, find_device(project.settings.device))
-    model = untrained.with_head(head_path(project.heads, run, seed))
-    model.save(
-        project.bundle,
-        dataset={"name": learning["name"], "digest": learning["digest"]},
-        run=run,
-        metrics={**{key: value for key, value in scores.items() if key != "seeds"}, **scores["seeds"][str(seed)]},
-        profile=project.data / "validation" / "profile.json",
-    )
+    model = _model(project).with_head(head_path(project.heads, run, seed))
+    dataset = {key: learning[key] for key in ("name", "digest")}
+    metrics = {**{key: value for key, value in scores.items() if key != "seeds"}, **scores["seeds"][str(seed)]}
+    profile = project.data / "validation" / "profile.json"
+    model.save(project.bundle, dataset=dataset, run=run, metrics=metrics, profile=profile)
     return f"{model.id} in {project.bundle}"
 
 
@@ -185,48 +179,32 @@ def index(project: Project) -> str:
     """Build the index of the gallery beside the one that serves; it serves only where no champion does."""
     from for_retrieval.model.model import Model
     from for_retrieval.model.tower import find_device
-    from for_retrieval.records.records import load_records
     from for_retrieval.release.pointer import release_lock
     from for_retrieval.release.refresh import build_candidate
 
     with release_lock(project.root, "index", wait=True):
         model = Model.load(project.bundle, project.root, find_device(project.settings.device))
-        built = build_candidate(project, load_records(project.prepared), model)
-    found = built.manifest
+        found, note = build_candidate(project, load_records(project.prepared), model)
     about = {"model": found.model, "images": found.n_images, "points": found.n_points, "digest": found.digest}
     write_json(project.data / "index.json", about)
-    note = f"; {built.note}" if built.note else ""
-    return f"{found.n_images} images, {found.n_points} regions{note}"
+    return f"{found.n_images} images, {found.n_points} regions{f'; {note}' if note else ''}"
 
 
-def _opened(project: Project) -> tuple[Records, Model]:
-    """The records of a project, and its model as it is before training."""
-    from for_retrieval.model.model import Model
-    from for_retrieval.model.tower import find_device
-    from for_retrieval.records.records import load_records
-
-    device = find_device(project.settings.device)
-    return load_records(project.prepared), Model.new(project.params, project.root, device)
-
-
-def _teacher(project: Project) -> Model:
-    """The same model on more pixels; its head is not used."""
+def _model(project: Project, size: SizeKey = "input_size") -> Model:
+    """The model as it is before training, with the input size at the key `size` of params.yaml."""
     from for_retrieval.model.model import Model
     from for_retrieval.model.tower import find_device, load_tower
 
     params, device = project.params, find_device(project.settings.device)
-    tower = load_tower(params.model, device, project.root, "teacher_size")
-    return Model.new(params, project.root, device, tower=tower)
+    return Model.new(params, project.root, device, tower=load_tower(params.model, device, project.root, size))
 
 
 def _in_parallel(project: Project, *arguments: str) -> str | None:
     """Run this stage in several processes, where settings ask for it and this is not one of them yet."""
-    devices = project.settings.devices
-    if devices == 1:
-        return None
     from for_retrieval.model.parallel import count, launch
 
-    if count() > 1:
+    devices = project.settings.devices
+    if devices == 1 or count() > 1:
         return None
     launch(project.root, list(arguments), devices, project.settings.device)
     return f"{' '.join(arguments)}: done in {devices} processes"

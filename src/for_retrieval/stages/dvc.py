@@ -24,21 +24,12 @@ ERROR = re.compile(r"^(?:error|ERROR): (.+)$")
 Say = Callable[[str], object]
 
 
-def repro(root: Path, target: str, say: Say) -> None:
-    """Bring a stage, and all that it depends on, up to date.
-
-    Raises:
-        ForError: a stage failed; the sentence names it and ends with the stage's own error.
-    """
-    dvc(root, "repro", target, say=say)
-
-
 def stale(root: Path) -> list[str]:
     """The stages that `dvc repro` would run now; none where all is up to date."""
     lines: list[str] = []
     dvc(root, "status", "--json", "--with-deps", "dvc.yaml", say=lines.append)  # a drawn set's too, not pretrain's
-    found = [json.loads(line) for line in lines if line.startswith("{")]
-    return list(found[-1]) if found else []
+    found = [line for line in lines if line.startswith("{")]
+    return list(json.loads(found[-1])) if found else []
 
 
 def config(root: Path) -> dict[str, Any]:
@@ -51,19 +42,14 @@ def config(root: Path) -> dict[str, Any]:
 def dvc(root: Path, *arguments: str, say: Say) -> None:
     """Run DVC in the project; every line of its output goes to `say`.
 
-    DVC releases its lock while a stage runs; --wait-for-lock keeps a second DVC from failing the first.
-
-    Raises:
-        ForError: DVC failed; the sentence names the stage, if one ran.
+    DVC releases its lock while a stage runs; --wait-for-lock keeps a second DVC from failing the first. Raises
+    ForError: DVC failed; the sentence names the stage, if one ran, and ends with the stage's own error.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # where stages find for-cli
     process = guard.start(
         *(sys.executable, "-m", "dvc", "--wait-for-lock", *arguments),
         cwd=root,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8", "errors": "replace"},
         env={**os.environ, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1", "PATH": path},
     )
     assert process.stdout is not None
@@ -94,15 +80,16 @@ def dvc(root: Path, *arguments: str, say: Say) -> None:
 def lay(folder: Path, root: Path, values: dict[str, Any], shared: Iterable[Path]) -> None:
     """Make a project in `folder` anew: that of `root` with other parameters, and with stage outputs of its own.
 
-    DVC's cache is shared; everything else is a link into `root`.
-
-    Args:
-        values: of params.yaml.
-        shared: folders of `root` that must be there to be linked to.
+    DVC's cache is shared; everything else is a link into `root`. values: of params.yaml. shared: folders of `root` that
+    must be there to be linked to.
     """
     if folder.exists():
         shutil.rmtree(folder)  # of links only the links
-    own = _own(root)
+    # What each project has for itself: parameters, the graph, and the outputs in dvc.yaml, two levels deep at most.
+    own = {Path(name) for name in ("params.yaml", "dvc.yaml", "dvc.lock", ".dvcignore", ".dvc", ".git")}
+    for stage in yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"].values():
+        for out in stage.get("do", stage).get("outs", []):
+            own.add(Path(*PurePosixPath(next(iter(out)) if isinstance(out, dict) else out).parts[:2]))
     mixed = {root / path.parts[0] for path in own if len(path.parts) > 1}  # folders with outputs and other things
     for path in shared:
         path.mkdir(parents=True, exist_ok=True)
@@ -117,18 +104,8 @@ def lay(folder: Path, root: Path, values: dict[str, Any], shared: Iterable[Path]
     with (folder / ".dvcignore").open("a", encoding="utf-8") as file:
         file.write("\n/var\n")
     cache = config(root)["cache"]
-    lines = ["[core]", "no_scm = true", "analytics = false", "check_update = false", "[cache]"]
-    lines += [f"dir = {cache.get('dir', root / '.dvc' / 'cache')}"]
+    lines = ["[core]", "no_scm = true", "analytics = false", "check_update = false"]
+    lines += ["[cache]", f"dir = {cache.get('dir', root / '.dvc' / 'cache')}"]
     lines += [f"type = {','.join(cache['type'])}"] if "type" in cache else []
     write_text(folder / ".dvc" / "config", "\n".join(lines) + "\n")
     write_text(folder / "params.yaml", yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
-
-
-def _own(root: Path) -> set[Path]:
-    """What each project has for itself: parameters, the graph, and the outputs in dvc.yaml, two levels deep at most."""
-    found = {Path(name) for name in ("params.yaml", "dvc.yaml", "dvc.lock", ".dvcignore", ".dvc", ".git")}
-    for stage in yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"].values():
-        for out in stage.get("do", stage).get("outs", []):
-            name = next(iter(out)) if isinstance(out, dict) else out
-            found.add(Path(*PurePosixPath(name).parts[:2]))
-    return found

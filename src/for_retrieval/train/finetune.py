@@ -19,7 +19,7 @@ from for_retrieval.model.model import Model
 from for_retrieval.model.open_clip_tower import OpenClipTower
 from for_retrieval.model.parallel import Team
 from for_retrieval.model.sum_clip import summarise
-from for_retrieval.params import Params, Train
+from for_retrieval.params import Train
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records
 from for_retrieval.train.lesson import Batch, Lesson
@@ -57,15 +57,9 @@ def layer_groups(visual: nn.Module, rate: float, decay: float, weight_decay: flo
     last = max(layer.values())
     groups: dict[tuple[int, bool], dict[str, Any]] = {}
     for name, parameter in visual.named_parameters():
-        vector = parameter.ndim <= 1
-        key = layer[name], vector
-        if key not in groups:
-            groups[key] = {
-                "params": [],
-                "lr": rate * decay ** (last - layer[name]),
-                "weight_decay": 0.0 if vector else weight_decay,
-            }
-        groups[key]["params"].append(parameter)
+        vector, behind = parameter.ndim <= 1, last - layer[name]
+        group = {"params": [], "lr": rate * decay**behind, "weight_decay": 0.0 if vector else weight_decay}
+        groups.setdefault((behind, vector), group)["params"].append(parameter)
     return list(groups.values())
 
 
@@ -73,21 +67,16 @@ def checkpoint_gradients(visual: Any) -> None:
     """Keep no activations inside the blocks, but compute them again on the way back."""
     if isinstance(visual, ModifiedResNet):
         visual.checkpointing = True  # open_clip has none here; AttentionPool of model/dense.py does it
-        return
-    visual.set_grad_checkpointing(True)
+    else:
+        visual.set_grad_checkpointing(True)
 
 
 def finetune(project: Project, records: Records, model: Model, out: Path) -> str:
     """Finetune the image tower of `model` in place, along with its head, and write the tower into the folder `out`.
 
     The labels, the vocabulary, the objectives and the head's settings are those of `train`; the teacher is the frozen
-    tower, and the box net learns on its maps before. A killed run goes on from its last checkpoint.
-
-    Args:
-        model: untrained, with an open_clip tower.
-
-    Returns:
-        The name to load the tower by.
+    tower, and the box net learns on its maps before. A killed run goes on from its last checkpoint. `model` is
+    untrained, with an open_clip tower; returns the name to load that by.
 
     Raises:
         ForError: an earlier stage is missing.
@@ -95,7 +84,8 @@ def finetune(project: Project, records: Records, model: Model, out: Path) -> str
     params = project.params
     settings, tower, head = params.finetune, model.tower, model.head
     assert isinstance(tower, OpenClipTower)
-    plan = _plan(params)
+    changed = {name: getattr(settings, name) for name in ("steps", "warmup", "batch_size", "checkpoint_every")}
+    plan = params.train.of(params.train.run(settings.run)).model_copy(update=changed)
     lesson = make_lesson(project, records, model, settings.run)
     key = key_of(inputs_of(project, records, model, settings.run), settings)
     progress, team = project.cache / "progress", Team(model.device)
@@ -115,11 +105,13 @@ def finetune(project: Project, records: Records, model: Model, out: Path) -> str
     groups.append({"params": learning, "lr": params.train.learning_rate})
     optimizer = torch.optim.AdamW(groups, weight_decay=params.train.weight_decay)
     own = course(plan.steps, plan.warmup, key, "finetuning")
-    pictures = _Reader(project, records, tower, lesson, plan, own)
     weights = {name: objective.weight for name, objective in plan.objectives.by_name().items()}
+    pictures: Iterator[Tensor] | None = None
 
     def step_losses(step: int) -> dict[str, Tensor]:
-        summary = team.joined(summarise(head, tower.differentiable(pictures.at(step))))
+        nonlocal pictures
+        pictures = pictures or _pictures(project, records, tower, lesson, plan, own, step)
+        summary = team.joined(summarise(head, tower.differentiable(next(pictures))))
         generator = own.generator(step)
         rows = batch_rows(lesson, plan, own, generator)
         return losses(Batch(summary, lesson, rows, params.head.temperature, generator), plan)
@@ -129,44 +121,23 @@ def finetune(project: Project, records: Records, model: Model, out: Path) -> str
     head.eval()
     visual.requires_grad_(False)
     team.end()
-    name = tower.save(out) if team.writes else ""
-    if team.writes:
-        for finished in (own.progress, progress / f"{key}-boxes.pt"):
-            finished.unlink(missing_ok=True)
+    if not team.writes:
+        return ""
+    name = tower.save(out)
+    for finished in (own.progress, progress / f"{key}-boxes.pt"):
+        finished.unlink(missing_ok=True)
     return name
 
 
-def _plan(params: Params) -> Train:
-    """`train` with the settings of `finetune` in place of its own."""
-    own = params.finetune
-    run = params.train.run(own.run)
-    changed = {name: getattr(own, name) for name in ("steps", "warmup", "batch_size", "checkpoint_every")}
-    return params.train.of(run).model_copy(update=changed)
-
-
-class _Reader:
-    """The pictures of each step's batch, this process's part, read ahead by worker processes."""
-
-    def __init__(
-        self, project: Project, records: Records, tower: OpenClipTower, lesson: Lesson, plan: Train, course: Course
-    ) -> None:
-        paths, views = records.of("train").paths(project.root), plan.views
-        reading = Reading.of(project, plan.batch_size)
-        every = [view for view in views for _ in paths]
-        self._pictures = Pictures(paths * len(views), tower.input_size, reading, every)
-        self._lesson, self._plan, self._course = lesson, plan, course
-        self._tower, self._workers = tower, reading.workers
-        self._batches: Iterator[Tensor] | None = None
-
-    def at(self, step: int) -> Tensor:
-        """The pictures of `step`, normalised, on the tower's device; steps are asked for in their order."""
-        if self._batches is None:
-            course = self._course
-            drawn = (
-                batch_rows(self._lesson, self._plan, course, course.generator(s)) for s in range(step, course.steps)
-            )
-            batches = [course.team.part(rows).tolist() for rows in drawn]
-            pinned = self._tower.device.type == "cuda"
-            loader = DataLoader(self._pictures, batch_sampler=batches, num_workers=self._workers, pin_memory=pinned)
-            self._batches = iter(loader)
-        return normalised(next(self._batches).to(self._tower.device, non_blocking=True), self._tower)
+def _pictures(
+    project: Project, records: Records, tower: OpenClipTower, lesson: Lesson, plan: Train, course: Course, first: int
+) -> Iterator[Tensor]:
+    """Normalised, for each step from `first` on: this process's part of its batch, read ahead by worker processes."""
+    paths, reading = records.of("train").paths(project.root), Reading.of(project, plan.batch_size)
+    views = [view for view in plan.views for _ in paths]
+    pictures = Pictures(paths * len(plan.views), tower.input_size, reading, views)
+    rows = (batch_rows(lesson, plan, course, course.generator(step)) for step in range(first, course.steps))
+    batches = [course.team.part(part).tolist() for part in rows]
+    pinned = tower.device.type == "cuda"
+    for batch in DataLoader(pictures, batch_sampler=batches, num_workers=reading.workers, pin_memory=pinned):
+        yield normalised(batch.to(tower.device, non_blocking=True), tower)

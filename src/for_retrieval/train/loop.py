@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +14,8 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor, nn
 
+from for_retrieval.files import atomic
 from for_retrieval.model.parallel import Team
-from for_retrieval.train.checkpoints import load_progress, save_progress
 
 History = list[dict[str, float]]
 
@@ -47,10 +49,10 @@ def draw_batch(
     Few labelled images in every batch would be overfitted, and leave less room for pseudo-labels.
 
     Args:
-        labelled: [n] bool. share: of a batch that labelled images may have, beside those that chance draws. at_once:
-        share of
-            all labelled images that a batch takes. views: of each image, of which one is drawn; row ``v n + i`` is view
-            v.
+        labelled: [n] bool.
+        share: of a batch that labelled images may have, beside those that chance draws.
+        at_once: share of all labelled images that a batch takes.
+        views: of each image, of which one is drawn; row ``v n + i`` is view v of image i.
     """
     own = labelled.nonzero().flatten()
     most = min(int(size * share), math.ceil(len(own) * at_once))
@@ -106,3 +108,35 @@ def schedule(step: int, steps: int, warmup: int) -> float:
     if step < warmup:
         return (step + 1) / warmup
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+def save_progress(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, history: History) -> None:
+    """Keep the state after ``len(history)`` steps, so that a killed run goes on."""
+    with atomic(path) as temporary:
+        torch.save({"module": module.state_dict(), "optimizer": optimizer.state_dict(), "history": history}, temporary)
+
+
+def load_progress(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer) -> History:
+    """Restore what `save_progress` kept, on the device that `module` is on; an empty history if there is none.
+
+    A damaged file is set aside, which a message on stderr reports, and training starts anew. Any other error is raised,
+    and the file stays as it is.
+    """
+    if not path.exists():
+        return []
+    try:
+        with zipfile.ZipFile(path) as archive:  # as torch writes it, with a checksum for each part
+            intact = archive.testzip() is None
+    except zipfile.BadZipFile:
+        intact = False
+    if not intact:
+        aside = path.with_name(f"{path.name}.damaged")
+        path.replace(aside)
+        print(
+            f"warning: the checkpoint {path} is damaged; moved to {aside.name}, training starts anew", file=sys.stderr
+        )
+        return []
+    state = torch.load(path, weights_only=True, map_location="cpu")  # written on a GPU, perhaps, and this has none
+    module.load_state_dict(state["module"])
+    optimizer.load_state_dict(state["optimizer"])
+    return list(state["history"])

@@ -166,11 +166,8 @@ def inputs_of(project: Project, records: Records, model: Model, run: str) -> tup
 def train_run(project: Project, records: Records, model: Model, run: str) -> list[Path]:
     """Train a head for every seed of `run`; writes seed<seed>.safetensors and history.json below ``project.heads``.
 
-    Returns the checkpoints of the last step: while they are there, the same call trains nothing again. Of several
-    processes one writes.
-
-    Args:
-        model: whose tower, sizes and settings the heads get.
+    The heads get tower, sizes and settings of `model`. Returns the checkpoints of the last step: while they are there,
+    the same call trains nothing again. Of several processes one writes.
 
     Raises:
         UsageError: params.yaml has no such run.

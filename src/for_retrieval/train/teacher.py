@@ -24,10 +24,8 @@ from for_retrieval.train.vocabulary import Phrase, build_vocabulary
 def teach(project: Project, records: Records, teacher: Model, mode: str) -> int:
     """Score the training images against the vocabulary `mode`; returns the number of phrases.
 
-    Writes vocabulary.json and scores.safetensors (texts [T, D], scores [n, T]) below ``data/pseudo/<mode>``.
-
-    Args:
-        teacher: the model at the teacher's input size; its head is not used.
+    Writes vocabulary.json and scores.safetensors (texts [T, D], scores [n, T]) below ``data/pseudo/<mode>``. The head
+    of `teacher`, which has the teacher's input size, is not used.
 
     Raises:
         ForError: there are no training images.
@@ -60,11 +58,9 @@ def load_teacher(folder: Path) -> tuple[list[Phrase], Tensor, Tensor]:
 
 
 def pseudo_labels(teacher: Tensor, phrases: list[Phrase], novel: list[str], pseudo: Pseudo) -> PseudoLabels:
-    """Cut the teacher's ranking of all training images into positives, ignored and negatives.
+    """Cut the teacher's ranking by scores [n, T] of all training images into positives, ignored and negatives.
 
-    Args:
-        teacher: [n, T] scores for `phrases`.
-        novel: names that will be asked for without labels; they and the user's own nouns weigh `pseudo.novel`.
+    novel: names that will be asked for without labels; they and the user's own nouns weigh `pseudo.novel`.
     """
     n = len(teacher)
     ranks = teacher.argsort(dim=0, descending=True, stable=True).argsort(dim=0, stable=True)

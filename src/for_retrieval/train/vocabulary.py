@@ -43,9 +43,8 @@ def build_vocabulary(info: DatasetInfo, params: Vocabulary, mode: str, seed: int
     Of more shipped nouns than fit an even choice is taken, the same for every seed, so that each of their groups is
     represented, with the user's own nouns; a sixth of the room is for colour phrases.
 
-    Args:
-        mode: ``in``: with the names of the novel categories, as in a list by somebody who knows what will be asked.
-            ``held_out``: no phrase contains the name or a synonym of a novel category.
+    The `mode` ``in`` has the names of the novel categories, as in a list by somebody who knows what will be asked; in
+    ``held_out`` no phrase contains the name or a synonym of a novel category.
     """
     names = [Phrase(name, "category") for name in info.base + (info.novel if mode == "in" else [])]
     own = [Phrase(noun, "own") for noun in (read_nouns(root / params.nouns) if params.nouns else [])]
@@ -58,32 +57,23 @@ def build_vocabulary(info: DatasetInfo, params: Vocabulary, mode: str, seed: int
     known |= {phrase.text for phrase in own}
     shipped = [phrase for phrase in dict.fromkeys(shipped) if phrase.text not in known]
     room = max(0, params.max_phrases - len(names))
-    phrases = names + _evenly(shipped, room - (room // 6 if params.attributes else 0) - len(own)) + own
+    count = max(0, room - (room // 6 if params.attributes else 0) - len(own))
+    if count < len(shipped):  # at even distances
+        shipped = [shipped[i * len(shipped) // count] for i in range(count)]
+    phrases = names + shipped + own
     if params.attributes:
         room = max(0, params.max_phrases - len(phrases))
         phrases += _tinted(phrases, info.colours or list(COLOURS), room, random.Random(seed))
     return phrases[: params.max_phrases]
 
 
-def _evenly(phrases: list[Phrase], count: int) -> list[Phrase]:
-    """At most `count` of them, at even distances and in their order."""
-    if count >= len(phrases):
-        return phrases
-    return [phrases[i * len(phrases) // count] for i in range(max(0, count))]
-
-
 def _tinted(phrases: list[Phrase], colours: list[str], room: int, rng: random.Random) -> list[Phrase]:
     """At most `room` colour phrases, half of them about category names: what the set is known to show."""
     there = {p.text for p in phrases}  # "red panda" is a noun, too
+    pairs = [(p.kind, f"{colour} {p.text}") for p in phrases for colour in colours]
     about_names, others = (
-        [
-            Phrase(text, "attribute")
-            for p in phrases
-            if p.kind in kinds
-            for colour in colours
-            if (text := f"{colour} {p.text}") not in there
-        ]
-        for kinds in (("category",), ("own", "other"))
+        [Phrase(text, "attribute") for kind, text in pairs if (kind == "category") == named and text not in there]
+        for named in (True, False)
     )
     share = (room + 1) // 2 if others else room
     first = rng.sample(about_names, min(len(about_names), share))

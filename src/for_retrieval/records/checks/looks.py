@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,8 +26,7 @@ _SHARD = 4096  # looks per file: the most that a killed run has to decode again
 _FLAT = 2.0  # of 255: smaller differences of grey are compression noise
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """A decoded image.
 
     width, height: px, upright. brightness: mean luminance, 0 (black) to 1 (white).
@@ -57,40 +57,47 @@ def look_at_all(
 ) -> list[Look | str]:
     """The look of each file, or a clause that says why there is none.
 
-    hashes: the recorded sha256 of the files; every file is read and compared, and none is decoded if it differs.
-    Only content that is not in `cache` is decoded, and then added to it.
-
-    Raises:
-        ForError: a worker process died, or the cache cannot be written.
+    hashes: the recorded sha256 of the files; every file is read and compared, and none is decoded if it differs. Only
+    content that is not in `cache` is decoded, and then added to it. Raises ForError: a worker process died, or the
+    cache cannot be written.
     """
     folder = cache / "looks" / f"v{_VERSION}"
     known = _load(folder)
-    items = [(path, content, content in known) for path, content in zip(paths, hashes, strict=True)]
-    work = partial(_look, max_pixels=max_pixels, min_side=min_side)
-    found: list[Look | str] = []
+    pairs = list(zip(paths, hashes, strict=True))
+    with ThreadPoolExecutor(processes) as pool:  # reading and hashing need no process of their own
+        problems = list(pool.map(lambda pair: _problem(*pair) if pair[1] in known else None, pairs))
+    todo = [(path, content) for path, content in pairs if content not in known]
     new: dict[str, Look] = {}
-    for content, result in zip(hashes, for_images(work, items, processes), strict=True):
+    results = for_images(partial(_look, max_pixels=max_pixels, min_side=min_side), todo, processes)
+    others: list[Look | str] = []
+    for (_, content), result in zip(todo, results, strict=True):
+        others.append(result)
         if isinstance(result, Look):
             new[content] = result
-        found.append(known[content] if result is None else result)
-        if len(new) == _SHARD or (new and len(found) == len(items)):
-            text = json.dumps({digest: astuple(look) for digest, look in new.items()})
+        if len(new) == _SHARD or (new and len(others) == len(todo)):
+            text = json.dumps(new)
             write_text(folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json", text)
             new = {}
-    return found
+    rest = iter(others)
+    return [
+        (problem or known[content]) if content in known else next(rest)
+        for content, problem in zip(hashes, problems, strict=True)
+    ]
 
 
-def _look(item: tuple[Path, str, bool], max_pixels: int, min_side: int) -> Look | str | None:
-    """None: the file is unchanged and its look is cached."""
-    path, content, known = item
+def _look(item: tuple[Path, str], max_pixels: int, min_side: int) -> Look | str:
     try:
-        if file_hash(path) != content:
-            return CHANGED
-        return None if known else look_at(open_image(path, max_pixels, min_side))
-    except FileNotFoundError:
-        return MISSING
+        return _problem(*item) or look_at(open_image(item[0], max_pixels, min_side))
     except BrokenImage as error:
         return error.reason
+
+
+def _problem(path: Path, content: str) -> str | None:
+    """Why a file is not the one that was prepared."""
+    try:
+        return None if file_hash(path) == content else CHANGED
+    except FileNotFoundError:
+        return MISSING
     except OSError as error:
         return f"cannot be read ({error.strerror})"
 
@@ -133,22 +140,13 @@ def _between_unique(unique: Bits, most: int) -> NDArray[np.int64]:
     edges = np.linspace(0, 64, most + 2).round().astype(int)
     found = [np.empty((0, 2), np.int64)]
     for low, high in pairwise(edges):
-        mask = np.uint64(((1 << int(high - low)) - 1) << int(low))
-        band = unique & mask
+        band = unique & np.uint64(((1 << int(high - low)) - 1) << int(low))
         order = np.argsort(band, kind="stable")
-        cuts = np.flatnonzero(np.diff(band[order])) + 1
-        for bucket in np.split(order, cuts):
-            if len(bucket) > 1:
-                found.append(_compared(unique, bucket, most))
+        buckets = np.split(order, np.flatnonzero(np.diff(band[order])) + 1)
+        blocks = ((b[start : start + _BLOCK], b) for b in buckets if len(b) > 1 for start in range(0, len(b), _BLOCK))
+        for rows, bucket in blocks:
+            distance = np.bitwise_count(unique[rows][:, None] ^ unique[bucket][None, :])
+            row, column = np.nonzero(distance <= most)
+            pairs = np.stack([rows[row], bucket[column]], axis=1)
+            found.append(pairs[pairs[:, 0] < pairs[:, 1]])
     return np.unique(np.concatenate(found), axis=0)
-
-
-def _compared(unique: Bits, bucket: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    found = []
-    for start in range(0, len(bucket), _BLOCK):
-        rows = bucket[start : start + _BLOCK]
-        distance = np.bitwise_count(unique[rows][:, None] ^ unique[bucket][None, :])
-        row, column = np.nonzero(distance <= most)
-        pairs = np.stack([rows[row], bucket[column]], axis=1)
-        found.append(pairs[pairs[:, 0] < pairs[:, 1]])
-    return np.concatenate(found).astype(np.int64)

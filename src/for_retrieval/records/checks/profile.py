@@ -25,6 +25,7 @@ def profile(records: Records, looks: Sequence[Look | str]) -> Profile:
     counts = objects["category"].value_counts()
     area = (images["width"].astype("float64") * images["height"]).set_axis(images["image_id"])
     area = area[~area.index.duplicated()]
+    covered = objects["w"].astype("float64") * objects["h"]
     return {
         "name": info.name,
         "digest": info.digest,
@@ -33,9 +34,7 @@ def profile(records: Records, looks: Sequence[Look | str]) -> Profile:
         "base": len(info.base),
         "novel": len(info.novel),
         "categories": {name: int(counts.get(name, 0)) for name in sorted([*info.base, *info.novel])},
-        "box_size": _quantiles(
-            objects["w"].astype("float64") * objects["h"] / objects["image_id"].map(area).astype("float64")
-        ),
+        "box_size": _quantiles(covered / objects["image_id"].map(area).astype("float64")),
         "brightness": _quantiles(pd.Series([look.brightness for look in looks if isinstance(look, Look)])),
     }
 

@@ -1,31 +1,35 @@
-"""The rules as a Great Expectations suite, run over the tables."""
+"""The checks of the stage `validate` (rules.yaml, and those of stored tables), run by Great Expectations."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache, reduce
+from pathlib import Path
 from typing import Any
 
 import great_expectations as gx
 import great_expectations.expectations as gxe
+import yaml
 from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
-from great_expectations.data_context.data_context.abstract_data_context import AbstractDataContext
 from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
 from great_expectations.exceptions.exceptions import GreatExpectationsError
-from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 from great_expectations.render.view.view import DefaultJinjaPageView
 
 from for_retrieval.errors import ForError
-from for_retrieval.records.checks.rules import Check
+from for_retrieval.params import Params
 from for_retrieval.records.checks.tables import Tables
-from for_retrieval.records.checks.verdict import Outcome
+from for_retrieval.records.checks.verdict import Check, Outcome
+from for_retrieval.records.records import COLUMNS, DatasetInfo
 
 os.environ["GX_ANALYTICS_ENABLED"] = "false"  # Great Expectations reads it once, when it is first used
 
+_RULES = Path(__file__).with_name("rules.yaml")
 # The columns that name a row of each table in messages.
-ROW_NAMES = {
+_ROW_NAMES = {
     "images": ["image_id"],
     "objects": ["image_id"],
     "negatives": ["image_id", "category"],
@@ -35,15 +39,48 @@ ROW_NAMES = {
     "fraction labels": ["percent", "category"],
 }
 _REPORT = "run again with --debug, and report the bug"
-FIRST = 3  # failing rows that are named
+_FIRST = 3  # failing rows that are named
+
+
+def set_checks(params: Params, info: DatasetInfo, tables: Tables) -> list[Check]:
+    """Every rule whose table and columns are in `tables`, with the bounds of `params`."""
+    content, checks = yaml.safe_load(_RULES.read_text(encoding="utf-8")), []
+    for rule in content["rules"]:
+        limit, remedy = rule.pop("limit", ""), rule.pop("remedy")
+        check = Check(**rule, remedy=content["remedies"].get(remedy, remedy))
+        if check.options.get("value_set") == "categories":
+            check.options["value_set"] = [*info.base, *info.novel]
+        if limit:
+            bound: Any = reduce(getattr, check.bound.split("."), params)
+            check.options[limit] = 1 - bound if limit == "mostly" else bound
+            check = replace(check, says=check.says.replace("{bound}", f"{bound:g}"))
+        if check.table in tables and set(check.columns) <= set(tables[check.table]):
+            checks.append(check)
+    return checks
+
+
+def stored_checks(stored: Tables) -> list[Check]:
+    """Whether the stored tables have the columns and types that all other checks rely on."""
+    remedy = yaml.safe_load(_RULES.read_text(encoding="utf-8"))["remedies"]["prepare"]
+    checks = []
+    for table, frame in stored.items():
+        columns = COLUMNS[table.removesuffix(".parquet")]
+        options: dict[str, Any] = {"column_set": list(columns), "exact_match": True}
+        says = f"{table} has other columns than {', '.join(columns)}"
+        rules = [("the columns are those of the format", "ExpectTableColumnsToMatchSet", options, says)]
+        for name, kind in columns.items():
+            if name in frame:  # otherwise the check above fails
+                says = f"{table} holds {{observed}} in the column {name}, not {kind}"
+                rules += [
+                    (f"{name} is {kind}", "ExpectColumnValuesToBeOfType", {"column": name, "type_": kind}, says),
+                    (f"{name} is filled", "ExpectColumnValuesToNotBeNull", {"column": name}, f"rows have no {name}"),
+                ]
+        checks += [Check(table, *rule, remedy) for rule in rules]
+    return checks
 
 
 def run_suite(tables: Tables, checks: Sequence[Check]) -> tuple[list[Outcome], dict[str, str]]:
-    """Evaluate `checks` over `tables`: an outcome per check, in their order, and a Data Docs page per table.
-
-    Raises:
-        ForError: Great Expectations lost a check, or could not evaluate it.
-    """
+    """Outcomes of `checks`, in their order, and a Data Docs page per table; ForError if one cannot be evaluated."""
     config = DataContextConfig(
         store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
         analytics_enabled=False,
@@ -53,7 +90,18 @@ def run_suite(tables: Tables, checks: Sequence[Check]) -> tuple[list[Outcome], d
     outcomes: dict[int, Outcome] = {}
     pages: dict[str, str] = {}
     for table in dict.fromkeys(check.table for check in checks):
-        result = _evaluate(source, table, tables, {n: c for n, c in enumerate(checks) if c.table == table})
+        expectations = []
+        for number, check in enumerate(checks):
+            if check.table == table:
+                about = {"description": check.title, "severity": "warning" if check.warns else "critical"}
+                expectations.append(getattr(gxe, check.expectation)(**check.options, **about, meta={"check": number}))
+        asset = source.data_sources.add_pandas(table).add_dataframe_asset(table)
+        batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": tables[table]})
+        wanted = {"result_format": "COMPLETE", "unexpected_index_column_names": _ROW_NAMES.get(table, [])}
+        try:
+            result = batch.validate(gx.ExpectationSuite(name=table, expectations=expectations), result_format=wanted)
+        except GreatExpectationsError as error:
+            raise ForError(f"the checks of {table} could not be evaluated ({_line(error)}); {_REPORT}") from None
         for found in result.results:
             number = int(_config(found).meta["check"])
             outcomes[number] = _outcome(checks[number], found)
@@ -65,28 +113,9 @@ def run_suite(tables: Tables, checks: Sequence[Check]) -> tuple[list[Outcome], d
     return [outcomes[number] for number in range(len(checks))], pages
 
 
-def _evaluate(
-    context: AbstractDataContext, table: str, tables: Tables, checks: dict[int, Check]
-) -> ExpectationSuiteValidationResult:
-    asset = context.data_sources.add_pandas(table).add_dataframe_asset(table)
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": tables[table]})
-    expectations = [_expectation(number, check) for number, check in checks.items()]
-    wanted = {"result_format": "COMPLETE", "unexpected_index_column_names": ROW_NAMES.get(table, [])}
-    try:
-        return batch.validate(gx.ExpectationSuite(name=table, expectations=expectations), result_format=wanted)
-    except GreatExpectationsError as error:
-        raise ForError(f"the checks of {table} could not be evaluated ({_line(error)}); {_REPORT}") from None
-
-
 def _config(found: ExpectationValidationResult) -> ExpectationConfiguration:
     assert found.expectation_config is not None  # always present in new results
     return found.expectation_config
-
-
-def _expectation(number: int, check: Check) -> Expectation:
-    about = {"description": check.title, "severity": "warning" if check.warns else "critical"}
-    made: Expectation = getattr(gxe, check.expectation)(**check.options, **about, meta={"check": number})
-    return made
 
 
 def _outcome(check: Check, found: ExpectationValidationResult) -> Outcome:
@@ -114,10 +143,10 @@ def _plain(value: Any) -> Any:
 
 def _first(check: Check, result: dict[str, Any]) -> list[str]:
     """Names of the first failing rows, with the failing value if it is text."""
-    names = ROW_NAMES.get(check.table, [])
+    names = _ROW_NAMES.get(check.table, [])
     shown: dict[str, None] = {}
     for entry in result.get("unexpected_index_list") or []:
-        if isinstance(entry, dict) and len(shown) < FIRST:
+        if isinstance(entry, dict) and len(shown) < _FIRST:
             value = entry.get(check.column)
             parts = [f"{entry[key]:g} %" if key == "percent" else str(entry[key]) for key in names]
             extra = [f"({value})"] if check.column not in names and isinstance(value, str) else []
@@ -136,4 +165,10 @@ def _page(result: ExpectationSuiteValidationResult) -> str:
         if _config(found).kwargs.get("column") in found.result.get("unexpected_index_column_names", ()):
             found.result.pop("unexpected_index_list", None)  # a column that names itself is rendered as empty
     document = ValidationResultsPageRenderer().render(result)
-    return str(DefaultJinjaPageView().render(document))  # type: ignore[no-untyped-call]
+    return str(_view().render(document))
+
+
+@cache
+def _view() -> Any:
+    """It compiles each of its templates once."""
+    return DefaultJinjaPageView()

@@ -4,35 +4,33 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from for_retrieval.params import Checks
+from for_retrieval.params import Params
 from for_retrieval.records.checks.looks import Look, near_pairs
+from for_retrieval.records.checks.profile import count_distance
 from for_retrieval.records.records import Records
 
 OK = "ok"
 Tables = dict[str, pd.DataFrame]
+Looks = Sequence[Look | str]
+Fractions = Mapping[float, Sequence[str]]  # image ids by percent, which rises
 
 
 def check_tables(
-    records: Records,
-    looks: Sequence[Look | str],
-    fractions: Mapping[float, Sequence[str]],
-    gallery: Sequence[str],
-    checks: Checks,
-    drift: Mapping[str, float] | None,
+    records: Records, looks: Looks, fractions: Fractions, params: Params, drift: Mapping[str, float] | None
 ) -> Tables:
-    """All tables by name; without labels, those and the columns about labels are left out.
-
-    fractions: image ids by percent. gallery: splits. drift: as profile.py returns it.
-    """
+    """All tables by name; without labels, those and the columns about labels are left out. drift: as in profile.py."""
+    split = records.images["split"]
+    counts = {name: int((split == name).sum()) for name in ("train", "val", "test")}
     tables = {
-        "images": _images(records.images, looks, checks.near_duplicate_bits),
-        "counts": _counts(records, gallery),
+        "images": _images(records.images, looks, params.checks.near_duplicate_bits),
+        "counts": pd.DataFrame([counts | {"gallery": int(split.isin(params.index.gallery).sum())}]),
         "fractions": _fractions(records, fractions),
         "fraction images": _fraction_images(records, fractions),
         "drift": pd.DataFrame([dict(drift or {})]),
@@ -42,34 +40,35 @@ def check_tables(
     if not records.info.base and records.objects.empty:
         without = {"counts": ["val", "test"], "fractions": ["imbalance"]}
         return {name: table.drop(columns=without.get(name, [])) for name, table in tables.items()}
-    shown = _images_per_category(records)
+    train, objects, base = records.images.loc[split == "train", "image_id"], records.objects, sorted(records.info.base)
+    wanted = objects["image_id"].isin(train) & objects["category"].isin(base)
+    shown = objects.loc[wanted, ["category", "image_id"]].drop_duplicates()  # base category and training image
+    available = Counter(shown["category"])
     return tables | {
         "objects": _objects(records),
-        "base categories": _base_categories(records, shown),
-        "fraction labels": _fraction_labels(records, fractions, shown, checks.min_labelled),
+        "base categories": pd.DataFrame({"category": base, "train_images": [available[name] for name in base]}),
+        "fraction labels": _fraction_labels(fractions, shown, base, params.checks.min_labelled),
     }
 
 
-def _images(images: pd.DataFrame, looks: Sequence[Look | str], near_bits: int) -> pd.DataFrame:
+def _images(images: pd.DataFrame, looks: Looks, near_bits: int) -> pd.DataFrame:
     first = images.groupby(["hash", "split"])["image_id"].transform("first")
     frame = images.assign(
         file=[OK if isinstance(look, Look) else look for look in looks],
-        size=[_size(*row) for row in zip(images["width"], images["height"], looks, strict=True)],
+        size=[
+            f"{look.width} x {look.height} in the file, {width} x {height} in the table"
+            if isinstance(look, Look) and (look.width, look.height) != (width, height)
+            else OK  # the column file reports a file that cannot be read
+            for width, height, look in zip(images["width"], images["height"], looks, strict=True)
+        ],
         pixels=images["width"].astype("int64") * images["height"],
         splits_of_content=images.groupby("hash")["split"].transform("nunique"),
         copy_of=first.where(first != images["image_id"], None).astype(object),
     )
-    like, like_train = _likeness(frame, looks, near_bits)
-    return frame.assign(looks_like=like, looks_like_train=like_train)
+    return frame.assign(**_likeness(frame, looks, near_bits))
 
 
-def _size(width: int, height: int, look: Look | str) -> str:
-    if isinstance(look, str) or (width, height) == (look.width, look.height):
-        return OK  # the column file reports a file that cannot be read
-    return f"{look.width} x {look.height} in the file, {width} x {height} in the table"
-
-
-def _likeness(images: pd.DataFrame, looks: Sequence[Look | str], near_bits: int) -> tuple[pd.Series, pd.Series]:
+def _likeness(images: pd.DataFrame, looks: Looks, near_bits: int) -> dict[str, pd.Series]:
     """For each image another one that it looks like, and for those of val and test a similar training image.
 
     Exact copies do not count: they have checks of their own.
@@ -78,16 +77,14 @@ def _likeness(images: pd.DataFrame, looks: Sequence[Look | str], near_bits: int)
     rows = np.array([row for row, text in enumerate(prints) if text], np.int64)
     pairs = rows[near_pairs(np.array([int(prints[row], 16) for row in rows], np.uint64), near_bits)]
     ids, hashes, splits = (images[name].tolist() for name in ("image_id", "hash", "split"))
-    like: list[str | None] = [None] * len(ids)
-    like_train: list[str | None] = [None] * len(ids)
-    for a, b in pairs.tolist():
-        if hashes[a] == hashes[b]:
-            continue
-        for one, other in ((a, b), (b, a)):
-            like[one] = like[one] or ids[other]
-            if splits[other] == "train" and splits[one] != "train":
-                like_train[one] = like_train[one] or ids[other]
-    return pd.Series(like, dtype=object), pd.Series(like_train, dtype=object)
+    like: dict[int, str] = {}
+    like_train: dict[int, str] = {}
+    for one, other in (pair for a, b in pairs.tolist() if hashes[a] != hashes[b] for pair in ((a, b), (b, a))):
+        like.setdefault(one, ids[other])
+        if splits[other] == "train" and splits[one] != "train":
+            like_train.setdefault(one, ids[other])
+    columns = {"looks_like": like, "looks_like_train": like_train}
+    return {name: pd.Series(map(found.get, range(len(ids))), dtype=object) for name, found in columns.items()}
 
 
 def _objects(records: Records) -> pd.DataFrame:
@@ -108,9 +105,8 @@ def _negatives(records: Records, negatives: pd.DataFrame) -> pd.DataFrame:
     pairs = pd.MultiIndex.from_frame(negatives[["image_id", "category"]])
     shown = pairs.isin(pd.MultiIndex.from_frame(records.objects[["image_id", "category"]]))
     known = negatives["image_id"].isin(records.images["image_id"])
-    return negatives.assign(
-        image=np.where(known, OK, "unknown image"), shown=np.where(shown, "its image has a box of it", OK)
-    )
+    said = np.where(shown, "its image has a box of it", OK)
+    return negatives.assign(image=np.where(known, OK, "unknown image"), shown=said)
 
 
 def _is_object(text: str) -> bool:
@@ -120,79 +116,36 @@ def _is_object(text: str) -> bool:
         return False
 
 
-def _counts(records: Records, gallery: Sequence[str]) -> pd.DataFrame:
-    """One row: the number of images per split, and of images that can be searched."""
-    split = records.images["split"]
-    names = ("train", "val", "test")
-    return pd.DataFrame(
-        [{**{name: int((split == name).sum()) for name in names}, "gallery": split.isin(gallery).sum()}]
-    )
-
-
-def _images_per_category(records: Records) -> pd.DataFrame:
-    """Distinct pairs of base category and training image that shows it."""
-    train = records.images.loc[records.images["split"] == "train", "image_id"]
-    objects = records.objects
-    wanted = objects["image_id"].isin(train) & objects["category"].isin(records.info.base)
-    return objects.loc[wanted, ["category", "image_id"]].drop_duplicates()
-
-
-def _base_categories(records: Records, shown: pd.DataFrame) -> pd.DataFrame:
-    counts = shown["category"].value_counts()
-    names = sorted(records.info.base)
-    return pd.DataFrame({"category": names, "train_images": [int(counts.get(name, 0)) for name in names]})
-
-
-def _fraction_images(records: Records, fractions: Mapping[float, Sequence[str]]) -> pd.DataFrame:
+def _fraction_images(records: Records, fractions: Fractions) -> pd.DataFrame:
     """One row per image of each fraction."""
     split_of = dict(zip(records.images["image_id"], records.images["split"], strict=True))
-    order = sorted(fractions)
-    larger = dict(pairwise(order))
-    sets = {percent: set(ids) for percent, ids in fractions.items()}
-    rows = [
-        (
-            percent,
-            image_id,
-            split_of.get(image_id, "no image of this set"),
-            OK if percent not in larger or image_id in sets[larger[percent]] else f"not in {larger[percent]:g} %",
-        )
-        for percent in order
-        for image_id in fractions[percent]
-    ]
+    larger = dict(pairwise(fractions))
+    rows = []
+    for percent, ids in fractions.items():
+        others = set(fractions[larger[percent]]) if percent in larger else set(ids)
+        lost = f"not in {larger.get(percent, 100):g} %"
+        rows += [(percent, i, split_of.get(i, "no image of this set"), OK if i in others else lost) for i in ids]
     return pd.DataFrame(rows, columns=["percent", "image_id", "split", "nested"])
 
 
-def _fractions(records: Records, fractions: Mapping[float, Sequence[str]]) -> pd.DataFrame:
+def _fractions(records: Records, fractions: Fractions) -> pd.DataFrame:
     """One row per fraction: its size, how many images it lacks, and how far its labels are from those of all."""
-    train = records.images["split"] == "train"
+    train = records.images.loc[records.images["split"] == "train", "image_id"]
     base = records.objects[records.objects["category"].isin(records.info.base)]
-    everything = base[base["image_id"].isin(records.images.loc[train, "image_id"])]["category"]
+    everything = Counter(base.loc[base["image_id"].isin(train), "category"])
     rows = []
-    for percent in sorted(fractions):
-        ids = set(fractions[percent])
-        least = math.ceil(round(percent * int(train.sum()) / 100, 6))
-        labels = base[base["image_id"].isin(ids)]["category"]
-        rows.append((percent, len(ids), max(least - len(ids), 0), _distance(labels, everything)))
+    for percent, listed in fractions.items():
+        ids, least = set(listed), math.ceil(round(percent * len(train) / 100, 6))
+        labels = Counter(base.loc[base["image_id"].isin(ids), "category"])
+        imbalance = round(count_distance(labels, everything) or 0.0, 4)
+        rows.append((percent, len(ids), max(least - len(ids), 0), imbalance))
     return pd.DataFrame(rows, columns=["percent", "images", "images_missing", "imbalance"])
 
 
-def _distance(one: pd.Series, other: pd.Series) -> float:
-    """Total variation distance of two lists of categories; 0 where one is empty."""
-    if not len(one) or not len(other):
-        return 0.0
-    a, b = one.value_counts(normalize=True), other.value_counts(normalize=True)
-    return round(float(a.sub(b, fill_value=0).abs().sum() / 2), 4)
-
-
-def _fraction_labels(
-    records: Records, fractions: Mapping[float, Sequence[str]], shown: pd.DataFrame, min_labelled: int
-) -> pd.DataFrame:
+def _fraction_labels(fractions: Fractions, shown: pd.DataFrame, base: list[str], least: int) -> pd.DataFrame:
     """One row per base category in each fraction: its labelled images, and how many more it should have."""
-    available = shown["category"].value_counts()
-    rows = []
-    for percent in sorted(fractions):
-        labelled = shown[shown["image_id"].isin(set(fractions[percent]))]["category"].value_counts()
-        for category in sorted(records.info.base):
-            count, most = int(labelled.get(category, 0)), int(available.get(category, 0))
-            rows.append((percent, category, count, max(min(min_labelled, most) - count, 0)))
+    available, rows = Counter(shown["category"]), []
+    for percent, ids in fractions.items():
+        labelled = Counter(shown.loc[shown["image_id"].isin(set(ids)), "category"])
+        rows += [(percent, c, labelled[c], max(min(least, available[c]) - labelled[c], 0)) for c in base]
     return pd.DataFrame(rows, columns=["percent", "category", "labelled", "labelled_missing"])

@@ -8,10 +8,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from for_retrieval.errors import ForError, printable
-from for_retrieval.records.checks.rules import Check
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Check:
+    """One expectation of one table; suite.py turns it into one of Great Expectations. See rules.yaml for the fields."""
+
+    table: str
+    title: str
+    expectation: str
+    options: dict[str, Any]
+    says: str
+    remedy: str
+    bound: str = ""
+    warns: bool = False
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that it is about; none for a whole table."""
+        return [self.options["column"]] if "column" in self.options else list(self.options.get("column_list", ()))
+
+    @property
+    def column(self) -> str:
+        """The same as text."""
+        return ", ".join(self.columns)
 
 
 @dataclass(frozen=True)
@@ -30,42 +53,49 @@ class Outcome:
     observed: Any = None
 
     @property
+    def state(self) -> str:
+        """A key of `MARKS`."""
+        return "ok" if self.success else "warning" if self.check.warns else "failed"
+
+    @property
+    def found(self) -> str:
+        """The finding, in a few words."""
+        if self.rows is not None:
+            return f"{self.broken} of {self.rows}{self._share(', at most')}{self._names(':')}"
+        limits = {"min_value": "at least", "max_value": "at most"}
+        options = self.check.options
+        bounds = [f"{word} {options[key]:g}" for key, word in limits.items() if key in options]
+        value = f"{len(self.observed)} columns" if isinstance(self.observed, list) else self.observed
+        return " ".join([f"{value}{',' if bounds else ''}", *bounds])
+
+    def _share(self, word: str) -> str:
+        return f"{word} {self.allowed:.1%}" if self.allowed else ""
+
+    def _names(self, word: str) -> str:
+        return f"{word} {', '.join(map(printable, self.first))}" if self.first else ""
+
+    @property
     def allowed(self) -> float | None:
         """The share of rows that may fail; None if no row may."""
-        most = 1 - float(self.check.options.get("mostly", 1))
-        return round(most, 6) or None
+        return round(1 - float(self.check.options.get("mostly", 1)), 6) or None
 
     def sentence(self) -> str:
         """What is wrong, where, how often, the first rows, and what to do."""
         check = self.check
+        remedy = f"; {check.remedy} ({check.bound})" if check.bound else f"; {check.remedy}"
         if self.rows is None:
-            return f"{check.says.format(observed=self.observed)}; {check.remedy}{_key(check)}"
-        share = f", more than {self.allowed:.1%}" if self.allowed else ""
-        first = f", first {', '.join(map(printable, self.first))}" if self.first else ""
-        place = f"{check.table}.{check.column}" if "," not in check.column else f"{check.table}: {check.column}"
-        return f"{self.broken} of {self.rows} {check.says} ({place}{share}{first}); {check.remedy}{_key(check)}"
+            return check.says.format(observed=self.observed) + remedy
+        place = f"{check.table}{': ' if ',' in check.column else '.'}{check.column}"
+        where = f"{place}{self._share(', more than')}{self._names(', first')}"
+        return f"{self.broken} of {self.rows} {check.says} ({where}){remedy}"
 
     def to_json(self) -> dict[str, Any]:
         """The outcome and its check as one flat object."""
         check = self.check
-        return {
-            "table": check.table,
-            "column": check.column,
-            "check": check.title,
-            "success": self.success,
-            "warns": check.warns,
-            "rows": self.rows,
-            "broken": self.broken,
-            "allowed": self.allowed,
-            "observed": self.observed,
-            "bound": check.bound or None,
-            "first": self.first,
-            "sentence": None if self.success else self.sentence(),
-        }
-
-
-def _key(check: Check) -> str:
-    return f" ({check.bound})" if check.bound else ""
+        values: dict[str, Any] = {"table": check.table, "column": check.column, "check": check.title}
+        values |= {"success": self.success, "warns": check.warns, "rows": self.rows, "broken": self.broken}
+        values |= {"allowed": self.allowed, "observed": self.observed, "bound": check.bound or None}
+        return values | {"first": self.first, "sentence": None if self.success else self.sentence()}
 
 
 @dataclass(frozen=True)
@@ -80,25 +110,19 @@ class Verdict:
     @property
     def failures(self) -> list[Outcome]:
         """Failed checks that stop the pipeline."""
-        return [outcome for outcome in self.outcomes if state(outcome) == "failed"]
+        return [outcome for outcome in self.outcomes if outcome.state == "failed"]
 
     @property
     def warnings(self) -> list[Outcome]:
         """Failed checks that only warn."""
-        return [outcome for outcome in self.outcomes if state(outcome) == "warning"]
+        return [outcome for outcome in self.outcomes if outcome.state == "warning"]
 
     def to_json(self) -> dict[str, Any]:
         """The report, without times and paths: equal data give equal reports."""
-        return {
-            "name": self.name,
-            "digest": self.digest,
-            "accepted": self.accepted,
-            "success": not self.failures,
-            "checks": len(self.outcomes),
-            "failed": len(self.failures),
-            "warned": len(self.warnings),
-            "outcomes": [outcome.to_json() for outcome in self.outcomes],
-        }
+        about: dict[str, Any] = {"name": self.name, "digest": self.digest, "accepted": self.accepted}
+        about |= {"success": not self.failures, "checks": len(self.outcomes)}
+        about |= {"failed": len(self.failures), "warned": len(self.warnings)}
+        return about | {"outcomes": [outcome.to_json() for outcome in self.outcomes]}
 
     def summary(self) -> str:
         """A line per warning, and one for all checks."""
@@ -125,29 +149,9 @@ class Verdict:
             table.add_row(Text(*MARKS["ok"]), "columns and types are right", place, f"0 of {count} checks")
         for outcome in self.outcomes:
             if not outcome.success or outcome.check.table not in formal:
-                cells = (outcome.check.title, outcome.check.table, found(outcome))
-                table.add_row(Text(*MARKS[state(outcome)]), *map(Text, cells))
+                cells = (outcome.check.title, outcome.check.table, outcome.found)
+                table.add_row(Text(*MARKS[outcome.state]), *map(Text, cells))
         return table
 
 
 MARKS = {"ok": ("ok", "green"), "warning": ("warns", "yellow"), "failed": ("fails", "red")}
-
-
-def state(outcome: Outcome) -> str:
-    """A key of `MARKS`."""
-    return "ok" if outcome.success else "warning" if outcome.check.warns else "failed"
-
-
-def found(outcome: Outcome) -> str:
-    """The finding, in a few words."""
-    if outcome.rows is None:
-        limits = outcome.check.options
-        bounds = [f"{word} {limits[key]:g}" for key, word in _LIMITS.items() if key in limits]
-        value = outcome.observed if not isinstance(outcome.observed, list) else f"{len(outcome.observed)} columns"
-        return " ".join([f"{value}{',' if bounds else ''}", *bounds])
-    allowed = f", at most {outcome.allowed:.1%}" if outcome.allowed else ""
-    first = f": {', '.join(map(printable, outcome.first))}" if outcome.first else ""
-    return f"{outcome.broken} of {outcome.rows}{allowed}{first}"
-
-
-_LIMITS = {"min_value": "at least", "max_value": "at most"}

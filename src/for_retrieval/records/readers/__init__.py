@@ -29,10 +29,8 @@ def format_of(kind: str) -> Format:
 def detect(folder: Path, kind: str | None, annotations: Places | None) -> Place:
     """The set in `folder`, where `kind` and `annotations` are what the user named, if anything.
 
-    Each format recognises its sets (`Format.find`); the first in KINDS that finds one is taken.
-
-    Raises:
-        UsageError: an unknown kind, no set of that kind, or several annotation files without a clear choice.
+    Each format recognises its sets (`Format.find`); the first in KINDS that finds one is taken. Raises UsageError: an
+    unknown kind, no set of that kind, or several annotation files without a clear choice.
     """
     from for_retrieval.records.readers.format import Place
 
@@ -40,6 +38,8 @@ def detect(folder: Path, kind: str | None, annotations: Places | None) -> Place:
     if annotations is not None:
         first = folder / (annotations if isinstance(annotations, str) else next(iter(annotations.values())))
         kind = kind or next(name for name in tried if format_of(name).fits(first))
+        if remark := format_of(kind).unannotated:
+            raise UsageError(remark)
         return Place(kind, format_of(kind).images(folder, annotations), annotations)
     for name in tried:
         if found := format_of(name).find(folder, kind is not None):

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from for_retrieval.errors import ForError, UsageError, printable
+from for_retrieval.errors import ForError, printable
 from for_retrieval.files import read_json
-from for_retrieval.records.readers.format import Format, Place, Places, annotated, by_part, contains
+from for_retrieval.records.readers.format import Format, Place, Places, annotated, by_part, contains, only
 from for_retrieval.records.readers.source import CHECK, Source, is_unicode
 
 _KEYS = (b'"images"', b'"annotations"', b'"categories"')  # caption files have no categories
@@ -20,11 +20,9 @@ def read_coco(path: Path) -> Source:
 
     Boxes that extend past their image by up to `SLACK` px are clipped, boxes without area are dropped and counted,
     crowds are kept and marked. A supercategory becomes a hypernym unless all categories share it. Beyond COCO,
-    ``caption`` of an image, ``attributes`` of an annotation, ``synonyms`` of a category are read.
-
-    Raises:
-        ForError: no such file, not JSON, or entries that contradict each other; the message is the first problem
-            and the number of others.
+    ``caption`` of an image, ``attributes`` of an annotation, ``synonyms`` of a category are read. Raises ForError: no
+    such file, not JSON, or entries that contradict each other; the message is the first problem and the number of
+    others.
     """
     content = read_lists(path, "a COCO instances file")
     found = Source(path)
@@ -39,14 +37,8 @@ def read_coco(path: Path) -> Source:
 
 
 def read_lists(path: Path, what: str) -> dict[str, list[Any]]:
-    """The content of a JSON file with the lists images, annotations and categories; `what` names its format.
-
-    Raises:
-        ForError: no such file, not JSON, or a list is missing.
-    """
-    if not path.is_file():
-        raise ForError(f"the annotation file {printable(path)} does not exist; {CHECK}")
-    content = read_json(path, CHECK)
+    """The lists images, annotations and categories of a JSON file; ForError if one is missing. what: its format."""
+    content = read_json(path, CHECK, "the annotation file")
     for key in ("images", "annotations", "categories"):
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
             raise ForError(f"{printable(path)} has no list {key!r}, which {what} needs; {CHECK}")
@@ -101,10 +93,7 @@ def find_lists(folder: Path, wanted: tuple[str, ...], kind: str | None = None) -
     """A set with JSON lists, in files of the folder, of its ``annotations``, or of a folder per part.
 
     wanted: the kinds of files that count. kind: the kind to read them as; None for their own. Files that differ in
-    train, val and test alone are one set.
-
-    Raises:
-        UsageError: several files, and it is not clear which to read.
+    train, val and test alone are one set; UsageError if there are others, since it is not clear which to read.
     """
     for pattern in ("*.json", "annotations/*.json", "*/*.json"):
         paths = [path for path in sorted(folder.glob(pattern)) if contains(path, _KEYS)]
@@ -115,10 +104,8 @@ def find_lists(folder: Path, wanted: tuple[str, ...], kind: str | None = None) -
         if len(names) > 1:  # the official folder has key points and stuff too
             names = [name for name in names if Path(name).name.startswith("instances")] or names
         if names:
-            places = names[0] if len(names) == 1 else by_part(names)
-            if places is None or len({kinds[name] for name in names}) > 1:
-                what = f"{printable(folder)} has several annotation files ({', '.join(map(printable, names))})"
-                raise UsageError(f"{what}; name one with --annotations")
+            parts = by_part(names) if len({kinds[name] for name in names}) == 1 else None
+            places = parts or only(names, folder, "annotation files")
             found = kind or kinds[names[0]]
             return Place(found, "." if found == "lvis" else images_of(folder, places), places)
     return None
@@ -136,12 +123,9 @@ def images_of(folder: Path, annotations: Places) -> Places:
         return _named_alike(folder, annotations) or images or Path(annotations).parent.as_posix()
     found = {}
     for part, name in annotations.items():
-        parent = Path(name).parent
-        # ``valid/_annotations.coco.json`` -> ``valid``, which is a folder of this part alone
-        own = None if parent.name in ("", "annotations") else parent.as_posix()
-        if place := _named_alike(folder, name) or own:
-            found[part] = place
-    return found if len(found) == len(annotations) else images or "."
+        parent = Path(name).parent  # of ``valid/_annotations.coco.json``: ``valid``, a folder of this part alone
+        found[part] = _named_alike(folder, name) or ("" if parent.name in ("", "annotations") else parent.as_posix())
+    return found if all(found.values()) else images or "."
 
 
 def _named_alike(folder: Path, annotations: str) -> str | None:

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from for_retrieval.errors import ForError, UsageError, printable
+from for_retrieval.errors import ForError, printable
 from for_retrieval.records.images import ENDINGS, EXTENSIONS
-from for_retrieval.records.readers.format import Format, Place, Places, image_folder, require_folder
+from for_retrieval.records.readers.format import Format, Place, image_folder, require_folder
 from for_retrieval.records.readers.source import Picture, Source, is_unicode
 
 
@@ -16,10 +16,7 @@ def read_folder(root: Path) -> Source:
     """Every image below `root`, recognised by its ending; an image's id is its relative posix path.
 
     Hidden files and folders are skipped. Links that lead out of `root` are not followed but listed as broken, as are
-    names that are not UTF-8.
-
-    Raises:
-        ForError: `root` is not a folder, cannot be read, or has no images.
+    names that are not UTF-8. Raises ForError: `root` is not a folder, cannot be read, or has no images.
     """
     require_folder(root)
     found = Source(root, "folder")
@@ -61,15 +58,11 @@ def _refusal(path: Path, root: Path) -> str | None:
     return "link out of the image folder" if leaves else None
 
 
-def _no_annotations(_folder: Path, _annotations: Places) -> Places:
-    raise UsageError("a folder of images has no annotations; leave out --annotations, or leave out --kind folder")
-
-
 FORMAT = Format(
     about="a plain folder of images, without annotations",
     missing="there are no images in {}",
     read=lambda data, root, _unpacked: (read_folder(root / image_folder(data)), image_folder(data)),
     find=lambda _folder, _asked: Place("folder", ".", None),
-    images=_no_annotations,
+    unannotated="a folder of images has no annotations; leave out --annotations, or leave out --kind folder",
     labelled=False,
 )

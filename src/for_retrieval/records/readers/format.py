@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from for_retrieval.errors import ForError, printable
+from for_retrieval.errors import ForError, UsageError, printable
 from for_retrieval.params import Data
 from for_retrieval.records.readers.source import Source, join
 
@@ -38,6 +38,7 @@ class Format:
     find: (folder, asked) -> the set in a folder; `asked`: the user named this format.
     fits: whether an annotation file or folder that the user named is of this format.
     images: (folder, annotations) -> where the images of annotations that the user named lie.
+    unannotated: what to say where the user named annotations, if the format has none.
     categories: the shipped split into base and novel that fits the format, if there is one.
     labelled: whether its sets have categories. unpacks: whether `read` writes images to its folder `unpacked`.
     """
@@ -48,6 +49,7 @@ class Format:
     find: Callable[[Path, bool], Place | None]
     fits: Callable[[Path], bool] = lambda _: False
     images: Callable[[Path, Places], Places] = lambda _folder, _annotations: "."
+    unannotated: str = ""
     categories: str | None = None
     labelled: bool = True
     unpacks: bool = False
@@ -88,14 +90,19 @@ def each(places: Places, change: Callable[[str], str]) -> Places:
 
 def by_part(names: list[str]) -> dict[str, str] | None:
     """Part -> name, if each name has a part of its own in it and they differ in nothing else; otherwise None."""
-    parts: dict[str, str] = {}
-    for name in names:
-        if found := _WORD.findall(name.lower()):
-            parts.setdefault(PARTS[found[-1]], name)
+    parts = {PARTS[found[-1]]: name for name in names if (found := _WORD.findall(name.lower()))}
     alike = {_WORD.sub("", name.lower()) for name in names}
     if len(parts) < max(2, len(names)) or len(alike) > 1:
         return None
     return {part: parts[part] for part in ("train", "val", "test") if part in parts}
+
+
+def only(names: list[str], folder: Path, what: str) -> str:
+    """The name in `names`; UsageError if there are several `what` in `folder`, since it is not clear which to read."""
+    if len(names) > 1:
+        listed = ", ".join(map(printable, names))
+        raise UsageError(f"{printable(folder)} has several {what} ({listed}); name one with --annotations")
+    return names[0]
 
 
 def contains(path: Path, keys: tuple[bytes, ...]) -> bool:

@@ -5,11 +5,11 @@ The lvis package is not used: it reports a wrong file by assertions, and needs O
 
 from __future__ import annotations
 
-import posixpath
 import re
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from for_retrieval.errors import printable
 from for_retrieval.records.readers import coco
@@ -30,34 +30,32 @@ def read_lvis(path: Path) -> Source:
 
     Categories are asked for by their names with spaces and without what is in brackets (``bow_(weapon)`` -> bow),
     unless two would then be the same. Without ``file_name``, the last two parts of ``coco_url`` are the path
-    (``train2017/000000000139.jpg``).
-
-    Raises:
-        ForError: as `read_coco`; also an unknown group, or a listed category that does not exist.
+    (``train2017/000000000139.jpg``). Raises ForError: as `read_coco`; also an unknown group, or a listed category that
+    does not exist.
     """
     content = coco.read_lists(path, "an LVIS file")
     found = Source(path)
     entries = [_with_file_name(entry) for entry in content["images"]]
     coco.add_pictures(found, entries)
     names = coco.read_names(found, content["categories"])
-    words = _words(names)
+    words = _words(names.values())
     ids = {category_id: words[name] for category_id, name in names.items()}
     coco.add_objects(found, content["annotations"], ids)
     listed = _listed(found, entries, ids)
     found.groups = _groups(found, content["categories"], ids)
     found.raise_first()
     found.synonyms = _synonyms(content["categories"], words)
-    return found.finished(words.values(), contradicting_negatives=_add_negatives(found, listed, ids))
+    shown = set(zip(found.objects["image_id"], found.objects["category"], strict=True))
+    shown |= {(image_id, ids[number]) for image_id, (_, partly) in listed.items() for number in partly}
+    pairs = [(image_id, word) for image_id, (absent, _) in listed.items() for word in sorted({ids[n] for n in absent})]
+    found.absent = [pair for pair in pairs if pair not in shown]
+    return found.finished(words.values(), contradicting_negatives=len(pairs) - len(found.absent))
 
 
 def _with_file_name(entry: Any) -> Any:
     if not isinstance(entry, dict) or entry.get("file_name") is not None or not isinstance(entry.get("coco_url"), str):
         return entry
-    try:
-        place = urlsplit(entry["coco_url"]).path
-    except ValueError:
-        return entry
-    return {**entry, "file_name": posixpath.join(*place.split("/")[-2:])}
+    return {**entry, "file_name": "/".join(entry["coco_url"].split("/")[-2:])}
 
 
 def _listed(found: Source, entries: list[Any], ids: dict[str, str]) -> Listed:
@@ -82,20 +80,18 @@ def _groups(found: Source, entries: list[Any], ids: dict[str, str]) -> dict[str,
     for entry in entries:
         if not isinstance(entry, dict) or str(entry.get("id")) not in ids:
             continue  # a problem that was noted before
-        letter = entry.get("frequency")
-        if not isinstance(letter, str) or letter not in GROUPS:
+        if str(letter := entry.get("frequency")) not in GROUPS:
             found.problem(f"category {entry['id']} has the frequency {letter!r}, which must be 'f', 'c' or 'r'")
         else:
-            groups[GROUPS[letter]].append(ids[str(entry["id"])])
+            groups[GROUPS[str(letter)]].append(ids[str(entry["id"])])
     return groups
 
 
-def _words(names: dict[str, str]) -> dict[str, str]:
+def _words(names: Iterable[str]) -> dict[str, str]:
     """Category name -> the words to ask for it."""
-    spaced = {name: name.replace("_", " ").strip() for name in dict.fromkeys(names.values())}
-    short = {name: _short(text) for name, text in spaced.items()}
-    taken = list(short.values())
-    return {name: short[name] if taken.count(short[name]) == 1 else spaced[name] for name in spaced}
+    spaced = {name: name.replace("_", " ").strip() for name in names}
+    taken = Counter(map(_short, spaced.values()))
+    return {name: _short(text) if taken[_short(text)] == 1 else text for name, text in spaced.items()}
 
 
 def _short(text: str) -> str:
@@ -111,16 +107,6 @@ def _synonyms(entries: list[dict[str, Any]], words: dict[str, str]) -> dict[str,
         if others := [text for text in dict.fromkeys(texts) if text and text not in known]:
             synonyms[words[entry["name"]]] = others
     return synonyms
-
-
-def _add_negatives(found: Source, listed: Listed, ids: dict[str, str]) -> int:
-    """Add the negatives, and count those that were contradicted."""
-    objects = found.objects
-    shown = set(zip(objects["image_id"], objects["category"], strict=True))
-    shown |= {(image_id, ids[number]) for image_id, (_, partly) in listed.items() for number in partly}
-    pairs = [(image_id, word) for image_id, (absent, _) in listed.items() for word in sorted({ids[n] for n in absent})]
-    found.absent = [pair for pair in pairs if pair not in shown]
-    return len(pairs) - len(found.absent)
 
 
 FORMAT = Format(

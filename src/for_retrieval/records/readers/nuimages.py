@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from for_retrieval.errors import ForError, UsageError, printable
+from for_retrieval.errors import ForError, printable
 from for_retrieval.files import read_json
 from for_retrieval.records.images import EXTENSIONS
-from for_retrieval.records.readers.format import Format, Place, annotated, by_part
+from for_retrieval.records.readers.format import Format, Place, annotated, by_part, only
 from for_retrieval.records.readers.source import CHECK, Source, from_corners
 
 
@@ -36,15 +36,17 @@ def read_nuimages(folder: Path) -> Source:
     """Read the annotated key frames of a version folder; paths start at the folder above it, ids are its tokens.
 
     Frames between the key frames have no annotations and are skipped. A key frame without any, as all of the test
-    version, is dropped and counted. Attributes such as ``vehicle.parked`` become ``{"vehicle": "parked"}``.
-
-    Raises:
-        ForError: a table is missing or not JSON, or entries contradict each other.
+    version, is dropped and counted. Attributes such as ``vehicle.parked`` become ``{"vehicle": "parked"}``. Raises
+    ForError: a table is missing or not JSON, or entries contradict each other.
     """
     tables = {name: _table(folder, name) for name in ("sample_data", "object_ann", "category", "attribute")}
     surfaces = _table(folder, "surface_ann") if (folder / "surface_ann.json").exists() else []
     found = Source(folder, "folder")
-    _add_frames(found, tables["sample_data"])
+    for _, entry in found.complete(tables["sample_data"], ("token", "filename", "is_key_frame"), "sample_data"):
+        image = str(entry["filename"]).lower().endswith(EXTENSIONS)  # others are point clouds
+        if image and entry["is_key_frame"] is not False:
+            token, size = str(entry["token"]), (entry.get("width"), entry.get("height"))
+            found.add_picture(token, entry["filename"], *size, f"sample_data {token}", "filename")
     categories, attributes = (
         {str(entry["token"]): str(entry["name"]) for _, entry in found.complete(tables[name], ("token", "name"), name)}
         for name in ("category", "attribute")
@@ -56,13 +58,12 @@ def read_nuimages(folder: Path) -> Source:
     frames = len(found.pictures)
     found.pictures = {token: frame for token, frame in found.pictures.items() if token in labelled}
     if not found.pictures:
-        where = printable(folder)
-        raise ForError(f"{where} has no annotated key frames; name a version with annotations, such as v1.0-train")
+        what = f"{printable(folder)} has no annotated key frames"
+        raise ForError(f"{what}; name a version with annotations, such as v1.0-train")
     words = [words_of(name) for name in categories.values() if name not in SURFACES]
     found.synonyms = {entry.word: list(entry.synonyms) for entry in words if entry.synonyms}
     found.hypernyms = {entry.word: list(entry.hypernyms) for entry in words if entry.hypernyms}
-    unlabelled = frames - len(found.pictures)
-    return found.finished((entry.word for entry in words), key_frames_without_annotations=unlabelled)
+    return found.finished((entry.word for entry in words), key_frames_without_annotations=frames - len(found.pictures))
 
 
 def words_of(name: str) -> Words:
@@ -72,22 +73,10 @@ def words_of(name: str) -> Words:
 
 def _table(folder: Path, name: str) -> list[Any]:
     path = folder / f"{name}.json"
-    if not path.is_file():
-        raise ForError(f"the nuImages table {printable(path)} does not exist; {CHECK}")
-    content = read_json(path, CHECK)
+    content = read_json(path, CHECK, "the nuImages table")
     if not isinstance(content, list):
         raise ForError(f"{printable(path)} must hold a list of entries; {CHECK}")
     return content
-
-
-def _add_frames(found: Source, entries: list[Any]) -> None:
-    keys = ("token", "filename", "is_key_frame")
-    for _, entry in found.complete(
-        entries, keys, "sample_data", lambda entry: isinstance(entry, dict) and entry.get("is_key_frame") is False
-    ):
-        if str(entry["filename"]).lower().endswith(EXTENSIONS):  # others are point clouds
-            token, size = str(entry["token"]), (entry.get("width"), entry.get("height"))
-            found.add_picture(token, entry["filename"], *size, f"sample_data {token}", "filename")
 
 
 def _add_objects(found: Source, entries: list[Any], categories: dict[str, str], attributes: dict[str, str]) -> None:
@@ -125,11 +114,7 @@ def _find(folder: Path, _asked: bool) -> Place | None:
     # The test version has no annotations, and mini is a part of the others.
     both = [name for name in versions if name.endswith(("-train", "-val"))]
     versions = both if len(both) == 2 else versions
-    parts = by_part(versions)
-    if len(versions) > 1 and parts is None:
-        listed = ", ".join(map(printable, versions))
-        raise UsageError(f"{printable(folder)} has several versions ({listed}); name one with --annotations")
-    return Place("nuimages", ".", parts or versions[0])
+    return Place("nuimages", ".", by_part(versions) or only(versions, folder, "versions"))
 
 
 FORMAT = Format(

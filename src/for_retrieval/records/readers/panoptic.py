@@ -18,10 +18,7 @@ def read_panoptic(path: Path) -> Source:
     """Read images, the boxes of things, and their categories.
 
     Boxes are checked and supercategories used as in `read_coco`. Segments of stuff are dropped and counted. A category
-    without ``isthing`` is a thing.
-
-    Raises:
-        ForError: as `read_coco`.
+    without ``isthing`` is a thing. Raises ForError: as `read_coco`.
     """
     content = coco.read_lists(path, "a COCO panoptic file")
     found = Source(path)

@@ -6,12 +6,11 @@ import json
 import math
 import posixpath
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,13 +19,13 @@ from for_retrieval.errors import ForError, printable
 from for_retrieval.records.records import OBJECT_COLUMNS
 
 CHECK = "check data.annotations in params.yaml"
+LARGEST = 10_000_000  # bytes of a text file that is about one image
 SLACK = 1.0  # px that a box may extend past its image: exporters round; more means a wrong image size
 
 Box = tuple[float, float, float, float]
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """An image as the annotations list it. path: below the image folder. width, height: px, 0 if not listed."""
 
     image_id: str
@@ -66,7 +65,7 @@ class Source:
     @property
     def images(self) -> pd.DataFrame:
         """The pictures as a table: image_id, path, width, height."""
-        return pd.DataFrame([vars(p) for p in self.pictures.values()], columns=list(Picture.__annotations__))
+        return pd.DataFrame(self.pictures.values(), columns=Picture._fields)
 
     @cached_property
     def objects(self) -> pd.DataFrame:
@@ -91,13 +90,21 @@ class Source:
         try:
             yield
         except ValueError as error:
-            self.problem(f"{where} {error}")
+            self.problem(f"{where} {'is not text in UTF-8' if isinstance(error, UnicodeDecodeError) else error}")
 
-    def complete(
-        self, entries: list[Any], keys: tuple[str, ...], name: str, skip: Callable[[Any], bool] = lambda _: False
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
+    @staticmethod
+    def read_bytes(path: Path) -> bytes:
+        """The content of a file; ValueError, to follow its name, if it cannot be read or is larger than `LARGEST`."""
+        try:
+            if path.stat().st_size <= LARGEST:
+                return path.read_bytes()
+        except OSError as error:
+            raise ValueError(f"cannot be read ({error.strerror})") from None
+        raise ValueError(f"has more than {LARGEST} bytes, which no annotation of an image has")
+
+    def complete(self, entries: list[Any], keys: tuple[str, ...], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Place and entry of the JSON objects in the list `name` that have all `keys`; others are problems."""
-        for where, entry in ((f"{name}[{n}]", entry) for n, entry in enumerate(entries) if not skip(entry)):
+        for where, entry in ((f"{name}[{n}]", entry) for n, entry in enumerate(entries)):
             for key in keys:
                 if not isinstance(entry, dict) or entry.get(key) is None:
                     self.problem(f"{where} lacks the key {key!r}")
@@ -107,16 +114,6 @@ class Source:
                     break
             else:
                 yield where, entry
-
-    def read_bytes(self, path: Path, most: int) -> bytes | None:
-        """The content of a file of at most `most` bytes; anything else is a problem."""
-        try:
-            if path.stat().st_size <= most:
-                return path.read_bytes()
-            self.problem(f"{printable(path.name)} has more than {most} bytes, which no annotation of an image has")
-        except OSError as error:
-            self.problem(f"{printable(path.name)} cannot be read ({error.strerror})")
-        return None
 
     def add_picture(self, image_id: str, name: Any, width: Any, height: Any, where: str, key: str) -> None:
         """Add a picture that the entry `where` describes; its file is named at `key`."""
@@ -147,13 +144,9 @@ class Source:
                 self.dropped["zero_area_boxes"] += 1
 
     def finished(self, categories: Iterable[str] | None = None, **dropped: int) -> Source:
-        """This source, complete; ForError if there was a problem.
-
-        categories: None for those of the objects. dropped: more counts.
-        """
+        """This source, complete, with `categories` or those of its objects; ForError if there was a problem."""
         self.raise_first()
-        names = sorted({row[5] for row in self.rows}) if categories is None else dict.fromkeys(categories)
-        self.categories = list(names)
+        self.categories = sorted({row[5] for row in self.rows}) if categories is None else [*dict.fromkeys(categories)]
         self.dropped["zero_area_boxes"] += len(self.rows) - len(self.objects)  # without area only in float32
         self.dropped.update(dropped)
         return self
@@ -175,7 +168,7 @@ def join(sources: Mapping[str, Source], folders: Mapping[str, str]) -> Source:
         before, folder = f"{part}/" if clash else "", folders.get(part, ".")
         for image_id, picture in source.pictures.items():
             place = posixpath.normpath(posixpath.join(folder, picture.path))
-            whole.pictures[before + image_id] = replace(picture, image_id=before + image_id, path=place)
+            whole.pictures[before + image_id] = picture._replace(image_id=before + image_id, path=place)
             whole.parts[before + image_id] = part
         whole.rows += [(before + image_id, *row) for image_id, *row in source.rows]
         whole.captions |= {before + image_id: text for image_id, text in source.captions.items()}
@@ -222,8 +215,7 @@ def _four(value: Any) -> Box:
 def read_box(value: Any, width: int, height: int) -> Box | None:
     """A box [x, y, w, h] in px, clipped to an image of `width` x `height`; None if it has no area.
 
-    Raises:
-        ValueError: not four finite numbers, a negative size, or more than `SLACK` px outside the image.
+    Raises ValueError: not four finite numbers, a negative size, or more than `SLACK` px outside the image.
     """
     x, y, w, h = _four(value)
     if w < 0 or h < 0:

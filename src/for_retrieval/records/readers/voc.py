@@ -17,7 +17,6 @@ from for_retrieval.errors import ForError, printable
 from for_retrieval.records.readers.format import Format, Place, annotated, each
 from for_retrieval.records.readers.source import CHECK, Source, from_corners, is_unicode, read_lines
 
-_LARGEST = 10_000_000  # bytes; more than any annotation of an image has
 _FLAGS = ("truncated", "difficult", "occluded")
 
 
@@ -26,49 +25,41 @@ def read_voc(folder: Path) -> Source:
 
     Boxes count from 1 in VOC, and here from 0. ``truncated``, ``difficult`` and ``occluded`` become attributes if set.
     If ``ImageSets/Main`` lies beside `folder`, its train, val and test (trainval for train, if there is no train) are
-    the parts; images that it lists without an annotation are dropped and counted.
-
-    Raises:
-        ForError: no such folder, no XML in it, or files that are wrong.
+    the parts; images that it lists without an annotation are dropped and counted. Raises ForError: no such folder, no
+    XML in it, or files that are wrong.
     """
     if not folder.is_dir():
         raise ForError(f"the annotation folder {printable(folder)} does not exist; {CHECK}")
-    files = sorted(folder.glob("*.xml"))
-    if not files:
+    if not (files := sorted(folder.glob("*.xml"))):
         raise ForError(f"there are no XML files in {printable(folder)}; {CHECK}")
     found = Source(folder, "folder")
     for file in files:
-        root = _parsed(found, file)
-        if root is None:
-            continue
-        width, height = (_number(root.findtext(f"size/{side}")) for side in ("width", "height"))
-        name = (root.findtext("filename") or f"{file.stem}.jpg").strip()
-        found.add_picture(file.stem, name, width, height, printable(file.name), "filename")
-        if file.stem in found.pictures:
-            for number, entry in enumerate(root.findall("object"), 1):
-                _add_object(found, file.stem, entry, f"object {number} of {printable(file.name)}")
+        with found.problems_of(printable(file.name)):
+            root = _parsed(file)
+            width, height = (_number(root.findtext(f"size/{side}")) for side in ("width", "height"))
+            name = (root.findtext("filename") or f"{file.stem}.jpg").strip()
+            found.add_picture(file.stem, name, width, height, printable(file.name), "filename")
+            if file.stem in found.pictures:
+                for number, entry in enumerate(root.findall("object"), 1):
+                    _add_object(found, file.stem, entry, f"object {number} of {printable(file.name)}")
     found.parts = _parts(folder.parent / "ImageSets" / "Main")
     return found.finished(unannotated_images=len(set(found.parts or {}) - set(found.pictures)))
 
 
-def _parsed(found: Source, file: Path) -> Element | None:
-    name, content = printable(file.name), found.read_bytes(file, _LARGEST)
-    if content is None:
-        return None
+def _parsed(file: Path) -> Element:
+    content = Source.read_bytes(file)
     try:
         root: Element = fromstring(content, forbid_dtd=True)
     except DefusedXmlException:
-        found.problem(f"{name} declares a document type, whose entities can fill the memory; VOC files have none")
+        what = "declares a document type, whose entities can fill the memory"
+        raise ValueError(f"{what}; VOC files have none") from None
     except (ParseError, ValueError, LookupError) as error:  # LookupError: an encoding that Python does not know
-        found.problem(f"{name} is not valid XML ({error})")
-    else:
-        if root.tag != "annotation":
-            found.problem(f"{name} holds <{root.tag}>, where VOC has <annotation>")
-        elif not is_unicode(file.stem):
-            found.problem(f"{name} has a file name that is not UTF-8")
-        else:
-            return root
-    return None
+        raise ValueError(f"is not valid XML ({error})") from None
+    if root.tag != "annotation":
+        raise ValueError(f"holds <{root.tag}>, where VOC has <annotation>")
+    if not is_unicode(file.stem):
+        raise ValueError("has a file name that is not UTF-8")
+    return root
 
 
 def _add_object(found: Source, image_id: str, entry: Element, where: str) -> None:

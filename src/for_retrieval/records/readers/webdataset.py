@@ -11,26 +11,28 @@ import posixpath
 import re
 import shutil
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from for_retrieval.errors import ForError, UsageError, printable
+from for_retrieval.errors import ForError, printable
 from for_retrieval.records.images import ENDINGS, EXTENSIONS, upright_size
-from for_retrieval.records.readers.format import Format, Place, Places
+from for_retrieval.records.readers.format import Format, Place
 from for_retrieval.records.readers.source import Picture, Source, is_unicode, leaves, read_lines
 
+_CHECK = "check data.root in params.yaml"
+# Ending -> largest size in bytes.
+_WANTED = dict.fromkeys(ENDINGS, 200_000_000) | dict.fromkeys(("json", "txt", "cls"), 10_000_000)
+_CLASS_NAMES = ("classnames.txt", "classes.txt")
+_PART = re.compile(r"(?:^|[^a-z])(train|val|test)(?![a-z])")
 
-def members(shard: Path, wanted: Mapping[str, int]) -> Iterator[tuple[str, str, bytes]]:
-    """Key, ending and content of the files in an uncompressed tar whose ending is in `wanted`.
 
-    wanted: ending -> largest size in bytes. ``sub/0001.cls.txt`` has the key ``sub/0001`` and the ending ``cls.txt``.
-    Nothing is unpacked here, so links and devices would be harmless; they are refused nevertheless, as are names that
-    lead out of a folder.
+def _members(shard: Path) -> Iterator[tuple[str, str, bytes]]:
+    """Key, ending and content of the files in an uncompressed tar whose ending is in `_WANTED`.
 
-    Raises:
-        ForError: not a tar file, a damaged or truncated one, or one with such members or larger ones.
+    ``sub/0001.cls.txt`` has the key ``sub/0001`` and the ending ``cls.txt``. Nothing is unpacked here, so links and
+    devices would be harmless; they are refused nevertheless, as are names that lead out of a folder.
     """
     where = printable(shard)
     try:
@@ -45,8 +47,7 @@ def members(shard: Path, wanted: Mapping[str, int]) -> Iterator[tuple[str, str, 
                     raise ForError(f"{where} holds {entry.name!a}, which is not inside its folder; rename it")
                 folder, base = posixpath.split(name)
                 stem, _, ending = base.partition(".")
-                most = wanted.get(ending.lower())
-                if base.startswith(".") or most is None:
+                if not stem or (most := _WANTED.get(ending.lower())) is None:
                     continue
                 if entry.size > most:
                     raise ForError(f"{where} holds {name!r} of {entry.size} bytes, more than {most}; remove it")
@@ -63,12 +64,6 @@ def members(shard: Path, wanted: Mapping[str, int]) -> Iterator[tuple[str, str, 
         raise ForError(f"{where} is not an uncompressed tar file, or damaged ({error}); replace it") from None
     except OSError as error:
         raise ForError(f"{where} cannot be read ({error.strerror or error}); replace it") from None
-
-
-_CHECK = "check data.root in params.yaml"
-_WANTED = dict.fromkeys(ENDINGS, 200_000_000) | dict.fromkeys(("json", "txt", "cls"), 10_000_000)  # bytes
-_CLASS_NAMES = ("classnames.txt", "classes.txt")
-_PART = re.compile(r"(?:^|[^a-z])(train|val|test)(?![a-z])")
 
 
 @dataclass
@@ -88,22 +83,19 @@ def read_webdataset(root: Path, out: Path) -> Source:
     ``txt`` is a caption. ``cls`` is a category, by name or by its line (from 0) in classnames.txt; its box is the whole
     image, with the attribute ``{"whole_image": true}``. ``json`` may hold ``objects``, each with ``category``, ``bbox``
     [x, y, w, h] in px and ``attributes``, and a ``caption``. A sample without an image is dropped and counted. Shards
-    called train, val or test, or in such folders, are parts, if all are.
-
-    Raises:
-        ForError: no shards, a damaged one, or samples that are wrong.
+    called train, val or test, or in such folders, are parts, if all are. Raises ForError: no shards, a damaged one, or
+    samples that are wrong.
     """
-    shards = _shards(root)
-    if not shards:
+    if not (shards := _shards(root)):
         raise ForError(f"there are no shards (*.tar) in {printable(root)} or in folders of it; {_CHECK}")
     shutil.rmtree(out, ignore_errors=True)
-    lists = [root / name for name in _CLASS_NAMES if (root / name).is_file()]
-    names, found = read_lines(lists[0], "category") if lists else [], Source(root, "set")
+    names = next((read_lines(root / n, "category") for n in _CLASS_NAMES if (root / n).is_file()), [])
+    found = Source(root, "set")
     samples: dict[str, _Sample] = {}
     for shard in shards:
         stem = shard.relative_to(root).with_suffix("").as_posix()
         parts = _PART.findall(stem.lower())
-        for name, ending, content in members(shard, _WANTED):
+        for name, ending, content in _members(shard):
             key = posixpath.join(stem, name)
             sample = samples.setdefault(key, _Sample(parts[-1] if parts else ""))
             if ending in ENDINGS:
@@ -133,8 +125,7 @@ def _add_image(found: Source, sample: _Sample, key: str, ending: str, content: b
     if sample.image:
         found.problem(f"the sample {printable(key)} has two images, {sample.image!r} and one ending in {ending}")
         return
-    sample.image = f"{key}.{ending}"
-    place = out / sample.image
+    sample.image, place = f"{key}.{ending}", out / f"{key}.{ending}"
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
@@ -143,17 +134,18 @@ def _add_image(found: Source, sample: _Sample, key: str, ending: str, content: b
 
 
 def _add_text(found: Source, sample: _Sample, key: str, ending: str, content: bytes, names: list[str]) -> None:
-    try:
+    with found.problems_of(f"the {ending} of sample {printable(key)}"):
         text = content.decode("utf-8").strip()
         if ending == "json":
             _add_json(sample, text)
         elif ending == "txt":
             sample.caption = text
+        elif not text:
+            raise ValueError("is empty, where a category is expected")
+        elif text.isdecimal() and int(text) >= len(names):
+            raise ValueError(f"is {text[:20]}, which is not a line of {_CLASS_NAMES[0]} (it has {len(names)})")
         else:
-            sample.category = _category(text, names)
-    except (ValueError, RecursionError) as error:
-        reason = "is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else " ".join(str(error).split())
-        found.problem(f"the {ending} of sample {printable(key)} {reason}")
+            sample.category = names[int(text)] if text.isdecimal() else text
 
 
 def _add_json(sample: _Sample, text: str) -> None:
@@ -169,14 +161,6 @@ def _add_json(sample: _Sample, text: str) -> None:
     sample.objects = objects
     if isinstance(content.get("caption"), str) and is_unicode(content["caption"]) and not sample.caption:
         sample.caption = content["caption"].strip()
-
-
-def _category(text: str, names: list[str]) -> str:
-    if not text:
-        raise ValueError("is empty, where a category is expected")
-    if text.isdecimal() and int(text) >= len(names):
-        raise ValueError(f"is {text[:20]}, which is not a line of {_CLASS_NAMES[0]} (it has {len(names)})")
-    return names[int(text)] if text.isdecimal() else text
 
 
 def _add_objects(found: Source, key: str, sample: _Sample, whole: list[int]) -> None:
@@ -196,15 +180,11 @@ def _find(folder: Path, asked: bool) -> Place | None:
     return Place("webdataset", ".", None) if _shards(folder) and not pictures else None
 
 
-def _no_annotations(_folder: Path, _annotations: Places) -> Places:
-    raise UsageError("shards hold their annotations; leave out --annotations")
-
-
 FORMAT = Format(
     about="WebDataset: uncompressed tar files with images and .json, .cls or .txt",
     missing="no shard (*.tar) is in {} or in a folder of it; name the folder that holds them",
     read=lambda data, root, unpacked: (read_webdataset(root / data.root, root / unpacked), unpacked.as_posix()),
     find=_find,
-    images=_no_annotations,
+    unannotated="shards hold their annotations; leave out --annotations",
     unpacks=True,
 )

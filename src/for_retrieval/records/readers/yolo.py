@@ -14,13 +14,12 @@ from typing import Any
 
 import yaml
 
-from for_retrieval.errors import ForError, UsageError, printable
+from for_retrieval.errors import ForError, printable
 from for_retrieval.records.images import EXTENSIONS, upright_size
 from for_retrieval.records.readers.folder import read_folder
-from for_retrieval.records.readers.format import PARTS, Format, Place, annotated, contains, each
-from for_retrieval.records.readers.source import CHECK, Box, Picture, Source, is_unicode, leaves, read_lines
+from for_retrieval.records.readers.format import PARTS, Format, Place, annotated, contains, each, only
+from for_retrieval.records.readers.source import CHECK, LARGEST, Box, Picture, Source, is_unicode, leaves, read_lines
 
-_LARGEST = 10_000_000  # bytes of a text file
 _OVER = 0.01  # how far a coordinate may be below 0 or above 1: exporters round
 
 
@@ -29,10 +28,8 @@ def read_yolo(path: Path) -> Source:
 
     A label is ``class x y w h`` or ``class x1 y1 x2 y2 ...`` (a polygon, of which the enclosing box is taken), relative
     to the size of the image. Boxes are clipped to the image. An image without a label file shows none of the
-    categories, as YOLO defines it. An image in several parts belongs to the first.
-
-    Raises:
-        ForError: no such file, no names or images in it, or labels that are wrong.
+    categories, as YOLO defines it. An image in several parts belongs to the first. Raises ForError: no such file, no
+    names or images in it, or labels that are wrong.
     """
     content = read_config(path)
     names = _names(content, path)
@@ -46,19 +43,15 @@ def read_yolo(path: Path) -> Source:
         labels = label_path(name)
         if not os.path.exists(path.parent / labels):  # False also for a name too long for a file
             continue
-        labelled = True
-        try:
-            lines = (found.read_bytes(path.parent / labels, _LARGEST) or b"").decode("utf-8").splitlines()
-        except UnicodeDecodeError:
-            found.problem(f"{printable(Path(labels).name)} is not text in UTF-8")
-            continue
-        for number, line in enumerate(lines, 1):
-            where = f"line {number} of {printable(labels)}"
+        labelled, lines = True, []
+        with found.problems_of(printable(Path(labels).name)):
+            lines = found.read_bytes(path.parent / labels).decode("utf-8").splitlines()
+        for where, line in ((f"line {n} of {printable(labels)}", line) for n, line in enumerate(lines, 1)):
             with found.problems_of(where):
                 label = _label(line, names, polygons)
                 if label and width:  # an image that cannot be read is reported later
-                    box = [share * side for share, side in zip(label[1], (width, height) * 2, strict=True)]
-                    found.add_object(where, name, box, label[0])
+                    x, y, w, h = label[1]
+                    found.add_object(where, name, [x * width, y * height, w * width, h * height], label[0])
     found.raise_first()
     if not labelled:
         first = printable(label_path(next(iter(found.parts))))
@@ -72,8 +65,8 @@ def read_config(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ForError(f"the annotation file {where} does not exist; {CHECK}")
     try:
-        if path.stat().st_size > _LARGEST:
-            raise ForError(f"{where} has more than {_LARGEST} bytes, which no data.yaml has; {CHECK}")
+        if path.stat().st_size > LARGEST:
+            raise ForError(f"{where} has more than {LARGEST} bytes, which no data.yaml has; {CHECK}")
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise ForError(f"{where} is not valid YAML ({' '.join(str(error).split())}); {CHECK}") from None
@@ -123,22 +116,18 @@ def _label(line: str, names: dict[int, str], polygons: bool) -> tuple[str, Box] 
     if not all(math.isfinite(value) and -_OVER <= value <= 1 + _OVER for value in values):
         raise ValueError(f"has the values {line[:60]!r}, which must be relative to the image size, from 0 to 1")
     if len(values) == 4:
-        x, y, w, h = values
-        left, top, right, bottom = x - w / 2, y - h / 2, x + w / 2, y + h / 2
-    else:
-        left, top, right, bottom = min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])
-    left, top, right, bottom = max(left, 0.0), max(top, 0.0), min(right, 1.0), min(bottom, 1.0)
-    return names[int(number)], (left, top, max(right - left, 0.0), max(bottom - top, 0.0))
+        x, y, w, h = values[0], values[1], max(values[2], 0.0), max(values[3], 0.0)
+        values = [x - w / 2, y - h / 2, x + w / 2, y + h / 2]
+    xs, ys = ([min(max(value, 0.0), 1.0) for value in values[start::2]] for start in (0, 1))
+    return names[int(number)], (min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
 
 
 def image_paths(content: dict[str, Any], path: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
     """Image path (below the folder of the data.yaml at `path`) -> part, and the files that cannot be used.
 
     Everything must lie in the folder of the data.yaml. As in Ultralytics, ``path`` is tried before an entry, and a
-    leading ``../`` is dropped; an absolute ``path`` belongs to the machine that wrote it and is ignored.
-
-    Raises:
-        ForError: an entry does not exist or leads out of the folder, or there are no images.
+    leading ``../`` is dropped; an absolute ``path`` belongs to the machine that wrote it and is ignored. Raises
+    ForError: an entry does not exist or leads out of the folder, or there are no images.
     """
     parts: dict[str, str] = {}
     broken: list[dict[str, str]] = []
@@ -188,10 +177,7 @@ def _images(name: str, path: Path) -> tuple[list[str], list[dict[str, str]]]:
 def _find(folder: Path, _asked: bool) -> Place | None:
     files = [path for pattern in ("*.yaml", "*.yml") for path in sorted(folder.glob(pattern))]
     found = [path.name for path in files if contains(path, (b"names:", b"train:"))]
-    if len(found) > 1:
-        listed = ", ".join(map(printable, found))
-        raise UsageError(f"{printable(folder)} has several YOLO files ({listed}); name one with --annotations")
-    return Place("yolo", ".", found[0]) if found else None
+    return Place("yolo", ".", only(found, folder, "YOLO files")) if found else None
 
 
 FORMAT = Format(

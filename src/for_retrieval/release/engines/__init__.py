@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
@@ -41,11 +40,9 @@ NORM_TOLERANCE = 1e-3  # half-precision towers leave norms this far from 1
 
 @dataclass(frozen=True, eq=False)
 class ImageRegions:
-    """One image as the index stores it.
+    """An image as the index stores it: an `ImageRow` with its regions.
 
-    image_id: unique in the index. path: relative to the image root. hash: of the file's content.
-    width, height: pixels. embeddings: [K, D] float32, L2-normalised.
-    boxes: [K, 4] float32, x, y, w, h in pixels.
+    embeddings: [K, D] float32, L2-normalised. boxes: [K, 4] float32, x, y, w, h in pixels.
     """
 
     image_id: str
@@ -110,15 +107,8 @@ def payload_of(point: Point) -> dict[str, object]:
 
 def point_from(payload: dict[str, Any], vector: list[float]) -> Point:
     """The inverse of `payload_of`."""
-    return Point(
-        image_id=payload["image_id"],
-        path=payload["path"],
-        hash=payload["hash"],
-        split=payload["split"],
-        number=payload["region"],
-        box=payload["box"],
-        vector=vector,
-    )
+    others = {name: value for name, value in payload.items() if name != "region"}
+    return Point(number=payload["region"], vector=vector, **others)
 
 
 def region_from(payload: dict[str, Any], score: float) -> Region:
@@ -157,22 +147,11 @@ def _problem(image: ImageRegions, dim: int) -> str | None:
         f"{image.image_id}{image.path}{image.hash}{image.split}".encode()
     except UnicodeEncodeError:
         return f"its id or path {image.path!r} is not valid Unicode; rename the file"
-    return (
-        _array_problem("embeddings", image.embeddings, dim)
-        or _array_problem("boxes", image.boxes, 4)
-        or _pair_problem(image)
-    )
-
-
-def _array_problem(name: str, array: npt.NDArray[Any], columns: int) -> str | None:
-    if array.ndim != 2 or array.shape[1] != columns or not len(array):
-        return f"its {name} have shape {array.shape}, expected (at least 1, {columns})"
-    if not np.isfinite(array).all():
-        return f"its {name} hold NaN or infinity"
-    return None
-
-
-def _pair_problem(image: ImageRegions) -> str | None:
+    for name, array, columns in (("embeddings", image.embeddings, dim), ("boxes", image.boxes, 4)):
+        if array.ndim != 2 or array.shape[1] != columns or not len(array):
+            return f"its {name} have shape {array.shape}, expected (at least 1, {columns})"
+        if not np.isfinite(array).all():
+            return f"its {name} hold NaN or infinity"
     if len(image.embeddings) != len(image.boxes):
         return f"it has {len(image.embeddings)} embeddings but {len(image.boxes)} boxes"
     lengths = np.linalg.norm(image.embeddings, axis=1)
@@ -321,11 +300,6 @@ def engine_name(settings: Settings) -> str:
     if name not in ENGINES:
         raise UsageError(f"the setting engine is {name!r}; {nearest(name, ENGINES)}")
     return name
-
-
-def created_by(name: str) -> str:
-    """Engine and version, for the manifest."""
-    return f"{name} {version(engine_class(name).package)}"
 
 
 def open_engine(generation: Path, manifest: Manifest, *, writable: bool = False) -> Engine:

@@ -30,23 +30,6 @@ from for_retrieval.release.engines import (
 ROOM = 80 << 20  # bytes; vectors and payloads grow by files of 32 MiB each
 
 
-def check_room(folder: Path) -> None:
-    """Refuse to write where the disk is all but full.
-
-    The engine maps its files before their blocks are allocated: where there are none left, the kernel ends the
-    process with SIGBUS, which nobody can catch.
-
-    Raises:
-        ForError: less than ROOM is free.
-    """
-    free = shutil.disk_usage(folder).free
-    if free < ROOM:
-        raise ForError(
-            f"{folder.parent} has {free >> 20} MB of free disk, and the engine's files need {ROOM >> 20} "
-            "(No space left on device); make room, then run the same again"
-        )
-
-
 PAGE = 500  # points read at once
 
 T = TypeVar("T")
@@ -102,7 +85,14 @@ class EdgeEngine(Engine):
         Raises:
             ForError: the engine was opened for search, or the disk is all but full.
         """
-        check_room(self._folder)
+        # The engine maps its files before their blocks are allocated: where there are none left, the kernel ends the
+        # process with SIGBUS, which nobody can catch.
+        free = shutil.disk_usage(self._folder).free
+        if free < ROOM:
+            raise ForError(
+                f"{self._folder.parent} has {free >> 20} MB of free disk, and the engine's files need {ROOM >> 20} "
+                "(No space left on device); make room, then run the same again"
+            )
         # One operation a point: the engine shuffles the points of an operation, and it is no slower.
         for point in points:
             stored = qdrant.Point(point_id(point.image_id, point.number), point.vector, payload_of(point))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -255,27 +256,21 @@ class ServerEngine(Engine):
         Raises:
             ForError: the server cannot be reached or has no such collection.
         """
-        connection = connect(folder)
         operations: list[Any] = []
         for alias, name in ((LIVE, collection), (PREVIOUS, previous)):
             if name:
                 remove = models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
                 create = models.CreateAlias(collection_name=name, alias_name=alias)
                 operations += [remove, models.CreateAliasOperation(create_alias=create)]
-        try:
+        with closing(connect(folder)) as connection:
             connection.call(lambda client: client.update_collection_aliases(operations))
-        finally:
-            connection.close()
 
     @classmethod
     def remove(cls, folder: Path, collection: str) -> bool:
         """Delete a collection; False where the server cannot do it now."""
         try:
-            connection = connect(folder)
-            try:
+            with closing(connect(folder)) as connection:
                 connection.call(lambda client: client.delete_collection(collection))
-            finally:
-                connection.close()
         except ForError:
             return False
         return True

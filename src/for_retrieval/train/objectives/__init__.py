@@ -23,9 +23,8 @@ Loss = Callable[[Batch, Any], Tensor]
 
 def losses(batch: Batch, train: Train) -> dict[str, Tensor]:
     """The value of each objective that has a weight, on one batch."""
-    return {
-        name: loss_of(name)(batch, settings) for name, settings in train.objectives.by_name().items() if settings.weight
-    }
+    weighed = {name: settings for name, settings in train.objectives.by_name().items() if settings.weight}
+    return {name: loss_of(name)(batch, settings) for name, settings in weighed.items()}
 
 
 def loss_of(name: str) -> Loss:

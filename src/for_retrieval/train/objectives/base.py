@@ -25,14 +25,9 @@ def contrast(
     ``-mean over p in P of [x_p - log(e^x_p + sum over n in N of e^x_n)]`` (the multi-positive InfoNCE of
     Khosla et al., "Supervised Contrastive Learning", 2020, with other positives left out of the sum).
 
-    Args:
-        scores: [B, T] image-text scores.
-        positive: [B, T] bool.
-        counted: [B, T] bool; what is not counted is neither positive nor negative.
-        weights: [T] of the texts in the mean, positive; all 1 where not given.
-
-    Returns:
-        The weighted mean over texts with a counted positive and negative; 0 if there is none.
+    scores: [B, T] image-text scores. positive: [B, T] bool. counted: [B, T] bool; what is not counted is neither
+    positive nor negative. weights: [T] of the texts in the mean, positive; all 1 where not given. Returns the weighted
+    mean over texts with a counted positive and negative; 0 if there is none.
     """
     x = scores / temperature
     positive, negative = positive & counted, ~positive & counted
