@@ -38,7 +38,7 @@ def images(vectors: Floats, regions: int) -> Iterator[ImageRegions]:
     boxes = np.tile(np.array([0, 0, 10, 10], dtype=np.float32), (regions, 1))
     for number, rows in enumerate(np.split(vectors, len(vectors) // regions)):
         name = f"image-{number:07}"
-        yield ImageRegions(name, f"{name}.jpg", name, "test", 640, 480, rows, boxes)
+        yield ImageRegions(name, f"{name}.jpg", name, "test", 640, 480, rows, boxes, np.zeros(regions, np.float32))
 
 
 def numpy_search(vectors: Floats, regions: int, query: Floats) -> list[int]:

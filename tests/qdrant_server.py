@@ -144,6 +144,11 @@ def _scroll(client: QdrantClient, request: Request, name: str) -> Any:
     return {"points": [_plain(record) for record in page], "next_page_offset": offset}
 
 
+def _retrieve(client: QdrantClient, request: Request, name: str) -> Any:
+    asked = models.PointRequest(**request.body)
+    return [_plain(one) for one in client.retrieve(name, asked.ids, asked.with_payload, asked.with_vector)]
+
+
 def _query(client: QdrantClient, request: Request, name: str) -> Any:
     asked = models.QueryRequest(**request.body)
     return client.query_points(name, asked.query, limit=asked.limit, with_payload=asked.with_payload)
@@ -174,6 +179,7 @@ ROUTES: list[tuple[str, str, Callable[..., Any]]] = [
     ("DELETE", NAME, _delete_collection),
     ("PUT", f"{NAME}/index", lambda *_: {"operation_id": 0, "status": "completed"}),
     ("PUT", f"{NAME}/points", _upsert),
+    ("POST", f"{NAME}/points", _retrieve),
     ("POST", f"{NAME}/points/delete", _delete_points),
     ("POST", f"{NAME}/points/scroll", _scroll),
     ("POST", f"{NAME}/points/query", _query),

@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 from torch.testing import assert_close
 
 from for_retrieval.model.features import Cells, Features, Layout
-from for_retrieval.model.sum_clip import SumClip, pool_weights, shown, summarise
+from for_retrieval.model.sum_clip import SumClip, pool_weights, summarise
 from for_retrieval.params import Head
 
 SHAPES = [((4, 4), (8, 8), 4), ((3, 5), (6, 10), 12), ((7, 7), (7, 7), 1)]  # grid, fine grid, proposals
@@ -114,9 +114,3 @@ def test_the_head_in_half_precision_has_full_precision_results(
     assert_close(found.regions.norm(dim=-1), torch.ones(3, 8), rtol=0, atol=1e-6)
     assert_close(found.regions, exact.regions, rtol=0, atol=0.03)
     assert not torch.equal(found.regions, exact.regions)
-
-
-def test_the_likelier_box_is_shown_where_cosines_are_near() -> None:
-    cosines, objectness = torch.tensor([0.30, 0.31, 0.1]), torch.tensor([-0.1, -3.0, -0.01])
-    assert shown(cosines, objectness) == 0
-    assert shown(cosines + torch.tensor([0, 0.1, 0]), objectness) == 1

@@ -83,7 +83,9 @@ def regions(image_id: str, path: str, colours: list[str]) -> ImageRegions:
         embeddings[row, COLOURS.index(colour)] = 1
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
     boxes = np.array([[10 + 40 * row, 20.26, 30, 40] for row in range(len(colours))], dtype=np.float32)
-    return ImageRegions(image_id, path, f"hash-{image_id}", "test", 160, 120, embeddings, boxes)
+    return ImageRegions(
+        image_id, path, f"hash-{image_id}", "test", 160, 120, embeddings, boxes, np.zeros(len(boxes), np.float32)
+    )
 
 
 def draw(path: Path, colours: list[str]) -> None:

@@ -41,8 +41,9 @@ def test_json(project):
     assert (value["query"], value["model"], value["version"]) == ("yellow", "tiny-1", None)
     assert (project / "data/index" / value["generation"] / "manifest.json").exists()
     (result,) = value["results"]
-    assert list(result) == ["rank", "score", "image_id", "path", "box"]
+    assert list(result) == ["rank", "score", "image_id", "path", "box", "boxes"]
     assert result["box"] == [10, 20.3, 30, 40]
+    assert result["boxes"] == [result["box"]]
     assert result["rank"] == 1
 
 

@@ -112,7 +112,7 @@ def test_gallery_names_missing_and_broken_images(project, tmp_path, gallery):
 
 def test_thumbnails_are_small_and_boxes_stay_inside(tmp_path, gallery):
     Image.effect_noise((2000, 1000), 50).save(tmp_path / "large.png")
-    result = Result(1, 0.0, "large", "large.png", (-50, 900, 500, 400))
+    result = Result(1, 0.0, "large", "large.png", (-50, 900, 500, 400), [(-50, 900, 500, 400)])
     page = Page(gallery(Answer("q", "m", "g", None, [result], [], tmp_path)))
     data = page.all("img")[0]["src"].split(",")[1]
     assert Image.open(io.BytesIO(base64.b64decode(data))).size == (480, 240)
@@ -123,7 +123,7 @@ def test_thumbnails_are_small_and_boxes_stay_inside(tmp_path, gallery):
 def test_an_image_above_the_default_of_max_pixels_is_shown(tmp_path, gallery):
     """`data.max_pixels` may be raised; what is in the index was within it, so that results are shown whatever it is."""
     Image.new("1", (10_000, 6_001)).save(tmp_path / "large.png")
-    result = Result(1, 0.0, "large", "large.png", (0, 0, 500, 400))
+    result = Result(1, 0.0, "large", "large.png", (0, 0, 500, 400), [(0, 0, 500, 400)])
     assert len(Page(gallery(Answer("q", "m", "g", None, [result], [], tmp_path))).all("img")) == 1
 
 

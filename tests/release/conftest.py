@@ -42,7 +42,9 @@ def make_image() -> MakeImage:
         embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
         boxes = np.array([[number, 2, 30, 40] for number in range(len(embeddings))], dtype=np.float32)
         path = path or f"{image_id}.png"
-        return ImageRegions(image_id, path, f"hash-{image_id}", "test", 100, 80, embeddings, boxes)
+        return ImageRegions(
+            image_id, path, f"hash-{image_id}", "test", 100, 80, embeddings, boxes, np.zeros(len(boxes), np.float32)
+        )
 
     return make
 

@@ -31,7 +31,7 @@ def generations(folder):
 def test_manifest_tells_what_is_inside(tmp_path, build, images):
     mixed = [replace(images[0], split="val"), *images[1:]]
     manifest = build(tmp_path, mixed)
-    assert (manifest.n_images, manifest.n_points, manifest.dim) == (20, 60, 8)
+    assert (manifest.n_images, manifest.n_points, manifest.most, manifest.dim) == (20, 60, 3, 8)
     assert (manifest.model, manifest.image_root, manifest.splits) == ("model-a", "pictures", ["test", "val"])
     assert (manifest.dataset, manifest.engine, manifest.collection) == ("set", "qdrant-edge", "")
     assert manifest.created_by.startswith("qdrant-edge ")

@@ -37,7 +37,8 @@ WATCHED = ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree")
 
 def image(n, k):
     rows = np.eye(8, dtype=np.float32)[[k % 8, (k + 1) % 8]]
-    return ImageRegions(f"i{n:02}", f"i{n:02}.png", f"h{n}-{k}", "test", 9, 9, rows, np.ones((2, 4), np.float32))
+    boxes, objectness = np.ones((2, 4), np.float32), np.zeros(2, np.float32)
+    return ImageRegions(f"i{n:02}", f"i{n:02}.png", f"h{n}-{k}", "test", 9, 9, rows, boxes, objectness)
 
 about = About("model-a", "e", "set", 8, "pictures")
 now = [image(n, n + 1 if n == 2 else n) for n in range(1, 9)]  # i00 deleted, i02 changed, i06 to i08 new

@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 
 from for_retrieval.errors import ForError, UsageError
-from for_retrieval.release.engines import ENGINES, Engine, Place, engine_class, engine_name, point_id, points_of
+from for_retrieval.release.engines import (
+    ENGINES,
+    Engine,
+    Place,
+    engine_class,
+    engine_name,
+    point_from,
+    point_id,
+    points_of,
+)
 from for_retrieval.settings import Settings
 
 
@@ -60,9 +69,29 @@ def test_same_image_twice_replaces(engine, images):
     assert engine.images() == versions(replace(images[0], hash="new"), images[1])
 
 
+def first(image, count):
+    """An image with its first regions only."""
+    parts = ("embeddings", "boxes", "objectness")
+    return replace(image, **{name: getattr(image, name)[:count] for name in parts})
+
+
+def test_regions_are_fetched_by_their_ids(engine, images):
+    likely = [replace(image, objectness=np.arange(3, dtype=np.float32) - 4) for image in images[:4]]
+    engine.upsert(likely)
+    wanted = [point_id(name, number) for name in ("image-01", "image-02", "unknown") for number in range(5)]
+    found = sorted(
+        (point_from(r.payload, r.vector) for r in engine.fetch(wanted)), key=lambda p: (p.image_id, p.number)
+    )
+    assert [(p.image_id, p.number) for p in found] == [(n, k) for n in ("image-01", "image-02") for k in range(3)]
+    assert [p.objectness for p in found] == [-4, -3, -2] * 2
+    assert np.allclose([p.vector for p in found[:3]], likely[1].embeddings, atol=1e-6)
+    assert np.allclose([p.box for p in found[:3]], likely[1].boxes)
+    assert engine.fetch([]) == []
+
+
 def test_a_new_version_with_fewer_regions(engine, images):
     """Upserted first, the stale regions deleted after: the image is there at every moment."""
-    new = replace(images[1], hash="new", embeddings=images[1].embeddings[:1], boxes=images[1].boxes[:1])
+    new = replace(first(images[1], 1), hash="new")
     engine.upsert(images[:3])
     engine.upsert([new])
     assert engine.images() == {**versions(*images[:3], new), ("image-01", "hash-image-01"): 2}
@@ -72,8 +101,8 @@ def test_a_new_version_with_fewer_regions(engine, images):
 
 def test_contents_that_change_places(engine, images):
     """Each one's old hash is the other's new one."""
-    fewer = {"embeddings": images[0].embeddings[:2], "boxes": images[0].boxes[:2]}
-    swapped = [replace(images[0], hash=images[1].hash, **fewer), replace(images[1], hash=images[0].hash, **fewer)]
+    one, other = (first(image, 2) for image in images[:2])
+    swapped = [replace(one, hash=other.hash), replace(other, hash=one.hash)]
     engine.upsert(images[:2])
     engine.upsert(swapped)
     engine.delete_stale({image.image_id: image.hash for image in swapped})
@@ -124,6 +153,8 @@ def test_points_carry_an_engine_over(engine, create, images, make_image):
         (lambda i: replace(i, embeddings=i.embeddings[:, :5]), r"shape \(3, 5\), expected \(at least 1, 8\)"),
         (lambda i: replace(i, embeddings=i.embeddings[:0]), r"shape \(0, 8\), expected \(at least 1, 8\)"),
         (lambda i: replace(i, boxes=i.boxes[:2]), "3 embeddings but 2 boxes"),
+        (lambda i: replace(i, objectness=i.objectness[:2]), "not one finite number for each of its 3 boxes"),
+        (lambda i: replace(i, objectness=i.objectness - np.inf), "not one finite number for each of its 3 boxes"),
         (lambda i: replace(i, boxes=i.boxes + np.inf), "its boxes hold NaN or infinity"),
         (lambda i: replace(i, image_id="b\udce9"), "not valid Unicode; rename the file"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -179,3 +180,20 @@ def test_processes_search_together_and_beside_a_build(tmp_path, build, images):
     answers = [reader.communicate("go\n", timeout=60)[0] for reader in readers]
     expected = [name for name, _, _ in by_hand(images, np.eye(8, dtype=np.float32)[0], 3)]
     assert answers == [" ".join(expected) + "\n"] * 2
+
+
+def test_places_are_those_of_all_regions_near_the_best(tmp_path, build, make_image):
+    """Also of regions that no search returned; overlapping ones are one place."""
+    rows = [[1, 0.0, 0], [1, 0.02, 0], [1, 0.01, 0], [0, 1, 0]]
+    image = make_image("one", rows)
+    boxes = np.array([[0, 0, 10, 10], [1, 1, 10, 10], [50, 50, 20, 20], [70, 0, 10, 10]], np.float32)
+    many = [replace(image, boxes=boxes), make_image("two", [[0, 0, 1.0]])]
+    build(tmp_path, many, dim=3)
+    with open_index(tmp_path) as index:
+        vector = np.array([1, 0, 0], np.float32)
+        found = index.search(vector, 2)
+        assert [hit.image_id for hit in found] == ["one", "two"]
+        first, second = index.locate(vector, found)
+        assert first == [(0, 0, 10, 10), (50, 50, 20, 20)]
+        assert len(second) == 1
+        assert index.locate(vector, []) == []

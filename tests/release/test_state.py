@@ -25,8 +25,16 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     (found.index / "CURRENT").write_text(json.dumps({"live": vars(ENTRY), "previous": []}))
     generation = found.index / "gen-0"
     generation.mkdir()
-    about = {"format": 3, "model": "model-a", "bundle": "", "encoder": "", "dataset": "set", "dim": 8, "digest": ""}
-    about |= {"image_root": "", "splits": [], "engine": "qdrant-edge", "collection": "", "n_images": 0, "n_points": 0}
+    about = {"format": 4, "model": "model-a", "bundle": "", "encoder": "", "dataset": "set", "dim": 8, "digest": ""}
+    about |= {
+        "image_root": "",
+        "splits": [],
+        "engine": "qdrant-edge",
+        "collection": "",
+        "n_images": 0,
+        "n_points": 0,
+        "most": 0,
+    }
     (generation / "manifest.json").write_text(json.dumps({**about, "created_by": "", "files": []}))
     return found
 

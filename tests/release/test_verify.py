@@ -10,7 +10,7 @@ import pytest
 
 from for_retrieval.model.model import Model
 from for_retrieval.model.sum_clip import SumClip
-from for_retrieval.params import Head
+from for_retrieval.params import BoxNet, Head
 from for_retrieval.params import Model as Settings
 from for_retrieval.release import verify
 from for_retrieval.release.generation import generation_name, row_of
@@ -18,7 +18,7 @@ from for_retrieval.release.refresh import gallery_regions, gallery_rows
 from for_retrieval.release.verify import exact_scores, sample_texts, verify_generation
 from toy import ToyTower, store_features, toy_records
 
-HEAD = Head(queries=4, width=32, layers=1, heads=2, feed_forward=32, temperature=0.03)
+HEAD = Head(proposals=4, width=32, dropout=0, temperature=0.03, box_net=BoxNet(width=16, blocks=1))
 SETTINGS = Settings(
     name="mini-clip", pretrained="embedded", input_size=32, teacher_size=32, prompts=["{}"], batch_size=8, clusters=2,
     pool=2,
@@ -42,7 +42,7 @@ def report(toy, build, tmp_path):
     model, records, _, _, cache = toy
 
     def run(regions, bound=0.99):
-        manifest = build(tmp_path, regions, dim=model.tower.dim)
+        manifest = build(tmp_path, regions, dim=model.tower.layout.dim)
         name = generation_name(manifest.digest)
         return verify_generation(tmp_path / name, name, model, cache, sample_texts(records), bound)
 
@@ -53,13 +53,13 @@ def test_rows_and_regions_belong_together(toy):
     _, _, rows, regions, _ = toy
     assert [row_of(image) for image in regions] == rows
     assert [row.image_id for row in rows] == [f"test-{n:03}" for n in range(36, 156)]
-    assert {image.embeddings.shape for image in regions} == {(4, 64)}
+    assert {image.embeddings.shape for image in regions} == {(8, 64)}
 
 
 def test_a_whole_index_passes(toy, report):
     found = report(toy[3])
     assert found.ok
-    assert (found.images, found.regions, found.queries, found.recall) == (120, 480, 4, 1.0)
+    assert (found.images, found.regions, found.queries, found.recall) == (120, 960, 4, 1.0)
     assert found.to_json()["ok"] is True
 
 

@@ -15,7 +15,7 @@ from for_retrieval.evaluate.queries import QuerySet
 from for_retrieval.model.box_net import corners
 from for_retrieval.model.features import Features
 from for_retrieval.model.model import Model
-from for_retrieval.model.sum_clip import shown
+from for_retrieval.model.where import shown
 from for_retrieval.records.records import Records
 
 BATCH = 256  # images at once
@@ -65,7 +65,7 @@ def located(
     for image, query in pairs:
         part, row = found[place[image] // BATCH], place[image] % BATCH
         boxes, wanted = corners(part.boxes[row]).cpu(), truth.boxes(image, queries.texts[query])
-        best = shown(part.regions[row] @ texts[query], part.objectness[row])
+        best = shown((part.regions[row] @ texts[query]).cpu().numpy(), part.objectness[row].cpu().numpy())
         overlap, centre = box_iou(boxes, wanted).amax(1), (boxes[best, :2] + boxes[best, 2:]) / 2
         inside = ((centre >= wanted[:, :2]) & (centre <= wanted[:, 2:])).all(1).any()
         one = float(overlap[best])

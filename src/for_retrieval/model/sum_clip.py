@@ -124,14 +124,3 @@ def summarise(head: nn.Module, features: Features) -> Summary:
     with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
         summary: Summary = head(features)
     return summary
-
-
-OBJECTNESS = 0.02  # weight of a region's objectness beside its cosine, where one box of an image is shown
-
-
-def shown(cosines: Tensor, objectness: Tensor) -> int:
-    """The number of the region whose box is shown, from the cosines [K] of a query: ``cos + w * log objectness``.
-
-    The ranking of images does not depend on it.
-    """
-    return int((cosines + OBJECTNESS * objectness).argmax())

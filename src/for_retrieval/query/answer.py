@@ -11,7 +11,7 @@ from for_retrieval.errors import ForError, UsageError
 from for_retrieval.query.parse import language_warning, parse_query
 
 if TYPE_CHECKING:
-    from for_retrieval.release.engines import Region
+    from for_retrieval.release.engines import Box, Region
     from for_retrieval.release.pointer import Entry
 
 INDEX = Path("data/index")
@@ -19,16 +19,18 @@ INDEX = Path("data/index")
 
 @dataclass(frozen=True)
 class Result:
-    """One found image. score: cosine of its best region. box: that region, as x, y, w, h in pixels.
+    """One found image. score: cosine of its best region.
 
-    path: the image file, relative to the project.
+    box: where, as x, y, w, h in pixels. boxes: all places that show what was asked for, `box` first. path: the image
+    file, relative to the project.
     """
 
     rank: int
     score: float
     image_id: str
     path: str
-    box: tuple[float, float, float, float]
+    box: Box
+    boxes: list[Box]
 
 
 @dataclass(frozen=True)
@@ -70,18 +72,18 @@ def answer(project_root: Path, query: str, top_k: int, *, index: Path | None = N
 
     folder = index or project_root / INDEX
     # With the search inside: a generation on a server can be pruned between opening and searching it.
-    live, (regions, image_root) = open_live(folder, lambda live: _found(folder, live, text, top_k))
+    live, (regions, boxes, image_root) = open_live(folder, lambda live: _found(folder, live, text, top_k))
     results = []
-    for rank, found in enumerate(regions, 1):
-        x, y, w, h = (round(side, 1) for side in found.box)
+    for rank, (found, places) in enumerate(zip(regions, boxes, strict=True), 1):
+        rounded: list[Box] = [(round(x, 1), round(y, 1), round(w, 1), round(h, 1)) for x, y, w, h in places]
         path = str(PurePosixPath(image_root, found.path))
-        results.append(Result(rank, found.score, found.image_id, path, (x, y, w, h)))
+        results.append(Result(rank, found.score, found.image_id, path, rounded[0], rounded))
     warning = language_warning(text)
     return Answer(text, live.model, live.generation, live.version, results, [warning] if warning else [], project_root)
 
 
-def _found(folder: Path, live: Entry, text: str, top_k: int) -> tuple[list[Region], str]:
-    """The best regions in one generation, by its own text tower, and its image root."""
+def _found(folder: Path, live: Entry, text: str, top_k: int) -> tuple[list[Region], list[list[Box]], str]:
+    """The best images in one generation, by its own text tower, the boxes in each, and their root."""
     from for_retrieval.model.text_tower import TextTower
     from for_retrieval.release.pointer import bundle_of
     from for_retrieval.release.search import open_entry
@@ -93,4 +95,6 @@ def _found(folder: Path, live: Entry, text: str, top_k: int) -> tuple[list[Regio
             f"{tower.bundle.model!r}; run `for-cli index` to rebuild it"
         )
     with open_entry(folder, live) as index:
-        return index.search(tower.embed(text), top_k), index.manifest.image_root
+        vector = tower.embed(text)
+        found = index.search(vector, top_k)
+        return found, index.locate(vector, found), index.manifest.image_root

@@ -42,13 +42,13 @@ def table(answer: Answer) -> Table:
 
 
 def contact_sheet(answer: Answer, path: Path) -> None:
-    """Write a PNG with all results, the found regions framed in red.
+    """Write a PNG with all results, the places that show what was asked for framed in red.
 
     Raises:
         UsageError: `path` does not end in .png.
     """
     cells = [
-        Cell(answer.root / result.path, f"{result.rank}.   {result.score:.3f}", [(result.box, "")])
+        Cell(answer.root / result.path, f"{result.rank}.   {result.score:.3f}", [(box, "") for box in result.boxes])
         for result in answer.results
     ]
     draw_sheet([Group(answer.query, cells)], path, COLUMNS)
@@ -110,15 +110,18 @@ def _card(result: Result, picture: Picture | BrokenImage, best: float) -> str:
 def _frame(result: Result, picture: Picture | BrokenImage) -> str:
     if isinstance(picture, BrokenImage):
         return f'<div class="frame missing"><p>no picture<br><span>{_text(picture.reason)}</span></p></div>'
-    x, y, w, h = (f"{side:g}" for side in clip(result.box, picture.width, picture.height))
-    outside = f"M0 0H{picture.width}V{picture.height}H0ZM{x} {y}v{h}h{w}v-{h}Z"
-    rectangle = f'x="{x}" y="{y}" width="{w}" height="{h}" vector-effect="non-scaling-stroke"'
+    outside, rectangles = f"M0 0H{picture.width}V{picture.height}H0Z", ""
+    for box in result.boxes:
+        x, y, w, h = (f"{side:g}" for side in clip(box, picture.width, picture.height))
+        outside += f"M{x} {y}v{h}h{w}v-{h}Z"
+        place = f'x="{x}" y="{y}" width="{w}" height="{h}" vector-effect="non-scaling-stroke"'
+        rectangles += f'<rect class="halo" {place}/><rect class="edge" {place}/>'
     buffer = io.BytesIO()
     picture.image.save(buffer, "JPEG", quality=QUALITY)
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
     return f"""<div class="frame"><img src="data:image/jpeg;base64,{data}" alt="{_text(result.image_id)}">\
 <svg viewBox="0 0 {picture.width} {picture.height}" aria-hidden="true"><path d="{outside}"/>\
-<rect class="halo" {rectangle}/><rect class="edge" {rectangle}/></svg></div>"""
+{rectangles}</svg></div>"""
 
 
 def _text(text: str) -> str:

@@ -267,6 +267,7 @@ def _fill(drafted: Path, plan: Plan, regions: Iterable[ImageRegions], progress: 
         collection=plan.collection,
         n_images=len(plan.rows),
         n_points=sum(counts.values()),
+        most=max(counts.values(), default=0),
         digest=plan.digest,
         created_by=f"{plan.engine} {version(engine_class(plan.engine).package)}",
         files=list_files(drafted),

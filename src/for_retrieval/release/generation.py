@@ -23,7 +23,7 @@ MANIFEST = "manifest.json"
 TABLE = "images.jsonl"
 BUNDLE = "bundle"
 UNPACKED = "data/prepared"  # where the images of any set in shards are unpacked to
-FORMAT = 3
+FORMAT = 4
 REMEDY = "run `for-cli index` to rebuild it"
 
 # The engine writes these anew, with the same meaning, when it opens a folder; a newer engine may add keys.
@@ -62,6 +62,7 @@ class Manifest:
     collection: str
     n_images: int
     n_points: int
+    most: int  # regions of one image
     digest: str
     created_by: str
     files: list[File]

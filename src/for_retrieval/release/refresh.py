@@ -65,16 +65,20 @@ def gallery_regions(rows: Sequence[ImageRow], model: Model, cache: Path) -> Iter
     Raises:
         ForError: an image has no features yet.
     """
-    from for_retrieval.model.sum_clip import attention_boxes
+    import torch
+    from torchvision.ops import box_convert
+
+    from for_retrieval.model.box_net import corners
 
     store = model.store(cache)
     for start in range(0, len(rows), BATCH):
         batch = rows[start : start + BATCH]
         summary = model.regions(store.load([row.hash for row in batch]))
-        regions, attention = summary.regions.cpu().numpy(), summary.attention.cpu().numpy()
+        sizes = torch.tensor([[row.width, row.height] * 2 for row in batch]).unsqueeze(1)
+        boxes = box_convert(corners(summary.boxes.cpu()).clamp(0, 1) * sizes, "xyxy", "xywh").numpy()
+        regions, objectness = summary.regions.cpu().numpy(), summary.objectness.cpu().numpy()
         for k, row in enumerate(batch):
-            boxes = attention_boxes(attention[k], model.tower.grid, row.width, row.height)
-            yield ImageRegions(**asdict(row), embeddings=regions[k], boxes=boxes)
+            yield ImageRegions(**asdict(row), embeddings=regions[k], boxes=boxes[k], objectness=objectness[k])
 
 
 def plan_update(project: Project, records: Records, generation: str) -> Plan:
@@ -349,7 +353,7 @@ def build_candidate(project: Project, records: Records, model: Model) -> tuple[M
     """
     rows = gallery_rows(records, project.params.index.gallery)
     registered = str(read_json(project.bundle / "bundle.json", "run `dvc repro export`")["model"])
-    about = About(registered, model.id, records.info.name, model.tower.dim, records.info.root)
+    about = About(registered, model.id, records.info.name, model.tower.layout.dim, records.info.root)
     plan = Plan(rows, about, project.bundle, project.settings)
     manifest = build_index(project.index, plan, gallery_regions(rows, model, project.cache), progress=True)
     return manifest, add_candidate(project.index, plan.name, project.settings.keep_generations)

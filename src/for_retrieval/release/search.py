@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
 from for_retrieval.errors import ForError
-from for_retrieval.release.engines import Engine, Floats, Region, open_engine
+from for_retrieval.model.where import all_shown
+from for_retrieval.release.engines import Box, Engine, Floats, Point, Region, open_engine, point_from, point_id
 from for_retrieval.release.generation import MANIFEST, REMEDY, Manifest, check_files, read_manifest
 from for_retrieval.release.pointer import Entry, read_pointer
 
@@ -37,6 +40,13 @@ def search_images(engine: Engine, vector: Floats, top_k: int, n_points: int) -> 
         limit = min(n_points, limit * 2)
 
 
+def _boxes(points: list[Point], vector: Floats) -> list[Box]:
+    boxes = np.asarray([point.box for point in points], np.float32)
+    cosines = np.asarray([point.vector for point in points], np.float32) @ vector
+    objectness = np.asarray([point.objectness for point in points], np.float32)
+    return [tuple(points[number].box) for number in all_shown(cosines, objectness, boxes)]  # type: ignore[misc]
+
+
 def _best_of_each_image(regions: list[Region]) -> list[Region]:
     best: dict[str, Region] = {}
     for region in sorted(regions, key=lambda r: (-r.score, r.image_id, r.number)):
@@ -58,6 +68,15 @@ class Index(AbstractContextManager["Index"]):
             ForError: `vector` does not fit the index.
         """
         return search_images(self.engine, vector, top_k, self.manifest.n_points)
+
+    def locate(self, vector: Floats, images: Sequence[Region]) -> list[list[Box]]:
+        """Where in each of these images what `vector` [D] stands for is: boxes x, y, w, h in pixels, the best first."""
+        ids = [point_id(image.image_id, number) for image in images for number in range(self.manifest.most)]
+        points: dict[str, list[Point]] = {image.image_id: [] for image in images}
+        for record in self.engine.fetch(ids):
+            point = point_from(record.payload, record.vector)
+            points[point.image_id].append(point)
+        return [_boxes(sorted(found, key=lambda point: point.number), vector) for found in points.values()]
 
     def __exit__(self, *_: object) -> None:
         self.engine.close()

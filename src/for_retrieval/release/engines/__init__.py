@@ -32,6 +32,7 @@ ENGINES = {
 FILES = "engine"  # the folder of an engine's files within a generation
 
 Floats = npt.NDArray[np.float32]
+Box = tuple[float, float, float, float]  # x, y, w, h in pixels
 Versions = dict[tuple[str, str], int]  # (image id, content hash) -> how many regions are stored
 
 NAMESPACE = uuid.UUID("6f1ad6a1-3c86-5d6d-9a4e-3f0d6f0c7b55")  # of point ids; changing it changes all of them
@@ -42,7 +43,8 @@ NORM_TOLERANCE = 1e-3  # half-precision towers leave norms this far from 1
 class ImageRegions:
     """An image as the index stores it: an `ImageRow` with its regions.
 
-    embeddings: [K, D] float32, L2-normalised. boxes: [K, 4] float32, x, y, w, h in pixels.
+    embeddings: [K, D] float32, L2-normalised. boxes: [K, 4] float32, x, y, w, h in pixels. objectness: [K] float32, the
+    logarithm of how likely a box holds a thing.
     """
 
     image_id: str
@@ -53,11 +55,12 @@ class ImageRegions:
     height: int
     embeddings: Floats
     boxes: Floats
+    objectness: Floats
 
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """One region as an engine stores it: a vector [D], a box [x, y, w, h] in pixels, and whose it is."""
+    """One region as an engine stores it: a vector [D], its box [x, y, w, h] in pixels, and whose it is."""
 
     image_id: str
     path: str
@@ -65,6 +68,7 @@ class Point:
     split: str
     number: int  # of the region within its image
     box: list[float]
+    objectness: float
     vector: list[float]
 
 
@@ -74,18 +78,15 @@ class Region:
 
     image_id: str
     path: str
-    box: tuple[float, float, float, float]
+    box: Box
     score: float
     number: int  # of the region within its image
 
 
 def points_of(image: ImageRegions) -> list[Point]:
     """An image's regions, one by one."""
-    rows = zip(image.embeddings.tolist(), image.boxes.tolist(), strict=True)
-    return [
-        Point(image.image_id, image.path, image.hash, image.split, number, box, vector)
-        for number, (vector, box) in enumerate(rows)
-    ]
+    rows = zip(image.boxes.tolist(), image.objectness.tolist(), image.embeddings.tolist(), strict=True)
+    return [Point(image.image_id, image.path, image.hash, image.split, number, *row) for number, row in enumerate(rows)]
 
 
 def point_id(image_id: str, number: int) -> uuid.UUID:
@@ -102,6 +103,7 @@ def payload_of(point: Point) -> dict[str, object]:
         "split": point.split,
         "region": point.number,
         "box": point.box,
+        "objectness": point.objectness,
     }
 
 
@@ -154,6 +156,8 @@ def _problem(image: ImageRegions, dim: int) -> str | None:
             return f"its {name} hold NaN or infinity"
     if len(image.embeddings) != len(image.boxes):
         return f"it has {len(image.embeddings)} embeddings but {len(image.boxes)} boxes"
+    if image.objectness.shape != (len(image.boxes),) or not np.isfinite(image.objectness).all():
+        return f"its objectness is not one finite number for each of its {len(image.boxes)} boxes"
     lengths = np.linalg.norm(image.embeddings, axis=1)
     if float(np.abs(lengths - 1).max()) > NORM_TOLERANCE:
         worst = float(lengths[np.abs(lengths - 1).argmax()])
@@ -217,6 +221,10 @@ class Engine(ABC):
 
         payload: all of it, or just ``image_id`` and ``hash``.
         """
+
+    @abstractmethod
+    def fetch(self, ids: Sequence[uuid.UUID]) -> list[Record]:
+        """The regions with these ids that are stored, with payload and vector, in no particular order."""
 
     @abstractmethod
     def delete(self, ids: Sequence[Any]) -> None:

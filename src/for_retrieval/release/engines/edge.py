@@ -114,6 +114,11 @@ class EdgeEngine(Engine):
             if offset is None:
                 return
 
+    def fetch(self, ids: Sequence[uuid.UUID]) -> list[Record]:
+        """The regions with these ids that are stored."""
+        found = self._attempt("be read", lambda: self._shard.retrieve(list(ids), True, True))
+        return [Record(one.id, one.payload or {}, list(cast("list[float]", one.vector))) for one in found]
+
     def delete(self, ids: Sequence[Any]) -> None:
         """Remove the regions with these ids."""
         self._update(qdrant.UpdateOperation.delete_points(list(ids)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -298,6 +299,12 @@ class ServerEngine(Engine):
             yield from (Record(found.id, found.payload or {}, list(found.vector or ())) for found in page)
             if offset is None:
                 return
+
+    def fetch(self, ids: Sequence[uuid.UUID]) -> list[Record]:
+        """The regions with these ids that are stored."""
+        names = [str(one) for one in ids]
+        found = self._connection.call(lambda client: client.retrieve(self._collection, names, True, True))
+        return [Record(one.id, one.payload or {}, list(one.vector or [])) for one in found]
 
     def delete(self, ids: Sequence[Any]) -> None:
         """Remove the regions with these ids; returns when the server has applied it."""
