@@ -82,13 +82,12 @@ class BoxNet(nn.Module):
         self.last_norm = nn.GroupNorm(8, params.width)
         self.outward = nn.Conv2d(params.width, 5, 1)
         nn.init.normal_(self.outward.weight, std=0.01)
-        with torch.no_grad():
-            self.outward.bias.copy_(torch.tensor([0.0, 0.0, FIRST_SIDE, FIRST_SIDE, FIRST_OBJECTNESS]))
+        self.outward.bias = nn.Parameter(torch.tensor([0.0, 0.0, FIRST_SIDE, FIRST_SIDE, FIRST_OBJECTNESS]))
         self.register_buffer("centres", fine.centres(), persistent=False)
 
     def forward(self, fine: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Fine maps [B, M, F] -> boxes [B, M, 4] in sides of the image, logits [B, M], features [B, M, W]."""
-        parts = torch.split(fine, self.cells.dims, dim=-1)
+        parts = torch.split(fine, list(self.cells.dims), dim=-1)
         z = torch.cat([norm(part) for norm, part in zip(self.norms, parts, strict=True)], -1)
         maps = self.inward(torch.unflatten(z.transpose(1, 2), 2, self.cells.grid))
         for block in self.blocks:

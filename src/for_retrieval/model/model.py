@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
@@ -101,6 +102,13 @@ class Model:
         """A model with the same tower and a new head."""
         torch.manual_seed(seed)
         return Model(self.tower, _head(self.sizes, self.tower), self.settings, self.sizes)
+
+    def unrefined(self) -> Model:
+        """The same model with its boxes, and regions that no training has refined."""
+        head = copy.deepcopy(self.head)
+        for parameter in head.last.parameters():
+            torch.nn.init.zeros_(parameter)
+        return Model(self.tower, head, self.settings, self.sizes)
 
     def with_head(self, path: Path) -> Model:
         """The same tower with the head in the file `path`, ready for inference.

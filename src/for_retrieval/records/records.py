@@ -98,6 +98,12 @@ class Records:
         """The files of all images, in the order of `images`; `project` is the folder of params.yaml."""
         return [project / self.info.root / path for path in self.images["path"]]
 
+    @property
+    def teachable(self) -> bool:
+        """Whether a training image is labelled with a base category; else there is nothing to finetune on."""
+        train = self.images.loc[self.images["split"] == "train", "image_id"]
+        return bool((self.objects["category"].isin(self.info.base) & self.objects["image_id"].isin(train)).any())
+
     def of(self, *splits: str) -> Records:
         """The images of these splits with their objects and negatives, and a digest of their own."""
         images = self.images[self.images["split"].isin(splits)]

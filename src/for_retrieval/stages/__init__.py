@@ -61,8 +61,9 @@ def features(project: Project) -> str:
     records, model = load_records(project.prepared), _model(project)
     # The teacher is the same model on more pixels; its head is not used.
     teacher, backend, team = _model(project, "teacher_size"), project.settings.compile, Team(model.device)
-    count = model.encode(project, records, backend=backend, views=project.params.train.views)
-    closer = teacher.encode(project, records, ("train",), backend)
+    views = project.params.train.views if records.teachable else ["whole"]
+    count = model.encode(project, records, backend=backend, views=views)
+    closer = teacher.encode(project, records, ("train",), backend) if records.teachable else 0
     team.end()
     if team.writes:
         write_summaries(project.data, records, model.tower, teacher.tower)
@@ -73,7 +74,10 @@ def pseudo(project: Project, vocabulary: str) -> str:
     """Score the training images against the open vocabulary with the teacher."""
     from for_retrieval.train.teacher import teach
 
-    count = teach(project, load_records(project.prepared), _model(project, "teacher_size"), vocabulary)
+    records = load_records(project.prepared)
+    count = teach(project, records, _model(project, "teacher_size"), vocabulary)
+    if not records.teachable:
+        return "no training image has a label of a base category: no phrase is scored, since nothing will be trained"
     return f"{count} phrases scored by the {project.params.train.objectives.pseudo.teacher} teacher"
 
 
@@ -101,12 +105,24 @@ def train(project: Project, run: str) -> str:
         return f"process {rank()} has done its part"
     models = {str(seed): model.with_head(head_path(project.heads, run, seed)) for seed in seeds}
     ids, found = model.split(records, "val", project.cache)
-    scores = measure(models, found, names_of(records, ids, params.evaluate.small), params)
+    names = names_of(records, ids, params.evaluate.small)
+    scores = measure(models, found, names, params)
+    notes = [] if records.teachable else ["no training image has a label of a base category, so nothing was trained"]
+    if records.teachable and names:  # what training has to be better than, on images that it has not seen
+        starts = {seed: trained.unrefined() for seed, trained in models.items()}
+        before = measure(starts, found, names, params)["seeds"]
+        for seed, start in starts.items():
+            was, now = (one[seed]["metrics"]["all"]["map50_r40"] for one in (before, scores["seeds"]))
+            if now <= was:
+                start.save_head(head_path(project.heads, run, int(seed)))
+                scores["seeds"][seed] = before[seed]
+                notes.append(f"seed {seed} was no better than without training ({now:.1f}, {was:.1f}) and is left out")
+        scores["untrained"] = {seed: value["metrics"] for seed, value in before.items()}
     write_json(project.heads / run / "val.json", scores)
     log_training(project, run, started)
     for checkpoint in finished:  # only now: if MLflow has failed, the next try trains nothing again
         checkpoint.unlink(missing_ok=True)
-    return f"{len(seeds)} heads in {project.heads / run}"
+    return "; ".join([f"{len(seeds)} heads in {project.heads / run}", *notes])
 
 
 def finetune(project: Project, out: Path) -> str:

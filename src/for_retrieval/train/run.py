@@ -163,11 +163,21 @@ def inputs_of(project: Project, records: Records, model: Model, run: str) -> tup
     return (model.tower.id, records.info.digest, run, *chosen, *hashes)
 
 
+def _untrained(project: Project, model: Model, run: str, seeds: list[int]) -> list[Path]:
+    """The heads of a set without labels: as they are before training, which would make them worse."""
+    if Team(model.device).writes:
+        for seed in seeds:
+            model.untrained(seed).save_head(head_path(project.heads, run, seed))
+        write_json(project.heads / run / "history.json", {str(seed): [] for seed in seeds})
+    return []
+
+
 def train_run(project: Project, records: Records, model: Model, run: str) -> list[Path]:
     """Train a head for every seed of `run`; writes seed<seed>.safetensors and history.json below ``project.heads``.
 
     The heads get tower, sizes and settings of `model`. Returns the checkpoints of the last step: while they are there,
-    the same call trains nothing again. Of several processes one writes.
+    the same call trains nothing again. Of several processes one writes. Where `Records.teachable` is false nothing is
+    trained.
 
     Raises:
         UsageError: params.yaml has no such run.
@@ -176,6 +186,8 @@ def train_run(project: Project, records: Records, model: Model, run: str) -> lis
     params, progress = project.params, project.cache / "progress"
     settings = params.train.run(run)
     train = params.train.of(settings)
+    if not records.teachable:
+        return _untrained(project, model, run, settings.seeds)
     lesson = make_lesson(project, records, model, run)
     about, about_boxes = inputs_of(project, records, model, run), box_inputs(project, records, model, run)
     history, checkpoints, team = {}, list[Path](), Team(model.device)

@@ -27,16 +27,20 @@ def teach(project: Project, records: Records, teacher: Model, mode: str) -> int:
     Writes vocabulary.json and scores.safetensors (texts [T, D], scores [n, T]) below ``data/pseudo/<mode>``. The head
     of `teacher`, which has the teacher's input size, is not used.
 
+    Nothing is scored where nothing will be trained: see `Records.teachable`.
+
     Raises:
         ForError: there are no training images.
     """
     params, out = project.params, project.data / "pseudo" / mode
-    ids, features = teacher.split(records, "train", project.cache)
-    if not ids:
+    hashes = records.images.loc[records.images["split"] == "train", "hash"].tolist()
+    if not hashes:
         raise ForError(f"{records.info.name} has no images in its train split; see data.splits in params.yaml")
-    phrases = build_vocabulary(records.info, params.train.vocabulary, mode, params.seed, project.root)
-    texts = teacher.text([phrase.text for phrase in phrases])
-    scores = teacher_scores(teacher, features, texts, params.train.objectives.pseudo)
+    phrases, texts, scores = list[Phrase](), torch.zeros(0, teacher.tower.layout.dim), torch.zeros(len(hashes), 0)
+    if records.teachable:
+        phrases = build_vocabulary(records.info, params.train.vocabulary, mode, params.seed, project.root)
+        texts = teacher.text([phrase.text for phrase in phrases])
+        scores = teacher_scores(teacher, teacher.features(hashes, project.cache), texts, params.train.objectives.pseudo)
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "vocabulary.json", [[phrase.text, phrase.kind] for phrase in phrases])
     with atomic(out / "scores.safetensors") as temporary:

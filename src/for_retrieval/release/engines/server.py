@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar, cast
 
 from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
@@ -304,7 +304,7 @@ class ServerEngine(Engine):
         """The regions with these ids that are stored."""
         names = [str(one) for one in ids]
         found = self._connection.call(lambda client: client.retrieve(self._collection, names, True, True))
-        return [Record(one.id, one.payload or {}, list(one.vector or [])) for one in found]
+        return [Record(one.id, one.payload or {}, cast("list[float]", one.vector)) for one in found]
 
     def delete(self, ids: Sequence[Any]) -> None:
         """Remove the regions with these ids; returns when the server has applied it."""

@@ -1,1 +1,0 @@
-"""Ideas for novel words that were in no vocabulary."""
