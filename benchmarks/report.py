@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmarks.pictures import plot_ablation, plot_fraction_curves, plot_gains
 from benchmarks.targets import Rows, Target, targets
-from for_retrieval.evaluate.compare import describe
+from for_retrieval.evaluate.compare import SUBSETS, describe
 from for_retrieval.evaluate.plots import plot_category_gains
 from for_retrieval.files import read_json, write_json, write_text
 
@@ -42,15 +42,16 @@ def write_report(found: dict[str, dict[str, Any]], root: Path) -> Iterator[Path]
     Sets of the report before that are not in `found` keep what it says of them.
     """
     path = root / "reports" / "benchmark.json"
-    before = {"rows": [], "boxes": {}, "categories": {}, **(read_json(path) if path.exists() else {})}
-    kept = [row for row in before["rows"] if row["benchmark"] not in found]
-    new = aggregated([row for one in found.values() for row in one["rows"]])
-    table = sorted([*kept, *new], key=itemgetter("benchmark"))
-    boxes, categories = (
-        dict(sorted({**before[part], **{name: one[part] for name, one in found.items()}}.items()))
-        for part in ("boxes", "categories")
+    before = {"rows": [], "boxes": [], "categories": {}, **(read_json(path) if path.exists() else {})}
+    new = {part: [row for one in found.values() for row in one[part]] for part in ("rows", "boxes")}
+    new["rows"] = aggregated(new["rows"])
+    table, boxes = (
+        sorted([*(r for r in before[part] if r["benchmark"] not in found), *rows], key=itemgetter("benchmark"))
+        for part, rows in new.items()
     )
-    judged = targets(table)
+    gains = {name: one["categories"] for name, one in found.items()}
+    categories = dict(sorted({**before["categories"], **gains}.items()))
+    judged = targets(table, boxes)
     aims = [{**vars(target), "found": round(target.found, 2), "met": target.met} for target in judged]
     write_json(path, {"rows": table, "targets": aims, "boxes": boxes, "categories": categories})
     yield path
@@ -66,13 +67,12 @@ def write_report(found: dict[str, dict[str, Any]], root: Path) -> Iterator[Path]
     yield path
 
 
-def page(table: Rows, judged: list[Target], boxes: dict[str, Rows], root: Path) -> str:
+def page(table: Rows, judged: list[Target], boxes: Rows, root: Path) -> str:
     """docs/benchmarks.md: the template with its tables."""
     parts = {
         "targets": "\n".join(_targets(judged)),
         "tables": "\n".join(_tables(table)),
         "boxes": "\n".join(_boxes(boxes)),
-        "ideas": "\n".join(_stored(root / "reports" / "ideas.json")),
         "speed": "\n".join(_stored(root / "reports" / "speed.json")),
     }
     text = TEMPLATE.read_text(encoding="utf-8")
@@ -82,26 +82,30 @@ def page(table: Rows, judged: list[Target], boxes: dict[str, Rows], root: Path) 
 
 
 def _targets(judged: Iterable[Target]) -> Iterator[str]:
-    yield "| set | aim: points of mAP@50 r40 that FOR is ahead | wanted | found | |"
+    yield "| set | aim: points of mAP@50 r40 that FOR is ahead, or % of the boxes | wanted | found | |"
     yield "| --- | --- | --- | --- | --- |"
     for target in judged:
         said = "reached" if target.met else "**missed**"
-        yield f"| {target.benchmark} | {target.what} | {target.wanted:+.0f} | {target.found:+.1f} | {said} |"
+        yield f"| {target.benchmark} | {target.what} | {target.wanted:.0f} | {target.found:.1f} | {said} |"
 
 
-def _boxes(boxes: dict[str, Rows]) -> Iterator[str]:
-    yield "| set | run | base | novel |"
-    yield "| --- | --- | --- | --- |"
-    for name, rows in boxes.items():
-        if rows:
-            for run, row in pd.DataFrame(rows).pivot_table("located", "run", "subset", sort=False).iterrows():
-                yield f"| {name} | {run} | {row['base']:.1f} | {row['novel']:.1f} |"
+def _boxes(boxes: Rows) -> Iterator[str]:
+    if not boxes:
+        yield "Not measured yet."
+        return
+    subsets = [name for name in SUBSETS if name in {row["subset"] for row in boxes}]
+    yield f"| set | run | {' | '.join(subsets)} |"
+    yield "| --- | --- |" + " --- |" * len(subsets)
+    for (name, run), part in pd.DataFrame(boxes).groupby(["benchmark", "run"], sort=False):
+        cells = part.set_index("subset")[["iou50", "iou25", "inside", "oracle"]]
+        shares = {subset: " / ".join(f"{value:.1f}" for value in row) for subset, row in cells.iterrows()}
+        yield f"| {name} | {run} | {' | '.join(shares.get(subset, '') for subset in subsets)} |"
 
 
 def _tables(table: Rows) -> Iterator[str]:
     frame = pd.DataFrame(table)
     for (benchmark, queries), part in frame.groupby(["benchmark", "query_set"], sort=False):
-        subsets = [name for name in ("base", "novel", "all", "small") if name in set(part["subset"])]
+        subsets = [name for name in SUBSETS if name in set(part["subset"])]
         counts = part.drop_duplicates("subset").set_index("subset")["n_categories"]
         yield f"\n### {benchmark}, queries: {queries}\n"
         yield "| method | seeds | " + " | ".join(f"{name} ({counts[name]})" for name in subsets) + " |"

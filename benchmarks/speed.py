@@ -25,16 +25,20 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from benchmarks.ideas.setting import open_setting
 from for_retrieval.errors import ForError
 from for_retrieval.files import write_json
 from for_retrieval.model.features import Tower
 from for_retrieval.model.identity import EMBEDDED
 from for_retrieval.model.model import Model
+from for_retrieval.model.parallel import Team
 from for_retrieval.model.sum_clip import SumClip, summarise
 from for_retrieval.model.tower import find_device, load_tower
 from for_retrieval.model.training_free import cluster_clip
 from for_retrieval.params import Params, load_params
+from for_retrieval.project import Project
+from for_retrieval.records.records import load_records
+from for_retrieval.train.loop import Course
+from for_retrieval.train.run import learn_boxes, learn_embeddings, look, make_lesson
 
 ROOT = Path(__file__).resolve().parents[1]
 TOWERS = {EMBEDDED: 256, "ViT-B-32": 224, "RN50": 224}  # input size, px
@@ -114,15 +118,29 @@ def rows(params: Params, device: torch.device, images: int, laps: int, console: 
 
 
 def epoch(folder: Path) -> str:
-    """How long one pass over a project's training images takes a head."""
-    setting = open_setting(folder)
-    size, images = setting.params.train.batch_size, len(setting.lesson.labelled)
+    """How long one pass over a project's training images takes the box net, and the rest of a head."""
+    project = Project(folder.resolve())
+    params, device = project.params, find_device(project.settings.device)
+    train, model = params.train, Model.new(params, project.root, device)
+    lesson = make_lesson(project, load_records(project.prepared), model, params.index.run)
+    head, images, team = model.untrained(0).head, len(lesson.labelled), Team(device)
+    looked = look(head, lesson.features, device)
+    parts: dict[str, tuple[int, Callable[[Course], object]]] = {
+        "the box net": (train.boxes.batch_size, lambda course: learn_boxes(head, lesson, train, course)),
+        "embeddings": (
+            train.batch_size,
+            lambda course: learn_embeddings(head, looked, lesson, train, params.head.temperature, course),
+        ),
+    }
+    said = []
     with tempfile.TemporaryDirectory() as place:
-        setting.train(0, Path(place) / "warm.pt", steps=2)
-        start = time.perf_counter()
-        setting.train(0, Path(place) / "timed.pt", steps=max(1, images // size))
-    took = time.perf_counter() - start
-    return f"One epoch of head training on cached features ({images:,} images, batches of {size}): {took:.1f} s."
+        for name, (size, learn) in parts.items():
+            for steps in (2, max(2, images // size)):  # the first to warm up
+                start = time.perf_counter()
+                learn(Course(steps, 1, train.clip, steps, 0, Path(place) / f"{name}-{steps}.pt", name, team))
+                took = time.perf_counter() - start
+            said.append(f"{name} {took:.1f} s (batches of {size})")
+    return f"One epoch of head training on cached features of {images:,} images: {', '.join(said)}."
 
 
 def main() -> int:

@@ -57,7 +57,12 @@ HOMES = {
     "ruamel": ["for_retrieval/params/editing.py"],
     "timm": ["for_retrieval/model/", "for_retrieval/train/finetune.py"],
     "torch": ["for_retrieval/model/", "for_retrieval/train/", "for_retrieval/evaluate/"],
-    "torchvision": ["for_retrieval/train/objectives/localise.py", "for_retrieval/evaluate/localisation.py"],
+    "torchvision": [
+        "for_retrieval/model/box_net.py",
+        "for_retrieval/train/box_training.py",
+        "for_retrieval/evaluate/localisation.py",
+        "for_retrieval/release/refresh.py",
+    ],
     "transformers": ["for_retrieval/model/"],
     "typer": ["for_retrieval/cli/", "drawn_scenes/__main__.py"],
     "yaml": ["for_retrieval/params/", "for_retrieval/records/", "for_retrieval/stages/dvc.py"],

@@ -70,9 +70,9 @@ def test_an_unknown_key_is_told_the_nearest(write_params: WriteParams, tmp_path:
         ("train.steps", "many", "train.steps: Input should be a valid integer"),
         ("train.learning_rate", 0, "train.learning_rate: Input should be greater than 0 (it is 0)"),
         (
-            "train.objectives.keep.weight",
+            "train.objectives.region.weight",
             -1,
-            "train.objectives.keep.weight: Input should be greater than or equal to 0",
+            "train.objectives.region.weight: Input should be greater than or equal to 0",
         ),
         ("train.objectives.mine", {}, "the key 'train.objectives.mine.weight' is missing"),
         ("train.objectives.mine", 3, "train.objectives.mine: Input should be a valid dictionary"),
@@ -85,6 +85,10 @@ def test_an_unknown_key_is_told_the_nearest(write_params: WriteParams, tmp_path:
         ("model.prompts", ["a photo"], "model.prompts.0: String should match pattern"),
         ("model.input_size", None, "model.input_size: Input should be a valid integer (it is None)"),
         ("index.gallery", ["tset"], "index.gallery.0: Input should be 'train', 'val' or 'test'"),
+        ("train.views", [], "train.views: List should have at least 1 item"),
+        ("train.views", ["flop"], "train.views.0: Input should be 'whole' or 'flip' (it is 'flop')"),
+        ("head.dropout", 1.0, "head.dropout: Input should be less than 1 (it is 1.0)"),
+        ("head.box_net.width", 100, "head.box_net.width: Input should be a multiple of 8 (it is 100)"),
         ("seed", -1, "seed: Input should be greater than or equal to 0 (it is -1)"),
     ],
 )
@@ -169,9 +173,9 @@ def test_a_word_near_nothing_gets_the_whole_list(known: set[str]) -> None:
 
 
 def test_a_run_leaves_out_objectives_that_there_are(write_params: WriteParams, tmp_path: Path) -> None:
-    run = {"fraction": 100, "vocabulary": "in", "seeds": [0], "without": ["base", "keap"]}
+    run = {"fraction": 100, "vocabulary": "in", "seeds": [0], "without": ["base", "regoin"]}
     path = write_params(tmp_path, {"train.runs": {"in-100": run}})
-    said = "train.runs.in-100.without: 'keap' is not in train.objectives; did you mean 'keep'?"
+    said = "train.runs.in-100.without: 'regoin' is not in train.objectives; did you mean 'region'?"
     assert complaint(path) == f"{path}: {said}"
 
 
@@ -180,5 +184,5 @@ def test_without_an_objective_its_weight_is_zero_and_the_others_stay(write_param
     changes = {"train.runs": {"in-100": run}, "train.objectives.mine": {"weight": 2.0, "margin": 0.5}}
     train = load_params(write_params(tmp_path, changes)).train
     weights = {name: settings.weight for name, settings in train.of(train.runs["in-100"]).objectives.by_name().items()}
-    assert weights == {"base": 0.0, "localise": 0.2, "pseudo": 2.0, "keep": 0.3, "mine": 0.0}
+    assert weights == {"base": 0.0, "pseudo": 2.0, "region": 0.5, "local": 0.5, "mine": 0.0}
     assert train.objectives.by_name()["mine"].weight == 2.0

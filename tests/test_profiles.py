@@ -24,7 +24,7 @@ QUICK = """# Something quick.
 data: {categories: official/coco-48-17, splits: splits.json}
 train:
   vocabulary: {attributes: false}
-  runs: {in-100: {seeds: [0, 1], without: [keep]}, new: {fraction: 1, vocabulary: in, seeds: [0]}}
+  runs: {in-100: {seeds: [0, 1], without: [local]}, new: {fraction: 1, vocabulary: in, seeds: [0]}}
 index: {gallery: [val, test]}
 """
 
@@ -58,7 +58,7 @@ def test_a_profile_is_written_into_params_and_its_comments_stay(quick: Path, cli
         "data.categories": "official/coco-48-17",
         "train.vocabulary.attributes": False,
         "train.runs.in-100.seeds": [0, 1],
-        "train.runs.in-100.without": ["keep"],
+        "train.runs.in-100.without": ["local"],
         "train.runs.new": {"fraction": 1, "vocabulary": "in", "seeds": [0]},
         "index.gallery": ["val", "test"],
     }
@@ -121,12 +121,13 @@ def test_a_profile_gives_valid_params(name: str, merged: dict[str, dict[str, Any
     values, plain = merged[name], yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
     assert values["model"]["name"] == ("RN50" if name.endswith("rn50") else "ViT-B-16")
     assert values["model"]["input_size"] % STRIDES[values["model"]["name"]] == 0
-    assert values["model"]["clusters"] == values["head"]["queries"]
-    assert values["head"]["width"] % values["head"]["heads"] == 0
-    assert values["train"]["warmup"] * 20 == values["train"]["steps"]
+    assert values["model"]["clusters"] == values["head"]["proposals"] + 4, "with the quadrants"
+    assert values["head"]["box_net"] == plain["head"]["box_net"]
+    for part in (values["train"], values["train"]["boxes"]):
+        assert part["warmup"] * 20 == part["steps"]
     assert values["data"]["root"] == plain["data"]["root"], "where the set is, import says"
     assert set(values["train"]["runs"]) == set(plain["train"]["runs"])
-    assert values["train"]["objectives"]["keep"] == plain["train"]["objectives"]["keep"]
+    assert values["train"]["objectives"]["local"] == plain["train"]["objectives"]["local"]
 
 
 @pytest.mark.parametrize("name", PROFILES)

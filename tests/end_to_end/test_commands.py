@@ -33,13 +33,15 @@ def test_a_query_answers_in_json(project: Path, cli: Command) -> None:
     scores = [result["score"] for result in value["results"]]
     assert scores == sorted(scores, reverse=True)
     for result in value["results"]:
-        assert list(result) == ["rank", "score", "image_id", "path", "box"]
+        assert list(result) == ["rank", "score", "image_id", "path", "box", "boxes"]
         kinds = {name: type(entry) for name, entry in result.items()}
-        assert kinds == {"rank": int, "score": float, "image_id": str, "path": str, "box": list}
-        x, y, w, h = result["box"]
+        assert kinds == {"rank": int, "score": float, "image_id": str, "path": str, "box": list, "boxes": list}
+        assert result["boxes"][0] == result["box"]
+        assert len({tuple(box) for box in result["boxes"]}) == len(result["boxes"])
         with Image.open(project / result["path"]) as image:
-            assert 0 <= x < x + w <= image.width
-            assert 0 <= y < y + h <= image.height
+            for x, y, w, h in result["boxes"]:
+                assert 0 <= x < x + w <= image.width
+                assert 0 <= y < y + h <= image.height
         assert result["image_id"].startswith("test_")
 
 

@@ -14,7 +14,7 @@ Command = Callable[..., Any]
 
 PROFILE = """# Another split of the categories.
 data: {novel: [cat]}
-head: {queries: 6}
+head: {proposals: 6}
 train: {runs: {in-10: {seeds: [1]}}}
 """
 
@@ -45,7 +45,7 @@ def test_an_experiment_runs_with_the_values_of_a_profile(tiny_project: Path, run
     assert "Ran experiment(s): " in done.out
     after = load_params(root / "params.yaml")
     assert (before.data.novel, after.data.novel) == (["dog", "bus"], ["cat"])
-    assert (after.head.queries, after.train.runs["in-10"].seeds) == (6, [1])
+    assert (after.head.proposals, after.train.runs["in-10"].seeds) == (6, [1])
     assert after.train.runs["in-10"].fraction == before.train.runs["in-10"].fraction
     assert after.evaluate == before.evaluate
     assert (root / "params.yaml").read_text(encoding="utf-8").startswith("# a comment of the user\n")

@@ -12,6 +12,8 @@ from PIL import Image
 from tests.conftest import check_live, draw_streets
 
 from for_retrieval.files import file_hash, read_json
+from for_retrieval.model.encode import FeatureStore, view_key
+from for_retrieval.params import load_params
 from for_retrieval.records.records import load_records
 
 Command = Callable[..., Any]
@@ -63,6 +65,41 @@ def test_the_records_are_what_was_asked_for(project: Path) -> None:
     ten, hundred = (set(read_json(project / "data" / "fractions" / f"{p}.json")["images"]) for p in (10, 100))
     assert ten < hundred
     assert len(hundred) == 60
+
+
+def test_mirrored_views_are_encoded_of_training_images_alone(project: Path) -> None:
+    towers = read_json(project / "data" / "features.json")
+    seen, closer = (FeatureStore(project / "data" / "cache" / "features" / towers[key]) for key in ("tower", "teacher"))
+    images = load_records(project / "data" / "prepared").images
+    whole, train = images["hash"].tolist(), images["hash"][images["split"] == "train"].tolist()
+    mirrored = [view_key(content, "flip") for content in whole]
+    assert seen.missing([*whole, *(view_key(content, "flip") for content in train)]) == []
+    assert len(seen.missing(mirrored)) == len(mirrored) - len(train)
+    assert closer.missing(train) == []
+    assert closer.missing(mirrored) == mirrored
+
+
+def test_a_head_learns_boxes_first(project: Path) -> None:
+    train = load_params(project / "params.yaml").train
+    for run in train.runs:
+        (history,) = read_json(project / "models" / "heads" / run / "history.json").values()
+        assert [set(step) for step in history] == [
+            *[{"box", "objectness"}] * train.boxes.steps,
+            *[{"base", "pseudo", "region", "local"}] * train.steps,
+        ]
+
+
+def test_the_comparison_says_how_often_boxes_are_right(project: Path) -> None:
+    rows = read_json(project / "reports" / "compare.json")["boxes"]
+    assert {(row["benchmark"], row["run"]) for row in rows} == {
+        ("tiny-streets", "in-10"),
+        ("tiny-streets", "held-out-100"),
+    }
+    for row in rows:
+        assert list(row) == ["benchmark", "run", "subset", "results", "iou50", "iou25", "inside", "oracle"]
+        assert 0 <= row["iou50"] <= row["iou25"] <= 100
+        assert row["iou50"] <= row["oracle"] <= 100
+    assert "## Boxes" in (project / "reports" / "compare.md").read_text(encoding="utf-8")
 
 
 def test_the_held_out_run_was_taught_no_novel_word(project: Path) -> None:

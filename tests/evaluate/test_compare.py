@@ -78,7 +78,7 @@ CATEGORIES = [
     category("car", "base", "for", 60, 100, "in", seed=0),
     category("car", "base", "for", 64, 100, "in", seed=1),
     category("car", "base", "for", 20, 100, "held_out"),
-    category("car", "base", "for-without-keep", 10, 100, "in"),
+    category("car", "base", "for-without-local", 10, 100, "in"),
     category("bus", "novel", "cluster-clip", 50),
     category("bus", "novel", "for", 45, 100, "in"),
     category("ant", "novel", "cluster-clip", 0),

@@ -33,7 +33,8 @@ def champion(project: Path, command: Run) -> Iterator[tuple[str, int | None, str
 
 def test_a_worse_model_is_refused(project: Path, champion: Any, flow: Run, command: Run) -> None:
     set_params(
-        project, {"train.learning_rate": 3.0, "train.objectives.base.weight": 0.0, "train.objectives.keep.weight": 0.0}
+        project,
+        {"train.learning_rate": 3.0, "train.objectives.base.weight": 0.0, "train.objectives.pseudo.weight": 0.0},
     )
     done = flow("retrain", cwd=project)
     assert done.code == 0, done.out + done.err

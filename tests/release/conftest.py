@@ -182,6 +182,7 @@ def project(trained: Path, tmp_path: Path, fresh_database: Path) -> Project:
 # What a training leaves
 
 STEPS = 40
+BOX_STEPS = 10
 RUNS = {
     "in-10": {"fraction": 10, "vocabulary": "in", "seeds": [0]},
     "in-100": {"fraction": 100, "vocabulary": "in", "seeds": [0, 1]},
@@ -221,7 +222,9 @@ def trained_toy(tmp_path: Path, write_params: Callable[..., Path], fresh_databas
             curves, found = {}, {}
             for seed in settings["seeds"]:  # type: ignore[attr-defined]
                 save_file({"weight": np.full(3, seed + number, np.float32)}, folder / f"seed{seed}.safetensors")
-                curves[str(seed)] = [{"base": 1 / step, "keep": 2 / step} for step in range(1, STEPS + 1)]
+                boxes = [{"box": 1.0, "objectness": 3.0 / step} for step in range(1, BOX_STEPS + 1)]
+                own = [{"base": 1 / step, "region": 2 / step} for step in range(1, STEPS + 1)]
+                curves[str(seed)] = boxes + own
                 found[str(seed)] = scores(40 + seed, 30 + 4 * seed)
             (folder / "history.json").write_text(json.dumps(curves))
             (folder / "val.json").write_text(json.dumps({"seeds": found}))

@@ -20,6 +20,7 @@ from for_retrieval.release.mlflow_store import connected
 from for_retrieval.release.training_runs import log_training
 
 TrainedToy = Callable[..., Project]
+CURVES = ("box", "objectness", "base", "region")
 PICKLES = {".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib", ".cloudpickle"}
 
 
@@ -72,8 +73,10 @@ def test_a_head_has_parameters_scores_curves_and_origin(trained_toy: TrainedToy)
         **{f"val/{subset}/map50_r40": value - 1 for subset, value in plain.items()},
     }
     with connected(project, "toy-streets") as mlflow:
-        curve = mlflow.client.get_metric_history(head.info.run_id, "train/keep")
-    assert [(point.step, point.value) for point in curve] == [(step, 2 / step) for step in range(1, 41)]
+        curves = {name: mlflow.client.get_metric_history(head.info.run_id, f"train/{name}") for name in CURVES}
+    points = {name: [(point.step, point.value) for point in curve] for name, curve in curves.items()}
+    assert points["objectness"] == [(step, 3 / step) for step in range(1, 11)], "the box net comes first"
+    assert points["region"] == [(10 + step, 2 / step) for step in range(1, 41)]
     tags = head.data.tags
     assert tags["git_commit"] == tags["mlflow.source.git.commit"] == commit.strip()
     assert tags["dvc_lock"] == file_hash(project.root / "dvc.lock")
@@ -88,7 +91,7 @@ def test_artifacts_are_weights_json_and_pictures(trained_toy: TrainedToy) -> Non
     found = files(runs(project, kind="head", run="in-10")[0])
     assert set(found) == {"head/head.safetensors", "head/head.json", "categories.json", "curves.png"}
     assert load_file(found["head/head.safetensors"])["weight"].tolist() == [0, 0, 0]
-    assert json.loads(found["head/head.json"].read_text())["head"]["queries"] == 16
+    assert json.loads(found["head/head.json"].read_text())["head"]["proposals"] == 12
     assert json.loads(found["categories.json"].read_text())["data"] == [["car", "base", 7, 40, 39]]
     for path in (found["curves.png"], files(runs(project, kind="training")[0])["fractions.png"]):
         with Image.open(path) as picture:
@@ -152,7 +155,7 @@ def test_a_training_without_labels_is_recorded_too(trained_toy: TrainedToy) -> N
     (project.heads / "in-10" / "val.json").write_text(json.dumps(nothing))
     log(project, "in-10")
     (head,) = runs(project, kind="head")
-    assert set(head.data.metrics) == {"train/base", "train/keep"}
+    assert set(head.data.metrics) == {f"train/{name}" for name in CURVES}
     assert "fractions.png" not in files(runs(project, kind="training")[0])
 
 
