@@ -34,7 +34,7 @@ KNOWS = {
     "flows": {"base", "records", "model", "train", "evaluate", "release", "query", "stages"},
     # Beside the house:
     "drawn_scenes": set(),  # writes COCO folders, which records/ reads like any other
-    "pretrain": {"drawn_scenes", "base", "records", "model", "evaluate"},  # makes the embedded weights
+    "pretrain": {"drawn_scenes", "base", "records", "model", "train", "evaluate"},  # makes the embedded weights
     "benchmarks": {"base", "records", "model", "train", "evaluate", "release", "query", "stages", "flows"},
 }
 
@@ -61,7 +61,6 @@ HOMES = {
         "for_retrieval/model/box_net.py",
         "for_retrieval/train/box_training.py",
         "for_retrieval/evaluate/localisation.py",
-        "for_retrieval/release/refresh.py",
     ],
     "transformers": ["for_retrieval/model/"],
     "typer": ["for_retrieval/cli/", "drawn_scenes/__main__.py"],

@@ -35,6 +35,7 @@ GLUE = {"src/for_retrieval/stages/__init__.py"}  # a function a stage: as a dep,
 SPARE = {
     "src/for_retrieval/train/finetune.py": "lies beside the objectives; the folder is the dep, so that new ones count",
     "src/for_retrieval/model/text_tower.py": "lies beside the towers; the folder is the dep, so that new ones count",
+    "src/for_retrieval/model/where.py": "chooses among the regions of the head beside it; evaluate and queries read it",
     "src/for_retrieval/train/nouns.txt": "changes data/pseudo, on which train depends anyway",
 }
 # Files that one stage, or one pipeline, reaches and does not depend on, with the reason.

@@ -65,17 +65,16 @@ def gallery_regions(rows: Sequence[ImageRow], model: Model, cache: Path) -> Iter
     Raises:
         ForError: an image has no features yet.
     """
-    import torch
-    from torchvision.ops import box_convert
-
-    from for_retrieval.model.box_net import corners
+    import numpy as np
 
     store = model.store(cache)
     for start in range(0, len(rows), BATCH):
         batch = rows[start : start + BATCH]
         summary = model.regions(store.load([row.hash for row in batch]))
-        sizes = torch.tensor([[row.width, row.height] * 2 for row in batch]).unsqueeze(1)
-        boxes = box_convert(corners(summary.boxes.cpu()).clamp(0, 1) * sizes, "xyxy", "xywh").numpy()
+        centres, sizes = np.split(summary.boxes.cpu().numpy(), 2, axis=-1)
+        sides = np.array([[row.width, row.height] for row in batch], np.float32)[:, None]
+        first, last = ((centres + half * sizes).clip(0, 1) * sides for half in (-0.5, 0.5))
+        boxes = np.concatenate([first, last - first], axis=-1)
         regions, objectness = summary.regions.cpu().numpy(), summary.objectness.cpu().numpy()
         for k, row in enumerate(batch):
             yield ImageRegions(**asdict(row), embeddings=regions[k], boxes=boxes[k], objectness=objectness[k])

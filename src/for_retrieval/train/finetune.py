@@ -19,6 +19,7 @@ from for_retrieval.model.model import Model
 from for_retrieval.model.open_clip_tower import OpenClipTower
 from for_retrieval.model.parallel import Team
 from for_retrieval.model.sum_clip import summarise
+from for_retrieval.model.views import view_key
 from for_retrieval.params import Train
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records
@@ -94,8 +95,7 @@ def finetune(project: Project, records: Records, model: Model, out: Path) -> str
         place = progress / f"{name}.pt"
         return Course(steps, warmup, plan.clip, plan.checkpoint_every, params.seed, place, title, team)
 
-    boxes = params.train.boxes
-    learn_boxes(head, lesson, plan, course(boxes.steps, boxes.warmup, f"{key}-boxes", "finetuning: boxes"))
+    learn_boxes(head, lesson, plan, course(plan.boxes.steps, plan.boxes.warmup, f"{key}-boxes", "finetuning: boxes"))
     head.box_net.requires_grad_(False)
     visual = tower.visual.requires_grad_(True)  # in evaluation mode: batch norms keep their statistics
     if settings.checkpointing:
@@ -134,8 +134,9 @@ def _pictures(
 ) -> Iterator[Tensor]:
     """Normalised, for each step from `first` on: this process's part of its batch, read ahead by worker processes."""
     paths, reading = records.of("train").paths(project.root), Reading.of(project, plan.batch_size)
-    views = [view for view in plan.views for _ in paths]
-    pictures = Pictures(paths * len(plan.views), tower.input_size, reading, views)
+    hashes = records.images.loc[records.images["split"] == "train", "hash"]
+    keys = [view_key(content, view) for view in range(lesson.views) for content in hashes]
+    pictures = Pictures(paths * lesson.views, tower.input_size, reading, keys)
     rows = (batch_rows(lesson, plan, course, course.generator(step)) for step in range(first, course.steps))
     batches = [course.team.part(part).tolist() for part in rows]
     pinned = tower.device.type == "cuda"
