@@ -50,6 +50,7 @@ TINY: dict[str, Any] = {
     "train.boxes.steps": 12,
     "train.boxes.warmup": 2,
     "train.boxes.batch_size": 8,
+    "train.views.most": 3,
     "train.steps": 12,
     "train.warmup": 2,
     "train.batch_size": 20,
