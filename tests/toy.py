@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from for_retrieval.model.encode import view_key
 from for_retrieval.model.features import Cells, Features, Layout
 from for_retrieval.model.model import Model
+from for_retrieval.model.views import view_key
 from for_retrieval.params import Params
 from for_retrieval.records.records import DatasetInfo, Records
 
@@ -117,4 +117,4 @@ def store_features(records: Records, model: Model, cache: Path) -> None:
     mirrored = Features(
         patches[:, [1, 0, 3, 2]], dense[:, [1, 0, 3, 2]], features.pooled, fine.view(-1, 4, 4, 3).flip(2).flatten(1, 2)
     )
-    model.store(cache).add([view_key(content, "flip") for content in hashes], mirrored)
+    model.store(cache).add([view_key(content, 1) for content in hashes], mirrored)

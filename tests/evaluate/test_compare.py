@@ -31,6 +31,8 @@ def rows(
             "method": method,
             "label_fraction": fraction,
             "seed": seed,
+            "gallery": "test",
+            "seen": False,
             "subset": subset,
             "vocabulary": vocabulary,
             "n_categories": 7,
@@ -91,7 +93,7 @@ def lines(folder: Path) -> list[str]:
 
 
 def test_the_table_says_what_each_row_is(tmp_path: Path) -> None:
-    compare(ROWS, [], CATEGORIES, tmp_path)
+    compare(ROWS, [], CATEGORIES, [], tmp_path)
     text = lines(tmp_path)
     assert text[0] == "# Comparison on toy"
     assert "Each cell: mAP@50 / mAP@50 r40 (40 relevant images kept per query)" in text[2]
@@ -111,8 +113,13 @@ def test_the_table_says_what_each_row_is(tmp_path: Path) -> None:
 
 
 def test_json_keeps_every_row_and_the_picture_opens(tmp_path: Path) -> None:
-    compare(ROWS, [], CATEGORIES, tmp_path)
-    assert read_json(tmp_path / "compare.json") == {"rows": ROWS, "boxes": [], "categories": category_gains(CATEGORIES)}
+    compare(ROWS, [], CATEGORIES, [], tmp_path)
+    assert read_json(tmp_path / "compare.json") == {
+        "rows": ROWS,
+        "boxes": [],
+        "categories": category_gains(CATEGORIES),
+        "training": [],
+    }
     with Image.open(tmp_path / "compare.png") as picture:
         picture.load()
         assert picture.format == "PNG"
@@ -127,7 +134,7 @@ def test_json_keeps_every_row_and_the_picture_opens(tmp_path: Path) -> None:
 
 def test_query_sets_get_a_table_each(tmp_path: Path) -> None:
     other = [{**row, "query_set": "synonyms"} for row in ROWS]
-    compare(ROWS + other, [], [], tmp_path)
+    compare(ROWS + other, [], [], [], tmp_path)
     assert [line for line in lines(tmp_path) if line.startswith("##")] == [
         "## Queries: names",
         "## Queries: synonyms",
@@ -137,15 +144,20 @@ def test_query_sets_get_a_table_each(tmp_path: Path) -> None:
 
 
 def test_a_set_without_novel_categories_has_no_such_column(tmp_path: Path) -> None:
-    compare(rows("clip", 20, None) + rows("for", 30, None, 100, "in"), [], [], tmp_path)
+    compare(rows("clip", 20, None) + rows("for", 30, None, 100, "in"), [], [], [], tmp_path)
     assert "| method | seeds | base (7) |" in lines(tmp_path)
     assert (tmp_path / "compare.png").stat().st_size > 0
 
 
 def test_nothing_to_compare_is_said_and_leaves_all_files(tmp_path: Path) -> None:
-    compare([], [], [], tmp_path)
+    compare([], [], [], [], tmp_path)
     assert lines(tmp_path)[0] == "# Nothing to compare"
-    assert read_json(tmp_path / "compare.json") == {"rows": [], "boxes": [], "categories": []}
+    assert read_json(tmp_path / "compare.json") == {
+        "rows": [],
+        "boxes": [],
+        "categories": [],
+        "training": [],
+    }
     with Image.open(tmp_path / "compare.png") as picture:
         picture.load()
 
@@ -172,7 +184,7 @@ def test_of_more_names_than_fit_the_picture_shows_both_ends(tmp_path: Path, monk
 
 def test_equal_rows_give_equal_files(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        compare(ROWS, [], CATEGORIES, tmp_path / name)
+        compare(ROWS, [], CATEGORIES, [], tmp_path / name)
     for name in ("compare.json", "compare.md", "compare.png", "compare-categories.png"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
@@ -213,7 +225,7 @@ def test_boxes_are_a_table_of_runs(tmp_path: Path) -> None:
             ("in-100", 1, "novel", (5.0, 9.0, 17.0, 20.0)),
         ]
     ]
-    compare(ROWS, boxes, [], tmp_path)
+    compare(ROWS, boxes, [], [], tmp_path)
     lines = (tmp_path / "compare.md").read_text(encoding="utf-8").splitlines()
     assert lines[-4:] == [
         "| run | base | novel |",
@@ -233,3 +245,18 @@ def test_boxes_are_a_table_of_runs(tmp_path: Path) -> None:
         "oracle": 50.0,
     }
     assert len(found) == 3
+
+
+def test_one_ranking_of_all_images_is_a_table_of_its_own(tmp_path: Path) -> None:
+    everything = [
+        {**row, "gallery": "all", "seen": seen, "map50": 70.0 if seen else 60.0}
+        for row in rows("for", 1, 1, 100, "in")
+        for seen in (True, False)
+    ]
+    share = {"benchmark": "toy", "method": "for", "seed": 0, "subset": "base", "first": 61.0, "relevant": 60.0}
+    compare(ROWS + everything, [], [], [share], tmp_path)
+    text = (tmp_path / "compare.md").read_text(encoding="utf-8")
+    assert text.rstrip().endswith("| FOR | base | 70.0 | 60.0 | 61.0 | 60.0 |")
+    compare(ROWS, [], [], [], tmp_path / "plain")
+    assert text.startswith((tmp_path / "plain" / "compare.md").read_text(encoding="utf-8").rstrip())
+    assert read_json(tmp_path / "compare.json")["training"] == [share]

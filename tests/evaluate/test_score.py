@@ -97,9 +97,15 @@ def test_every_method_and_every_head_is_measured(project: Project, model: Model)
     records = toy_records()
     store_features(records, model, project.cache)
     evaluation = evaluate(project, records, model, "test")
-    rows, boxes = evaluation.rows, evaluation.boxes
+    everything, rows, boxes = evaluation.rows, [r for r in evaluation.rows if r["gallery"] == "test"], evaluation.boxes
+    assert {(r["method"], r["seed"], r["seen"]) for r in everything if r["gallery"] == "all"} == {
+        (method, 0, seen) for method in ("ensemble", "for") for seen in (True, False)
+    }
+    assert {(r["method"], r["subset"]) for r in evaluation.training} == {
+        (method, subset) for method in ("ensemble", "for") for subset in ("base", "novel", "all")
+    }
     assert {(row["run"], row["seed"]) for row in boxes} == {("in-10", 0), ("in-10", 1), ("held-out-10", 0)}
-    assert [list(row) for row in rows] == [KEYS] * len(rows)
+    assert [list(row) for row in everything] == [[*KEYS, "gallery", "seen"]] * len(everything)
     found = {(row["method"], row["label_fraction"], row["seed"], row["vocabulary"]) for row in rows}
     trained = {("for", 10, 0, "in"), ("for", 10, 1, "in"), ("for", 10, 0, "held_out")}
     assert found == {(method, 0, 0, "none") for method in BASELINES} | trained

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.testing import assert_close
 from torchvision.ops import box_iou, nms
 
-from for_retrieval.model.box_net import OVERLAP, QUADRANTS, BoxNet, corners, overlaps, propose
+from for_retrieval.model.box_net import OVERLAP, QUADRANTS, BoxNet, corners, overlaps, propose, windows
 from for_retrieval.model.features import Cells
 from for_retrieval.params import BoxNet as BoxNetParams
 
@@ -88,3 +88,14 @@ def test_fewer_cells_than_proposals_are_all_proposed(count: int) -> None:
 def test_equal_cells_are_taken_in_their_order() -> None:
     apart = torch.cat([CELLS.centres(), torch.full((24, 2), 0.01)], -1)[None]
     assert propose(apart, torch.zeros(1, 24), CELLS, 3).cells[0, :3].tolist() == [0, 1, 2]
+
+
+def test_before_it_has_learned_windows_stand_in() -> None:
+    found = windows(2, CELLS, 12, torch.device("cpu"))
+    assert found.boxes.shape == (2, 16, 4)
+    assert_close(found.boxes[0, 0], torch.tensor([0.5, 0.5, 1.0, 1.0]))
+    assert_close(found.boxes[:, 12:], QUADRANTS.expand(2, -1, -1))
+    assert not found.objectness.any()
+    inside = corners(found.boxes)
+    assert ((inside >= 0) & (inside <= 1)).all()
+    assert len({tuple(box.tolist()) for box in found.boxes[0]}) == 16

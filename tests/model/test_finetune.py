@@ -60,6 +60,7 @@ def make(
             "head.width": 16,
             "head.box_net": {"width": 16, "blocks": 1},
             "train.boxes.steps": 3,
+            "train.views.most": 2,
             "train.runs": {"in-100": {"fraction": 100, "vocabulary": "in", "seeds": [0]}},
             "train.vocabulary": {"nouns": None, "attributes": True, "max_phrases": 100},
             "index.run": "in-100",

@@ -84,7 +84,7 @@ def make_train() -> MakeTrain:
         near = {"temperature": 0.05, "overlap": 0.5}
         values: dict[str, object] = {
             "boxes": {"steps": 6, "warmup": 1, "batch_size": 8, "learning_rate": 0.01, "objects": 32},
-            "views": ["whole"],
+            "views": {"most": 1, "images": 1},
             "steps": 12,
             "warmup": 2,
             "batch_size": 16,

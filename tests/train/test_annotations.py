@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from for_retrieval.records.records import Records
-from for_retrieval.train.annotations import judged_matrix, label_matrix, objects_of
+from for_retrieval.train.annotations import judged_matrix, label_matrix, objects_of, seen_in, viewed
+from for_retrieval.train.lesson import Objects
 from toy import OBJECT_COLUMNS, SHOWN, toy_records
 
 TWELVE = toy_records(12, 0)
@@ -75,3 +76,33 @@ def test_a_set_without_boxes_has_no_objects() -> None:
     found = objects_of(them, them.images["image_id"].tolist(), ["car"], 32)
     assert found.category.shape == (4, 0)
     assert found.boxes.shape == (4, 0, 4)
+
+
+def test_a_mirrored_view_has_its_objects_on_the_other_side() -> None:
+    them = Objects(torch.tensor([[0, -1], [2, 1]]), torch.tensor([[[0.3, 0.4, 0.2, 0.2]] * 2] * 2))
+    found = viewed(them, ["a" * 12, "b" * 12], 2)
+    assert torch.equal(found.category, them.category.repeat(2, 1))
+    assert_close(found.boxes[:2], them.boxes)
+    assert_close(found.boxes[2:], torch.tensor([0.7, 0.4, 0.2, 0.2]).expand(2, 2, 4))
+
+
+def test_a_crop_counts_what_is_known_to_be_in_it() -> None:
+    """Three images: with a box, with a label that has no box, and without labels that may be used."""
+    labels = torch.tensor([[True, False], [True, False], [True, False]])
+    counted = torch.tensor([[True, True], [True, True], [False, False]])
+    category, boxes = torch.tensor([[0], [-1], [-1]]), torch.tensor([[[0.35, 0.45, 0.2, 0.2]]] * 3)
+    views = 8
+    objects = viewed(Objects(category, boxes), ["0123456789abcdef"] * 3, views)
+    shown, known = seen_in(views, labels, counted, objects)
+    assert shown.shape == known.shape == (24, 2)
+    for view in range(views):
+        one, two, three = (slice(3 * view + k, 3 * view + k + 1) for k in range(3))
+        there = bool(objects.category[one][0, 0] == 0)
+        assert known[one].all()
+        assert not known[three].any()
+        if view in (0, 1, 5):  # all of the image
+            assert torch.equal(shown[one], labels[:1])
+            assert known[two].all()
+        else:
+            assert shown[one].tolist() == [[there, False]]
+            assert known[two].tolist() == [[False, True]]

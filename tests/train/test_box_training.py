@@ -5,12 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
-from torch.testing import assert_close
 
 from for_retrieval.model.box_net import BoxNet, overlaps, propose
 from for_retrieval.model.features import Cells
 from for_retrieval.params import BoxNet as BoxNetParams
-from for_retrieval.train.annotations import viewed
 from for_retrieval.train.box_training import assigned, box_losses
 from for_retrieval.train.lesson import Objects
 
@@ -102,12 +100,3 @@ def test_boxes_get_better() -> None:
         torch.stack(list(box_losses(net, fine, them).values())).sum().backward()
         optimiser.step()
     assert first() > max(0.5, before + 0.3)
-
-
-def test_views_show_objects_where_they_are() -> None:
-    them = Objects(torch.tensor([[0, -1], [2, 1]]), torch.rand(2, 2, 4))
-    found = viewed(them, ["whole", "flip"])
-    assert torch.equal(found.category, them.category.repeat(2, 1))
-    assert_close(found.boxes[:2], them.boxes)
-    assert_close(found.boxes[2:, :, 0], 1 - them.boxes[..., 0])
-    assert_close(found.boxes[2:, :, 1:], them.boxes[..., 1:])

@@ -42,6 +42,7 @@ def make_project(write_params: WriteParams, tmp_path: Path) -> MakeProject:
         "head.width": 16,
         "head.box_net": {"width": 16, "blocks": 1},
         "train.boxes.steps": 3,
+        "train.views.most": 2,
         "train.objectives.pseudo.querybank": 1.0,  # the toy's texts are far apart
         "train.steps": 4,
         "train.batch_size": 12,
@@ -92,8 +93,9 @@ def run(project: Project, records: Records, name: str) -> Path:
 def test_a_lesson_holds_what_the_run_may_use(project: Project, model: Model, records: Records) -> None:
     lesson = make_lesson(project, records, model, "in-10")
     assert lesson.labelled.sum() == 4
-    assert lesson.labels.shape == (36, 3)  # base categories alone: labels of novel ones are never read
-    assert lesson.labels.sum() == 24
+    assert lesson.views == 2
+    assert lesson.labels.shape == (72, 3)  # base categories alone: labels of novel ones are never read
+    assert lesson.labels.sum() == 48
     assert torch.equal(lesson.base_texts, model.text(records.info.base))
     assert lesson.pseudo.positive.shape == (36, len(lesson.vocabulary))
     assert lesson.vocabulary.shape == (60, DIM)

@@ -11,7 +11,7 @@ from for_retrieval.evaluate.plots import NAMES, plot_category_gains, plot_compar
 from for_retrieval.files import write_json, write_text
 
 VOCABULARY = {"none": "", "in": "novel names in the pseudo vocabulary", "held_out": "novel names held out of it"}
-FILES = ("test.json", "test_boxes.json", "test_categories.json")  # what the stage `evaluate` leaves
+FILES = ("test.json", "test_boxes.json", "test_categories.json", "test_training.json")  # what `evaluate` leaves
 SUBSETS = ("base", "novel", "all", "small")
 KEYS = ["query_set", "method", "label_fraction", "vocabulary", "subset"]
 
@@ -106,12 +106,39 @@ def category_gains(categories: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return table.to_dict("records")  # type: ignore[no-any-return]
 
 
+def gallery_table(rows: list[dict[str, Any]], training: list[dict[str, Any]]) -> list[str]:
+    """How training images and others fare in one ranking of all images."""
+    if not training:
+        return []
+    everything = [row for row in rows if row["gallery"] == "all"]
+    scores = {(row["method"], row["subset"], row["seen"]): f"{row['map50']:.1f}" for row in everything}
+    head = ["method", "names", "mAP@50, training images", "mAP@50, others"]
+    head += ["training images among the first 10, %", "among relevant images, %"]
+    lines = [
+        [NAMES[row["method"]], row["subset"]]
+        + [scores.get((row["method"], row["subset"], seen), "") for seen in (True, False)]
+        + [f"{row['first']:.1f}", f"{row['relevant']:.1f}"]
+        for row in training
+    ]
+    about = (
+        "Names asked of train, val and test in one ranking, as users do. Relevant images of the other kind are left "
+        "out of an mAP; what is irrelevant stays. What was learned by heart comes first where the share among the "
+        "first results is above the share among relevant images."
+    )
+    return ["", "## One ranking of all images", "", about, "", *_lines([head, *lines])]
+
+
 def compare(
-    rows: list[dict[str, Any]], boxes: list[dict[str, Any]], categories: list[dict[str, Any]], out: Path
+    rows: list[dict[str, Any]],
+    boxes: list[dict[str, Any]],
+    categories: list[dict[str, Any]],
+    training: list[dict[str, Any]],
+    out: Path,
 ) -> None:
     """Write compare.json, compare.md, compare.png and compare-categories.png into `out`."""
     gains, boxes = category_gains(categories), boxes_of(boxes)
-    write_json(out / "compare.json", {"rows": rows, "boxes": boxes, "categories": gains})
+    write_json(out / "compare.json", {"rows": rows, "boxes": boxes, "categories": gains, "training": training})
+    everything, rows = rows, [row for row in rows if row["gallery"] != "all"]
     plot_category_gains({rows[0]["benchmark"] if rows else "": gains}, out / "compare-categories.png")
     if not rows:
         write_text(out / "compare.md", "# Nothing to compare\n\nThe test split has no annotated objects.\n")
@@ -119,5 +146,6 @@ def compare(
         return
     table = summarise(rows)
     title = f"Comparison on {rows[0]['benchmark']}"
-    write_text(out / "compare.md", markdown(table, title) + "\n".join([*boxes_table(boxes), ""]))
+    more = [*boxes_table(boxes), *gallery_table(everything, training), ""]
+    write_text(out / "compare.md", markdown(table, title) + "\n".join(more))
     plot_comparison(table, out / "compare.png", title)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from for_retrieval.evaluate.gallery import in_one_ranking
 from for_retrieval.evaluate.localisation import Truth, located
 from for_retrieval.evaluate.measure import Method, head_scores, measure
 from for_retrieval.evaluate.queries import query_sets
@@ -20,11 +21,12 @@ BASELINES = ("clip", "dense-clip", "cluster-clip", "ensemble")
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that was measured on a split, as JSON: see `Measured.rows`, `located` and `Measured.categories`."""
+    """All that was measured on a split, as JSON: see `Measured.rows`, `located`, `Measured.categories`, gallery.py."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     boxes: list[dict[str, Any]] = field(default_factory=list)
     categories: list[dict[str, Any]] = field(default_factory=list)
+    training: list[dict[str, Any]] = field(default_factory=list)
 
 
 def evaluate(project: Project, records: Records, model: Model, split: str) -> Evaluation:
@@ -45,7 +47,9 @@ def evaluate(project: Project, records: Records, model: Model, split: str) -> Ev
     def add(table: Tensor, method: Method) -> None:
         for queries, own in zip(sets, torch.split(table, [len(one.texts) for one in sets], dim=1), strict=True):
             result = measure(own, queries, params)
-            found.rows.extend(result.rows(records.info.name, method))
+            found.rows.extend(
+                {**row, "gallery": split, "seen": False} for row in result.rows(records.info.name, method)
+            )
             found.categories.extend(result.categories(method) if queries.name == "names" else [])
 
     for name, table in model.training_free.scores(features, texts, BASELINES).items():
@@ -62,4 +66,7 @@ def evaluate(project: Project, records: Records, model: Model, split: str) -> Ev
                 shares = located(trained, features, truth, sets[0], texts[own], table[:, own], params.evaluate.k)
                 about = {"benchmark": records.info.name, "run": run, "seed": seed}
                 found.boxes.extend({**about, **share} for share in shares)
+    rows, training = in_one_ranking(project, records, model)
+    found.rows.extend(rows)
+    found.training.extend(training)
     return found

@@ -23,6 +23,11 @@ FIRST_SIDE = 0.2  # logarithm of the sides, in cells, before training
 FIRST_OBJECTNESS = -4.0  # logit before training: most cells hold nothing
 OVERLAP = 0.5  # intersection over union above which the less likely of two proposals goes
 QUADRANTS = torch.tensor([[x, y, 0.5, 0.5] for y in (0.25, 0.75) for x in (0.25, 0.75)])
+# In place of proposals before the box net has learned: the whole image, its middle, and ever smaller tiles.
+WINDOWS = torch.tensor(
+    [[0.5, 0.5, side, side] for side in (1.0, 0.5, 0.75)]
+    + [[(k + 0.5) / n, (j + 0.5) / n, 1 / n, 1 / n] for n in range(3, 9) for j in range(n) for k in range(n)]
+)
 
 
 def corners(boxes: Tensor) -> Tensor:
@@ -72,6 +77,7 @@ class BoxNet(nn.Module):
     """Fine maps of B images -> a box and a logit of objectness at every cell, and the features they come from."""
 
     centres: Tensor
+    learned: Tensor
 
     def __init__(self, params: BoxNetParams, fine: Cells) -> None:
         super().__init__()
@@ -84,6 +90,7 @@ class BoxNet(nn.Module):
         nn.init.normal_(self.outward.weight, std=0.01)
         self.outward.bias = nn.Parameter(torch.tensor([0.0, 0.0, FIRST_SIDE, FIRST_SIDE, FIRST_OBJECTNESS]))
         self.register_buffer("centres", fine.centres(), persistent=False)
+        self.register_buffer("learned", torch.tensor(False))  # saved with the weights
 
     def forward(self, fine: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Fine maps [B, M, F] -> boxes [B, M, 4] in sides of the image, logits [B, M], features [B, M, W]."""
@@ -98,6 +105,15 @@ class BoxNet(nn.Module):
         side = out.new_tensor([1 / columns, 1 / rows])
         boxes = torch.cat([self.centres + out[..., :2] * side, out[..., 2:4].clamp(-SIDES, SIDES).exp() * side], -1)
         return boxes, out[..., 4], features.float().flatten(2).transpose(1, 2)
+
+
+def windows(images: int, cells: Cells, count: int, device: torch.device) -> Proposals:
+    """The first `count` of `WINDOWS` and the quadrants, all equally likely."""
+    boxes = torch.cat([WINDOWS[:count], QUADRANTS]).to(device)
+    middle = torch.cdist(boxes[:, :2], cells.centres(device)).argmin(1)
+    return Proposals(
+        boxes.expand(images, -1, -1), torch.zeros(images, len(boxes), device=device), middle.expand(images, -1)
+    )
 
 
 FAR = 1e4  # beyond any logit

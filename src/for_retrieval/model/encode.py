@@ -23,6 +23,7 @@ from for_retrieval.errors import ForError
 from for_retrieval.files import atomic, write_json
 from for_retrieval.model import parallel
 from for_retrieval.model.features import PARTS, Features, Tower, normalised, squared
+from for_retrieval.model.views import picture
 from for_retrieval.records.images import open_image
 
 if TYPE_CHECKING:
@@ -131,23 +132,19 @@ class Reading:
         return cls(batch_size, project.settings.processes, data.max_pixels, data.min_side)
 
 
-def view_key(content: str, view: str) -> str:
-    """The name in a feature store of a view (params.yaml, train.views) of the image with this content hash."""
-    return content if view == "whole" else f"{content}.{view}"
-
-
 class Pictures(Dataset[Tensor]):
     """Images as bytes [S, S, 3], not floats: what worker processes send is copied, and a quarter of the size."""
 
     def __init__(self, paths: Sequence[Path], size: int, reading: Reading, views: Sequence[str] = ()) -> None:
+        """views: the key (model/views.py) of each picture; without them they are whole."""
         self.paths, self.size, self.reading, self.views = paths, size, reading, views
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, i: int) -> Tensor:
-        pixels = squared(open_image(self.paths[i], self.reading.max_pixels, self.reading.min_side), self.size)
-        return pixels.flip(1) if self.views and self.views[i] == "flip" else pixels
+        image = open_image(self.paths[i], self.reading.max_pixels, self.reading.min_side)
+        return squared(picture(image, self.views[i]) if self.views else image, self.size)
 
 
 def encode(
@@ -165,7 +162,7 @@ def encode(
     if backend != "none":
         tower.compile(backend)
     done, held = 0, list[Features]()
-    for part in _encoded(tower, [images[h] for h in todo], reading, quiet=not todo or parallel.rank() > 0):
+    for part in _encoded(tower, [images[h] for h in todo], reading, todo, quiet=not todo or parallel.rank() > 0):
         held.append(part)
         pending = sum(len(part.pooled) for part in held)
         if pending >= SHARD or done + pending == len(todo):
@@ -176,12 +173,14 @@ def encode(
 
 def encode_anew(tower: Tower, paths: Sequence[Path], reading: Reading) -> Features:
     """Features of all images in `paths`, kept nowhere: for a tower that is being finetuned."""
-    return Features.joined(list(_encoded(tower, paths, reading, quiet=True)))
+    return Features.joined(list(_encoded(tower, paths, reading, [], quiet=True)))
 
 
-def _encoded(tower: Tower, paths: Sequence[Path], reading: Reading, quiet: bool) -> Iterator[Features]:
+def _encoded(
+    tower: Tower, paths: Sequence[Path], reading: Reading, views: Sequence[str], quiet: bool
+) -> Iterator[Features]:
     loader = DataLoader(
-        Pictures(paths, tower.input_size, reading),
+        Pictures(paths, tower.input_size, reading, views),
         batch_size=reading.batch_size,
         num_workers=reading.workers if len(paths) > SHARD else 0,
         pin_memory=tower.device.type == "cuda",  # so that the next batch is copied while this one is encoded

@@ -20,7 +20,7 @@ from typing import Any
 EMBEDDED = "mini-clip"
 
 _PACKAGE = Path(__file__).parents[1]
-_PIXELS = ("model/features.py", "records/images.py")
+_PIXELS = ("model/features.py", "model/views.py", "records/images.py")
 _EMBEDDED_CODE = (*_PIXELS, "model/mini_clip.py")
 _OPEN_CLIP_CODE = (*_PIXELS, "model/open_clip_tower.py", "model/dense.py")
 _HEAD_CODE = ("model/sum_clip.py", "model/box_net.py")

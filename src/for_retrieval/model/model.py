@@ -12,21 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load, load_file, save
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import atomic, read_json, write_json
-from for_retrieval.model.encode import FeatureStore, Reading, encode, view_key
+from for_retrieval.model.encode import FeatureStore, Reading, encode
 from for_retrieval.model.features import Features, Tower
-from for_retrieval.model.identity import fill_prompts, model_id
+from for_retrieval.model.identity import EMBEDDED, fill_prompts, model_id
 from for_retrieval.model.sum_clip import SumClip, Summary, summarise
 from for_retrieval.model.tower import load_tower
 from for_retrieval.model.training_free import TrainingFree
+from for_retrieval.model.views import view_key
+from for_retrieval.params import BoxNet, Params
 from for_retrieval.params import Head as HeadParams
 from for_retrieval.params import Model as ModelParams
-from for_retrieval.params import Params
 
 if TYPE_CHECKING:
     from for_retrieval.project import Project
@@ -202,18 +203,18 @@ class Model:
         records: Records,
         splits: Sequence[str] = ("train", "val", "test"),
         backend: str = "none",
-        views: Sequence[str] = ("whole",),
+        views: int = 1,
     ) -> int:
         """Encode the images of `splits` that have no features yet; returns how many that were. See `encode`.
 
-        views: of the training images; other images are only seen whole.
+        views: of each training image (model/views.py); other images are only seen whole.
         """
         paths = zip(records.images["hash"], records.paths(project.root), records.images["split"], strict=True)
         images = {
             view_key(content, view): path
             for content, path, split in paths
             if split in splits
-            for view in (views if split == "train" else ("whole",))
+            for view in range(views if split == "train" else 1)
         }
         reading = Reading.of(project, self.settings.batch_size)
         return encode(self.tower, self.store(project.cache), images, reading, backend)
@@ -237,5 +238,14 @@ class Model:
         }
 
 
+BOX_NET = Path(__file__).parent / "weights" / "box_net.safetensors"  # of the embedded tower: pretrain/README.md
+SHIPPED = BoxNet(width=128, blocks=2)
+
+
 def _head(sizes: HeadParams, tower: Tower) -> SumClip:
-    return SumClip(sizes, tower.layout).to(tower.device)
+    """A new head; with the embedded tower, and a box net of the shipped sizes, its boxes are those of photographs."""
+    head = SumClip(sizes, tower.layout)
+    if tower.made_of["name"] == EMBEDDED and sizes.box_net == SHIPPED:
+        state = {name: value.float() for name, value in load_file(BOX_NET).items()}
+        head.box_net.load_state_dict({**state, "learned": torch.tensor(True)})
+    return head.to(tower.device)

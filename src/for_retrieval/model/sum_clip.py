@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, normalize
 
-from for_retrieval.model.box_net import QUADRANTS, BoxNet, propose
+from for_retrieval.model.box_net import QUADRANTS, BoxNet, propose, windows
 from for_retrieval.model.features import Cells, Features, Layout
 from for_retrieval.params import Head
 
@@ -91,7 +91,10 @@ class SumClip(nn.Module):
         """Find the boxes and pool all maps around them; float32, on the features' device."""
         boxes, logits, hidden = self.box_net(features.fine)
         with torch.autocast(boxes.device.type, enabled=False):  # what is stored and compared keeps full precision
-            found = propose(boxes, logits, self.layout.fine, self.proposals)
+            if self.box_net.learned:
+                found = propose(boxes, logits, self.layout.fine, self.proposals)
+            else:
+                found = windows(len(boxes), self.layout.fine, self.proposals, boxes.device)
             rows, columns = self.layout.fine.grid
             side = found.boxes.new_tensor([1 / columns, 1 / rows])
             dense, parts = normalize(features.dense, dim=-1), []

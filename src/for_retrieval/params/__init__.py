@@ -190,11 +190,22 @@ class Boxes(Section):
     objects: Count
 
 
+class Views(Section):
+    """In how many views a head sees each training image: `most`, or fewer, so that there are no more than `images`."""
+
+    most: Count
+    images: Count
+
+    def each(self, images: int) -> int:
+        """How many of each of so many images."""
+        return max(1, min(self.most, self.images // max(1, images)))
+
+
 class Train(Section):
     """Finetuning of the head."""
 
     boxes: Boxes
-    views: Annotated[list[Literal["whole", "flip"]], Field(min_length=1)]
+    views: Views
     steps: Count
     warmup: Annotated[int, Field(ge=0)]
     batch_size: Count

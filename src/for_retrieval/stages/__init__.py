@@ -61,7 +61,7 @@ def features(project: Project) -> str:
     records, model = load_records(project.prepared), _model(project)
     # The teacher is the same model on more pixels; its head is not used.
     teacher, backend, team = _model(project, "teacher_size"), project.settings.compile, Team(model.device)
-    views = project.params.train.views if records.teachable else ["whole"]
+    views = project.params.train.views.each(len(records.of("train").images)) if records.teachable else 1
     count = model.encode(project, records, backend=backend, views=views)
     closer = teacher.encode(project, records, ("train",), backend) if records.teachable else 0
     team.end()
@@ -160,6 +160,7 @@ def evaluate(project: Project, split: str) -> str:
     path = project.data / "evaluation" / f"{split}.json"
     write_json(path.with_name(f"{split}_boxes.json"), found.boxes)
     write_json(path.with_name(f"{split}_categories.json"), found.categories)
+    write_json(path.with_name(f"{split}_training.json"), found.training)
     write_json(path, found.rows)
     return f"{len(found.rows)} rows in {path}"
 
@@ -170,8 +171,7 @@ def compare(project: Project) -> str:
     from for_retrieval.evaluate.compare import compare as run
 
     where = project.data / "evaluation"
-    rows, boxes, categories = (read_json(where / name, "run `dvc repro evaluate`") for name in FILES)
-    run(rows, boxes, categories, project.reports)
+    run(*(read_json(where / name, "run `dvc repro evaluate`") for name in FILES), project.reports)
     return f"{project.reports / 'compare.md'}, compare.json, compare.png and compare-categories.png"
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
+from for_retrieval.model.views import boxes_in, is_whole, view_key
 from for_retrieval.records.records import Records
 from for_retrieval.train.lesson import Objects
 
@@ -35,15 +37,25 @@ def judged_matrix(records: Records, image_ids: list[str], labels: Tensor, catego
     return labels | label_matrix(records.negatives, image_ids, categories)
 
 
-def viewed(objects: Objects, views: Sequence[str]) -> Objects:
-    """The objects of n images [n, M] as each of `views` shows them, view by view: [v n, M]."""
-    parts = []
-    for view in views:
-        boxes = objects.boxes.clone()
-        if view == "flip":
-            boxes[..., 0] = 1 - boxes[..., 0]
-        parts.append(boxes)
-    return Objects(objects.category.repeat(len(views), 1), torch.cat(parts))
+def viewed(objects: Objects, hashes: Sequence[str], views: int) -> Objects:
+    """The objects of n images [n, M] as each of their views shows them, view by view: [v n, M]."""
+    category, boxes = objects.category.repeat(views, 1), objects.boxes.repeat(views, 1, 1)
+    for row, key in enumerate(view_key(content, view) for view in range(views) for content in hashes):
+        boxes[row], shown = boxes_in(boxes[row], key)
+        category[row][~shown] = -1
+    return Objects(category, boxes)
+
+
+def seen_in(views: int, labels: Tensor, counted: Tensor, objects: Objects) -> tuple[Tensor, Tensor]:
+    """Labels and what counts of n images [n, T] for each of their views, view by view: both [v n, T].
+
+    A crop shows those of the image's objects [v n, M] that are in it. A label without a box may be in it or not, and
+    does not count there.
+    """
+    there = one_hot(objects.category + 1, labels.shape[1] + 1)[..., 1:].any(1)  # [v n, T]
+    whole = torch.tensor([is_whole(view) for view in range(views)]).repeat_interleave(len(labels)).unsqueeze(1)
+    known, boxed = labels.repeat(views, 1), there[: len(labels)].repeat(views, 1)
+    return torch.where(whole, known, there), counted.repeat(views, 1) & (whole | boxed | ~known)
 
 
 def objects_of(records: Records, image_ids: list[str], categories: list[str], most: int) -> Objects:

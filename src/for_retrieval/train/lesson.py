@@ -11,6 +11,7 @@ from torch import Tensor
 from for_retrieval.model.box_net import overlaps
 from for_retrieval.model.features import Features
 from for_retrieval.model.sum_clip import Summary
+from for_retrieval.model.views import is_whole
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class PseudoLabels:
 class Lesson:
     """All that a head learns from: n training images in v views each. Rows are images, view by view.
 
-    views: [v n] features. base_texts: [T, D] of the base categories; labels, counted: [n, T] bool, which of them an
+    features: [v n]. base_texts: [T, D] of the base categories; labels, counted: [n, T] bool, which of them an
     image shows, and where that may be used; labelled: [n] bool, the images whose labels may be used. objects: [v n],
     those with boxes. vocabulary: [V, D]; pseudo: the teacher's ranking, [n, V].
     """
@@ -96,6 +97,12 @@ class Batch:
     def scores(self, texts: Tensor) -> Tensor:
         """[B, T] scores against `texts` [T, D]: the score's maximum over regions, softened: ``T * LSE_k(cos / T)``."""
         return self.temperature * torch.logsumexp(self.summary.regions @ texts.T / self.temperature, dim=1)
+
+    @property
+    def whole(self) -> Tensor:
+        """[B] bool, the views that show all of their image."""
+        images = len(self.lesson.labelled)
+        return torch.tensor([is_whole(row // images) for row in self.rows.tolist()], device=self.device)
 
     @cached_property
     def objects(self) -> Objects:

@@ -12,16 +12,16 @@ from torch import Tensor
 
 from for_retrieval.files import file_hash, write_json
 from for_retrieval.model import box_net, sum_clip
-from for_retrieval.model.encode import view_key
 from for_retrieval.model.features import Features
 from for_retrieval.model.model import Model, head_path
 from for_retrieval.model.parallel import Team
 from for_retrieval.model.sum_clip import Looked, SumClip
+from for_retrieval.model.views import view_key
 from for_retrieval.params import Train
 from for_retrieval.project import Project
 from for_retrieval.records.fractions import fraction_path, load_fraction
 from for_retrieval.records.records import Records
-from for_retrieval.train.annotations import judged_matrix, label_matrix, objects_of, viewed
+from for_retrieval.train.annotations import judged_matrix, label_matrix, objects_of, seen_in, viewed
 from for_retrieval.train.box_training import box_losses
 from for_retrieval.train.lesson import Batch, Lesson
 from for_retrieval.train.loop import Course, History, descend, draw_batch
@@ -44,19 +44,22 @@ def make_lesson(project: Project, records: Records, model: Model, run: str) -> L
         loss_of(name)  # found now, not after minutes of work
     rows = records.images[records.images["split"] == "train"]
     ids = rows["image_id"].tolist()
-    features = [model.features([view_key(h, view) for h in rows["hash"]], project.cache) for view in train.views]
+    hashes, views = rows["hash"].tolist(), train.views.each(len(rows))
+    keys = [view_key(content, view) for view in range(views) for content in hashes]
     allowed = set(load_fraction(project.data / "fractions", settings.fraction))
     phrases, texts, teacher = load_teacher(project.data / "pseudo" / settings.vocabulary)
     base = records.info.base
     labels = label_matrix(records.objects, ids, base)
     labelled = torch.tensor([image_id in allowed for image_id in ids])
+    objects = viewed(objects_of(records, ids, base, train.boxes.objects), hashes, views)
+    shown, counted = seen_in(views, labels, labelled[:, None] & judged_matrix(records, ids, labels, base), objects)
     return Lesson(
-        features=Features.joined(features),
+        features=model.features(keys, project.cache),
         base_texts=model.text(base),
-        labels=labels,
-        counted=labelled[:, None] & judged_matrix(records, ids, labels, base),
+        labels=shown,
+        counted=counted,
         labelled=labelled,
-        objects=viewed(objects_of(records, ids, base, train.boxes.objects), train.views),
+        objects=objects,
         vocabulary=texts.to(model.device),
         pseudo=pseudo_labels(teacher, phrases, records.info.novel, objectives.pseudo),
     )
@@ -87,6 +90,7 @@ def learn_boxes(head: SumClip, lesson: Lesson, train: Train, course: Course) -> 
     net.train()
     history = descend(course, net, optimizer, step_losses)
     net.eval()
+    net.learned.fill_(True)
     return history
 
 

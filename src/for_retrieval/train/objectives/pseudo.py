@@ -24,5 +24,6 @@ def loss(batch: Batch, settings: Pseudo) -> Tensor:
     chance[others] = count / max(1, len(others))
     weights = (pseudo.weights / chance)[columns].to(batch.device)
     positive, counted = (batch.of(table)[:, columns] for table in (pseudo.positive, pseudo.counted))
+    counted = counted & batch.whole.unsqueeze(1)  # the teacher has seen whole images
     scores = batch.scores(lesson.vocabulary[columns.to(batch.device)])
     return contrast(scores, positive, counted, settings.temperature, weights)

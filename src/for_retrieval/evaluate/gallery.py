@@ -1,0 +1,82 @@
+"""One ranking of all images: of those that a head has learned from, and of those that it sees for the first time.
+
+A user searches both at once, so what was learned by heart must not come first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from for_retrieval.evaluate.measure import Method, head_scores, measure
+from for_retrieval.evaluate.metric import rank
+from for_retrieval.evaluate.queries import QuerySet, query_sets
+from for_retrieval.model.model import Model, head_path
+from for_retrieval.project import Project
+from for_retrieval.records.records import Records
+
+FIRST = 10  # results that a user looks at
+SPLITS = ("train", "val", "test")
+
+
+def in_one_ranking(
+    project: Project, records: Records, model: Model
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Names asked of train, val and test together: the ensemble without training, and the run that serves.
+
+    Returns:
+        Rows as those of one split, with ``gallery: all`` and ``seen``; relevant images of the other kind are left out
+        of the ranking, irrelevant ones of both stay in it. And for each subset the means over its names of two shares
+        (0 to 100) of training images: among the first results, and among the relevant images.
+    """
+    params, run = project.params, project.params.index.run
+    images = records.images[records.images["split"].isin(SPLITS)]
+    names = next(iter(query_sets(records, images["image_id"].tolist(), params.evaluate.small, only=("names",))), None)
+    if names is None or not (images["split"] == "train").any():
+        return [], []
+    texts, settings = model.text(names.texts), params.train.run(run)
+    trained = model.with_head(head_path(project.heads, run, settings.seeds[0]))
+    features = model.features(images["hash"].tolist(), project.cache)
+    free = model.training_free.scores(features, texts, ("ensemble",))
+    learned = head_scores(trained.head, features, texts)
+    tables = {
+        Method("ensemble", 0, params.seed, "none"): free["ensemble"],
+        Method("for", settings.fraction, settings.seeds[0], settings.vocabulary): learned,
+    }
+    train = (images["split"] == "train").to_numpy()
+    rows, shares = list[dict[str, Any]](), list[dict[str, Any]]()
+    for method, table in tables.items():
+        for seen in (True, False):
+            result = measure(table, only(names, train if seen else ~train), params)
+            rows += [{**row, "gallery": "all", "seen": seen} for row in result.rows(records.info.name, method)]
+        found = training_shares(table.cpu().numpy(), names, train)
+        about = {"benchmark": records.info.name, "method": method.method, "seed": method.seed}
+        shares += [{**about, "subset": subset, **values} for subset, values in found.items()]
+    return rows, shares
+
+
+def only(queries: QuerySet, kind: NDArray[np.bool_]) -> QuerySet:
+    """`queries` with the relevant images of one kind [n]; those of the other are not judged. Names without any go."""
+    mine = queries.relevant & kind[:, None]
+    judged = (np.ones_like(mine) if queries.judged is None else queries.judged) & ~(queries.relevant & ~kind[:, None])
+    there = np.flatnonzero(mine.any(0))
+    subsets = {name: np.flatnonzero(np.isin(there, members)) for name, members in queries.subsets.items()}
+    texts = [queries.texts[column] for column in there]
+    return replace(queries, texts=texts, relevant=mine[:, there], judged=judged[:, there], subsets=subsets)
+
+
+def training_shares(
+    scores: NDArray[np.float32], queries: QuerySet, train: NDArray[np.bool_]
+) -> dict[str, dict[str, float]]:
+    """Subset -> ``{first: ..., relevant: ...}``, means over its queries of the shares of training images (0 to 100)."""
+    first = np.array([train[rank(scores[:, q])[:FIRST]].mean() for q in range(scores.shape[1])])
+    relevant = np.array([train[queries.relevant[:, q]].mean() for q in range(scores.shape[1])])
+    shares = {"first": first, "relevant": relevant}
+    return {
+        subset: {name: round(100 * float(values[members].mean()), 2) for name, values in shares.items()}
+        for subset, members in queries.subsets.items()
+        if len(members)
+    }
