@@ -46,7 +46,7 @@ WEIGHTS = Path(__file__).parent / "weights" / "mini_clip.safetensors"
 
 
 class Way(nn.Module):
-    """What follows the stem: maps [B, 112, H/16, W/16] -> cells [B, N, 1280], of H/32 x W/32 -> joint space, patches."""
+    """What follows the stem: maps [B, 112, H/16, W/16] -> cells [B, N, 1280] -> joint space, patches."""
 
     def __init__(self, trunk: Any) -> None:
         super().__init__()
@@ -146,9 +146,7 @@ def statistics(stem: Tensor) -> Tensor:
     return torch.cat([maps.mean((2, 3)), maps.std((2, 3), correction=0)], 1)
 
 
-def each_its_way(
-    stem: Tensor, drawn: Tensor, size: int, read: Callable[..., Read], *, fill: bool = False
-) -> Features:
+def each_its_way(stem: Tensor, drawn: Tensor, size: int, read: Callable[..., Read], *, fill: bool = False) -> Features:
     """Features of the stem's maps [B, 112, h, w], which take the drawn way where `drawn` [B] says so.
 
     Args:
