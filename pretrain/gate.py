@@ -1,7 +1,7 @@
-"""The gate: a linear rule on the stem's statistics that tells drawn scenes from everything else.
+"""The gate: two layers on the stem's statistics that tell drawn scenes from everything else.
 
 It is fitted to three domains: drawn scenes with other seeds than any set of the main pipeline, views of photographs
-(unlabelled), and what is neither: plain colours, gradients, noise, pages, screens. The last two go the photo way.
+(unlabelled), and what is neither: plain colours, gradients, textures, pages, screens. The last two go the photo way.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 from rich.console import Console
 from rich.progress import track
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from drawn_scenes.coco import SETS, drawn_set
@@ -33,9 +34,23 @@ from pretrain.stems import ALL_KINDS, crops, to_input, whole
 SIZES = (*(256,) * 8, 384, 320, 224, 192, 160, 128, 96, 64)  # px that a tower may read pictures at
 SIDES = (64, 96, 128, 160, 160, 160, 224, 320)  # px that sets may be drawn at
 BATCH = 8  # pictures of one size
+SMALL = 64  # px; of smaller pictures, errors are counted apart
 AHEAD = 64  # batches that may wait in memory
 DRAWINGS = (*SETS, "whole", "crops")
-OTHERS = ("plain", "gradient", "noise", "blocks", "page", "screen")
+OTHERS = ("plain", "gradient", "noise", "blocks", "texture", "stripes", "page", "screen")
+
+
+@dataclass(frozen=True)
+class GateRecipe:
+    """The knobs of the gate's training; pretrain/params.yaml."""
+
+    steps: int
+    batch: int
+    rate: float
+    decay: float
+    noise: float
+
+
 Draw = Callable[[int], tuple[str, Image.Image]]  # number -> domain, RGB
 
 
@@ -116,21 +131,44 @@ def drawing(number: int, *, seed: str) -> tuple[str, Image.Image]:
     return domain, image
 
 
+def _texture(dice: np.random.Generator, side: int) -> NDArray[np.float64]:
+    """Noise that falls with frequency, as the spectra of natural images do: [side, side, 3], of deviation 1."""
+    rows, columns = np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side), indexing="ij")
+    fall = np.maximum(np.hypot(rows, columns), 1 / side) ** -dice.uniform(0.3, 2.0)
+    waves = np.fft.fft2(dice.normal(size=(3, side, side))) * fall
+    found = np.fft.ifft2(waves).real.transpose(1, 2, 0)
+    if dice.random() < 0.5:
+        found[:] = found[..., :1]
+    return found / found.std()
+
+
+def _stripes(dice: np.random.Generator, side: int) -> NDArray[np.float64]:
+    """Stripes, bricks or checks: [side, side, 1], between -1 and 1."""
+    y, x = np.mgrid[:side, :side] / side
+    angle, count = dice.uniform(0, np.pi), dice.uniform(2, 40)
+    wave = np.sin(2 * np.pi * count * (x * np.cos(angle) + y * np.sin(angle)))
+    across = np.sin(2 * np.pi * dice.uniform(2, 40) * (y * np.cos(angle) - x * np.sin(angle)))
+    wave = wave * across if dice.random() < 0.5 else wave
+    wave = np.sign(wave) if dice.random() < 0.5 else wave
+    return wave[..., None]
+
+
 def other(number: int, *, seed: str) -> tuple[str, Image.Image]:
     """Neither a photograph nor a drawn scene."""
     rng, domain = random.Random(f"{seed}/{number}"), OTHERS[number % len(OTHERS)]
     dice, side = np.random.default_rng(rng.randrange(2**32)), rng.choice((16, 64, 160, 256, 400))
-    colour = rng.choice(([255] * 3, [0] * 3, [128] * 3, *(dice.integers(0, 256, 3).tolist() for _ in range(3))))
-    if domain == "blocks":
-        pixels = dice.integers(0, 256, (rng.randint(2, 16), rng.randint(2, 16), 3))
-    elif domain == "gradient":  # a sky, with the grain of a camera
-        ends = np.array(colour), dice.integers(0, 256, 3)
-        way = np.linspace(0, 1, side)[:, None, None]
-        pixels = ends[0] * (1 - way) + ends[1] * way + dice.normal(0, rng.choice((0, 1, 3, 6)), (side, side, 3))
-    else:
-        grain = rng.uniform(2, 80) if domain == "noise" else 0
-        pixels = np.array(colour) + dice.normal(0, grain, (side, side, 3))
-    image = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+    colour = np.array(rng.choice(([255] * 3, [0] * 3, [128] * 3, *dice.integers(0, 256, (4, 3)).tolist())))
+    grain = dice.normal(0, rng.choice((0, 0, 1, 3, 6)), (side, side, 3))
+    way = np.linspace(0, 1, side)[:, None, None]
+    pixels: dict[str, Callable[[], NDArray[Any]]] = {
+        "plain": lambda: colour + grain,
+        "gradient": lambda: colour * (1 - way) + dice.integers(0, 256, 3) * way + grain,  # a sky, as a camera sees it
+        "noise": lambda: colour + dice.normal(0, rng.uniform(2, 80), (side, side, 3)),
+        "blocks": lambda: dice.integers(0, 256, (rng.randint(2, 16), rng.randint(2, 16), 3)),
+        "texture": lambda: colour + rng.uniform(3, 60) * _texture(dice, side),
+        "stripes": lambda: colour + rng.uniform(3, 100) * _stripes(dice, side) * dice.uniform(0.5, 1, 3) + grain,
+    }
+    image = Image.fromarray(np.clip(pixels.get(domain, pixels["plain"])(), 0, 255).astype(np.uint8))
     if domain in ("page", "screen"):
         image = image.resize((640, 480))
         pen = ImageDraw.Draw(image)
@@ -146,7 +184,8 @@ def other(number: int, *, seed: str) -> tuple[str, Image.Image]:
 def _pictures(numbers: range, draw: Draw) -> tuple[list[str], NDArray[np.uint8]]:
     drawn = [draw(number) for number in numbers]
     size = random.Random(str(numbers)).choice(SIZES)
-    return [domain for domain, _ in drawn], np.stack([squared(image, size).numpy() for _, image in drawn])
+    domains = [domain if max(image.size) >= SMALL else f"{domain} below {SMALL} px" for domain, image in drawn]
+    return domains, np.stack([squared(image, size).numpy() for _, image in drawn])
 
 
 @torch.inference_mode()
@@ -165,30 +204,34 @@ def looks(model: MiniClip, draw: Draw, count: int, processes: int) -> tuple[list
     return domains, torch.cat(seen)
 
 
-def fit(drawn: Tensor, rest: Tensor, decay: float) -> tuple[Tensor, Tensor]:
-    """Weight [1, 224] and bias [1] of the logistic regression that tells `drawn` [n, 224] from `rest` [m, 224].
+def fit(gate: nn.Sequential, drawn: Tensor, rest: Tensor, recipe: GateRecipe) -> None:
+    """Train `gate`, two layers, to tell `drawn` [n, 224] from `rest` [m, 224]; both sides are half of each batch.
 
-    Both sides count alike. `decay` weighs the squares of the weights, for columns of deviation 1.
+    Columns are standardised, and noise on them keeps the border away from both sides. The first layer takes the
+    standardising over, and the weights end as they are saved, in half precision.
     """
-    columns = torch.cat([drawn, rest]).double()
+    torch.manual_seed(0)
+    for layer in (gate[0], gate[2]):
+        layer.reset_parameters()
+    columns = torch.cat([drawn, rest])
     mean, deviation = columns.mean(0), columns.std(0).clamp(min=1e-3)
-    columns = (columns - mean) / deviation
-    truth = (torch.arange(len(columns)) < len(drawn)).double()
-    share = torch.where(truth > 0, 0.5 / len(drawn), 0.5 / len(rest))
-    weight = torch.zeros(columns.shape[1] + 1, dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weight], max_iter=500, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        logits = columns @ weight[:-1] + weight[-1]
-        loss = binary_cross_entropy_with_logits(logits, truth, share, reduction="sum")
-        loss = loss + decay * weight[:-1].square().sum()
+    sides = [(part - mean) / deviation for part in (drawn, rest)]
+    truth = torch.cat([torch.full((recipe.batch // 2,), value) for value in (1.0, 0.0)])
+    gate.requires_grad_(True)
+    optimizer = torch.optim.AdamW(gate.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, recipe.steps)
+    for _ in range(recipe.steps):
+        batch = torch.cat([side[torch.randint(len(side), (recipe.batch // 2,))] for side in sides])
+        batch = batch + recipe.noise * torch.randn_like(batch)
+        loss = binary_cross_entropy_with_logits(gate(batch).squeeze(1), truth)
         loss.backward()  # type: ignore[no-untyped-call]
-        return loss
-
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
-    found = weight.detach()[:-1] / deviation
-    return found[None].float(), (weight.detach()[-1:] - (found * mean).sum()).float()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        schedule.step()
+    with torch.no_grad():
+        gate[0].weight.div_(deviation)
+        gate[0].bias.sub_(gate[0].weight @ mean)
+    gate.requires_grad_(False).half().float()
 
 
 def counts(model: MiniClip, domains: list[str], seen: Tensor, *, drawn: bool) -> dict[str, dict[str, float]]:
@@ -220,8 +263,7 @@ def set_gate(
         return [seen(part, "photographs", partial(photograph, files=files[part])), seen(part, "others", other)]
 
     drawn, rest = seen("fit", "drawings", drawing)[1], torch.cat([columns for _, columns in neither("fit")])
-    weight, bias = fit(drawn, rest, settings["decay"])
-    model.gate.load_state_dict({"weight": weight.half(), "bias": bias.half()})  # as they are saved
+    fit(model.gate, drawn, rest, GateRecipe(**settings["recipe"]))
     found = counts(model, *seen("count", "drawings", drawing), drawn=True)
     for domains, columns in neither("count"):
         found |= counts(model, domains, columns, drawn=False)

@@ -100,7 +100,7 @@ def starting_model(text: MiniLM, phrases: list[str]) -> MiniClip:
         model.text.weight.copy_(projection)
         model.drawn.concepts.weight.copy_(projection @ (classes - mean).T)
         model.photo.concepts.weight.copy_(projection @ (definitions - definitions.mean(0)).T)
-        for layer in (model.drawn.residual[2], model.drawn.reduce, model.gate):
+        for layer in (model.drawn.residual[2], model.drawn.reduce, model.gate[2]):
             for parameter in layer.parameters():
                 torch.nn.init.zeros_(parameter)
     set_photo_patches(model)

@@ -41,6 +41,7 @@ CLASSES = 1000
 DIM = 256  # joint space
 PATCH_DIM = 256  # patch features kept per cell
 RESIDUAL = 768
+GATE = 128
 SOFTNESS = 2.0  # of the photographs' softmax: a cell shows more than the one class that the classifier was trained for
 WEIGHTS = Path(__file__).parent / "weights" / "mini_clip.safetensors"
 
@@ -112,7 +113,7 @@ class MiniClip(nn.Module):
         self.trunk.blocks = self.trunk.blocks[:5]
         del self.trunk.conv_head, self.trunk.bn2
         self.classifier = nn.Linear(WIDTH, CLASSES)  # of both ways
-        self.gate = nn.Linear(2 * STEM, 1)
+        self.gate = nn.Sequential(nn.Linear(2 * STEM, GATE), nn.GELU(), nn.Linear(GATE, 1))
         self.text = nn.Linear(384, DIM, bias=False)
 
     def stem(self, images: Tensor) -> Tensor:
