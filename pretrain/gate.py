@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -42,13 +42,17 @@ OTHERS = ("plain", "gradient", "noise", "blocks", "texture", "stripes", "page", 
 
 @dataclass(frozen=True)
 class GateRecipe:
-    """The knobs of the gate's training; pretrain/params.yaml."""
+    """The knobs of the gate's training; pretrain/params.yaml.
+
+    noise: in deviations of a column. margin: the logit that a picture must reach to be drawn; in doubt it is none.
+    """
 
     steps: int
     batch: int
     rate: float
     decay: float
     noise: float
+    margin: float
 
 
 Draw = Callable[[int], tuple[str, Image.Image]]  # number -> domain, RGB
@@ -110,7 +114,9 @@ def _opened(path: Path) -> Image.Image:
 def photograph(number: int, *, seed: str, files: tuple[Path, ...]) -> tuple[str, Image.Image]:
     """A view of photograph `number`, counted around; on the first round the photograph itself."""
     image = _opened(files[number % len(files)])
-    return "photographs", image if number < len(files) else photo_view(image, random.Random(f"{seed}/{number}"))
+    if number < len(files):
+        return "photographs", image
+    return "views of photographs", photo_view(image, random.Random(f"{seed}/{number}"))
 
 
 def drawing(number: int, *, seed: str) -> tuple[str, Image.Image]:
@@ -121,13 +127,12 @@ def drawing(number: int, *, seed: str) -> tuple[str, Image.Image]:
     else:
         draw = whole if domain == "whole" else crops
         image = Image.fromarray(draw(number, seed=f"{seed}-{domain}", kinds=ALL_KINDS)[0][0])
-    for chance, change in (
-        (0.3, lambda x: _crop(x, rng, 0.1)),
-        (0.2, ImageOps.mirror),
-        (0.2, lambda x: _jpeg(x, rng.randint(60, 95))),
-    ):
-        if rng.random() < chance:
-            image = change(image)
+    if rng.random() < 0.3:
+        domain, image = "parts of drawings", _crop(image, rng, 0.1)
+    if rng.random() < 0.2:
+        image = ImageOps.mirror(image)
+    if rng.random() < 0.2:
+        image = _jpeg(image, rng.randint(60, 95))
     return domain, image
 
 
@@ -139,7 +144,8 @@ def _texture(dice: np.random.Generator, side: int) -> NDArray[np.float64]:
     found = np.fft.ifft2(waves).real.transpose(1, 2, 0)
     if dice.random() < 0.5:
         found[:] = found[..., :1]
-    return found / found.std()
+    scaled: NDArray[np.float64] = found / found.std()
+    return scaled
 
 
 def _stripes(dice: np.random.Generator, side: int) -> NDArray[np.float64]:
@@ -150,7 +156,8 @@ def _stripes(dice: np.random.Generator, side: int) -> NDArray[np.float64]:
     across = np.sin(2 * np.pi * dice.uniform(2, 40) * (y * np.cos(angle) - x * np.sin(angle)))
     wave = wave * across if dice.random() < 0.5 else wave
     wave = np.sign(wave) if dice.random() < 0.5 else wave
-    return wave[..., None]
+    out: NDArray[np.float64] = wave[..., None]
+    return out
 
 
 def other(number: int, *, seed: str) -> tuple[str, Image.Image]:
@@ -211,8 +218,9 @@ def fit(gate: nn.Sequential, drawn: Tensor, rest: Tensor, recipe: GateRecipe) ->
     standardising over, and the weights end as they are saved, in half precision.
     """
     torch.manual_seed(0)
-    for layer in (gate[0], gate[2]):
-        layer.reset_parameters()
+    first, last = cast(nn.Linear, gate[0]), cast(nn.Linear, gate[2])
+    first.reset_parameters()
+    last.reset_parameters()
     columns = torch.cat([drawn, rest])
     mean, deviation = columns.mean(0), columns.std(0).clamp(min=1e-3)
     sides = [(part - mean) / deviation for part in (drawn, rest)]
@@ -229,8 +237,9 @@ def fit(gate: nn.Sequential, drawn: Tensor, rest: Tensor, recipe: GateRecipe) ->
         optimizer.zero_grad(set_to_none=True)
         schedule.step()
     with torch.no_grad():
-        gate[0].weight.div_(deviation)
-        gate[0].bias.sub_(gate[0].weight @ mean)
+        first.weight.div_(deviation)
+        first.bias.sub_(first.weight @ mean)
+        last.bias.sub_(recipe.margin)
     gate.requires_grad_(False).half().float()
 
 

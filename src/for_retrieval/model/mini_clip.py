@@ -108,10 +108,11 @@ class MiniClip(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.trunk: Any = timm.create_model(TRUNK, pretrained=False, num_classes=0)
-        self.photo, self.drawn = PhotoWay(deepcopy(self.trunk)), DrawnWay(self.trunk)
-        self.trunk.blocks = self.trunk.blocks[:5]
-        del self.trunk.conv_head, self.trunk.bn2
+        trunk = cast(Any, timm.create_model(TRUNK, pretrained=False, num_classes=0))
+        self.photo, self.drawn = PhotoWay(deepcopy(trunk)), DrawnWay(trunk)
+        trunk.blocks = trunk.blocks[:5]
+        del trunk.conv_head, trunk.bn2
+        self.trunk: Any = trunk
         self.classifier = nn.Linear(WIDTH, CLASSES)  # of both ways
         self.gate = nn.Sequential(nn.Linear(2 * STEM, GATE), nn.GELU(), nn.Linear(GATE, 1))
         self.text = nn.Linear(384, DIM, bias=False)
@@ -318,11 +319,12 @@ class MiniTower:
 
     def _stem(self, pictures: Tensor) -> Tensor:
         with autocast(self.device):
-            return self._model.stem(pictures.to(self.device).contiguous(memory_format=torch.channels_last))
+            maps: Tensor = self._model.stem(pictures.to(self.device).contiguous(memory_format=torch.channels_last))
+        return maps
 
     def _read(self, stem: Tensor, *, drawn: bool) -> Read:
         with autocast(self.device):
-            return self._model.read(stem, drawn=drawn)
+            return cast(Read, self._model.read(stem, drawn=drawn))
 
     @torch.inference_mode()
     def text(self, texts: list[str]) -> Tensor:
