@@ -29,10 +29,7 @@ def peer(model: MiniClip, batch: int) -> Callable[[Tensor], None]:
     def run(pictures: Tensor) -> None:
         for part in torch.split(pictures, batch):
             with torch.inference_mode(), autocast(CPU):
-                cells = model.cells(model.stem(part))
-                model.project(cells)
-                model.project(cells.mean(1))
-                model.reduce(cells)
+                model.read(model.stem(part), drawn=False)
 
     return run
 

@@ -1,4 +1,4 @@
-"""The stages of pretrain/dvc.yaml: ``python -m pretrain start|stems|train|card``, run in the project folder."""
+"""The stages of pretrain/dvc.yaml: ``python -m pretrain start|stems|train|gate|card``, run in the project folder."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from safetensors.torch import save_file
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import atomic, read_json, write_json
-from for_retrieval.model.mini_clip import MiniClip, MiniLM, load_mini_clip
+from for_retrieval.model.mini_clip import WEIGHTS, MiniClip, MiniLM, load_mini_clip
 from for_retrieval.settings import cores
 from pretrain.card import described, measure, write_card
+from pretrain.gate import set_gate
 from pretrain.patches import set_patch_features
 from pretrain.photos import load_crops
 from pretrain.phrases import PhraseBank
+from pretrain.real import image_files, real_photos
 from pretrain.start import starting_model
 from pretrain.stems import ALL_KINDS, FLAT_KINDS, crops, load_stems, make_stems, stem_maps, whole
 from pretrain.train import Recipe, train
@@ -30,8 +32,11 @@ HERE = Path(__file__).parent
 WORK = HERE / "work"
 START = WORK / "start.safetensors"
 STEMS = WORK / "stems"
-TRAINED = WORK / "mini_clip.safetensors"
+TRAINED = WORK / "trained.safetensors"
+GATE = WORK / "gate.json"
+TOWER = WORK / "mini_clip.safetensors"
 TIMES = WORK / "times.json"
+CARD = HERE / "card.json"
 
 
 def _params() -> dict[str, Any]:
@@ -71,7 +76,7 @@ def stems() -> None:
 
 
 def train_tower() -> None:
-    """Train, choose the patch features, and write the weights in half precision."""
+    """Train the drawn way and choose its patch features; all else stays as at the start."""
     began = time.monotonic()
     reference = load_mini_clip(START).to(memory_format=torch.channels_last)
     bank = PhraseBank(MiniLM())
@@ -85,23 +90,38 @@ def train_tower() -> None:
         lambda state: _save(state, unfinished, torch.float32),
     )  # fmt: skip
     set_patch_features(model, scenes)
-    _save(model, TRAINED, torch.float16)
+    _save(model, TRAINED, torch.float32)
     unfinished.unlink(missing_ok=True)
     write_json(TIMES, {"train_seconds": round(time.monotonic() - began), "cores": cores()})
 
 
+def gate() -> None:
+    """Fit the gate and write the tower in half precision. Without photographs the gate of the package stays."""
+    params, model = _params(), load_mini_clip(TRAINED).to(memory_format=torch.channels_last)
+    if params["real_photos"]:
+        folder = Path(params["real_photos"])
+        files = {"fit": image_files(folder, "train"), "count": image_files(folder, "val", "test")}
+        write_json(GATE, set_gate(model, params["gate"], files, cores()))
+    else:
+        model.gate.load_state_dict(load_mini_clip(WEIGHTS).gate.state_dict())
+        write_json(GATE, read_json(CARD)["gate"])
+    _save(model, TOWER, torch.float16)
+
+
 def card() -> None:
-    """Measure the tower and its parent, and write the model card."""
-    params = _params()
-    photos = Path(params["photos"]) if params["photos"] else None
-    times = read_json(TIMES) if TIMES.exists() else {}
-    figures = measure(load_mini_clip(START), load_mini_clip(TRAINED), STEMS, photos)
-    write_card({**figures, **described(TRAINED)}, params, times, HERE)
+    """Measure the tower and its parent, and write the model card. Without photographs their figures stay."""
+    params, model = _params(), load_mini_clip(TOWER)
+    photos, real = (Path(params[key]) if params[key] else None for key in ("photos", "real_photos"))
+    figures = {key: value for key, value in read_json(CARD).items() if key.startswith("real_photos")}
+    if real:
+        figures = real_photos(model, MiniLM(), real, params["measure"], "test")
+    figures |= {"gate": read_json(GATE), **measure(load_mini_clip(START), model, STEMS, photos), **described(TOWER)}
+    write_card(figures, params, read_json(TIMES) if TIMES.exists() else {}, HERE)
 
 
 def main() -> None:
     """Run one stage."""
-    stages = {"start": start, "stems": stems, "train": train_tower, "card": card}
+    stages = {"start": start, "stems": stems, "train": train_tower, "gate": gate, "card": card}
     if len(sys.argv) != 2 or sys.argv[1] not in stages:
         print(f"usage: python -m pretrain {'|'.join(stages)}", file=sys.stderr)
         sys.exit(2)

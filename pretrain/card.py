@@ -15,7 +15,7 @@ from drawn_scenes.catalog import KINDS
 from for_retrieval.evaluate.metric import average_precisions, rare_average_precisions
 from for_retrieval.files import file_hash, write_json, write_text
 from for_retrieval.model.features import CPU, Features, arithmetic, autocast
-from for_retrieval.model.mini_clip import WEIGHTS_SHA256, MiniClip, MiniLM, embed
+from for_retrieval.model.mini_clip import WEIGHTS_SHA256, MiniClip, MiniLM, each_its_way, embed
 from for_retrieval.model.training_free import TrainingFree
 from pretrain.photos import load_crops, top_k
 from pretrain.phrases import held_out_synonym
@@ -32,16 +32,13 @@ Query = tuple[str, str, str | None]  # text, kind, colour
 
 @torch.inference_mode()
 def features_of(model: MiniClip, stems: Stems) -> Features:
-    """Dense and pooled features of stem maps, as the tower gives them."""
-    dense, pooled = [], []
+    """Features of stem maps, as the tower gives them."""
+    parts = []
     for start in range(0, len(stems.objects), 128):
         maps = torch.from_numpy(stems.maps[start : start + 128].copy()).to(arithmetic(CPU))
         with autocast(CPU):
-            cells = model.cells(maps.contiguous(memory_format=torch.channels_last))
-        cells = cells.float()
-        dense.append(model.project(cells))
-        pooled.append(normalize(model.project(cells.mean(1)), dim=-1))
-    return Features(torch.cat(dense), torch.cat(dense), torch.cat(pooled))
+            parts.append(each_its_way(maps, model.is_drawn(maps), 8, model.read))
+    return Features.joined(parts)
 
 
 def queries(kinds: tuple[str, ...]) -> dict[str, list[Query]]:
@@ -155,13 +152,27 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
 
 def write_card(figures: dict[str, Any], params: dict[str, Any], times: dict[str, Any], out: Path) -> None:
     """Write card.json and CARD.md in `out`."""
-    photos = params["photos"] and Path(params["photos"]).name  # the folder's name, not where it lies on this machine
-    write_json(out / "card.json", {**figures, "params": {**params, "photos": photos}, "times": times})
+    # The folders' names, not where they lie on this machine.
+    folders = {key: params[key] and Path(params[key]).name for key in ("photos", "real_photos")}
+    write_json(out / "card.json", {**figures, "params": {**params, **folders}, "times": times})
     template = (Path(__file__).parent / "card.md").read_text(encoding="utf-8")
     study = ["| figure | study | here |", "| --- | --- | --- |"]
     study += [f"| {k} | {a} | {b} |" for k, (a, b) in study_comparison(figures["drawn"]).items()]
     photographs = figures.get("photographs", {"": "no photographs were at hand"})
+    real = figures["real_photos"]
+    plain, of = figures["real_photos by plain ConSE"], figures["real_photos of"]
     text = template.format(
+        real="\n".join(
+            ["| method | mini CLIP | plain ConSE with definitions |", "| --- | --- | --- |"]
+            + [f"| {method} | {value} | {plain[method]} |" for method, value in real.items()]
+        ),
+        real_images=of["images"],
+        real_names=of["names"],
+        real_folder=of["folder"],
+        gate="\n".join(
+            ["| pictures | n | sent the wrong way | least logit on the right side |", "| --- | --- | --- | --- |"]
+            + [f"| {name} | {row['n']} | {row['wrong']} | {row['margin']} |" for name, row in figures["gate"].items()]
+        ),
         sha256=figures["weights_sha256"],
         text_sha256=figures["text_sha256"],
         megabytes=figures["megabytes"],

@@ -1,4 +1,4 @@
-"""The patch features of the tower: the main directions of its last map."""
+"""The patch features of the drawn way: the main directions of its last map."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ PICTURES = 500
 
 @torch.no_grad()
 def set_patch_features(model: MiniClip, stems: Stems) -> None:
-    """Make `model.reduce` a whitened PCA of the cells of some training pictures."""
+    """Make `drawn.reduce` a whitened PCA of the cells of some training pictures."""
     rows = range(0, len(stems.objects), max(1, len(stems.objects) // PICTURES))
-    cells = torch.cat([model.cells(torch.from_numpy(stems.maps[r : r + 1]).float())[0] for r in rows])
+    cells = torch.cat([model.drawn.cells(torch.from_numpy(stems.maps[r : r + 1]).float())[0] for r in rows])
     mean = cells.mean(0)
     _, strength, directions = torch.linalg.svd(cells - mean, full_matrices=False)
     scale = len(cells) ** 0.5 / strength[:PATCH_DIM].clamp(min=1e-3)
     weight = directions[:PATCH_DIM] * scale[:, None]
-    model.reduce.weight.copy_(weight)
-    model.reduce.bias.copy_(-(weight @ mean))
+    model.drawn.reduce.weight.copy_(weight)
+    model.drawn.reduce.bias.copy_(-(weight @ mean))

@@ -1,4 +1,4 @@
-"""Photographs: unlabelled crops that hold the tower to ConSE, and labelled ones that measure it.
+"""Photographs: unlabelled crops that hold the drawn way to ConSE, and labelled ones that measure the tower.
 
 Any COCO folder with a split file serves; the pictures are read where they lie and never copied.
 """
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from for_retrieval.model.mini_clip import MiniClip, MiniLM, embed
+from for_retrieval.model.mini_clip import MiniClip, MiniLM, each_its_way, embed
 from pretrain.stems import to_input
 
 CROP = 224  # px
@@ -67,7 +67,7 @@ def top_k(model: MiniClip, text: MiniLM, crops: Crops, *, plain: bool = False) -
     """Zero-shot top-1 and top-5 accuracy in percent, among the names that the crops have.
 
     Args:
-        plain: use ConSE alone, without the residual.
+        plain: use ConSE with names alone, on the drawn way.
     """
     names = sorted(set(crops.names))
     words = torch.nn.functional.normalize(
@@ -75,9 +75,13 @@ def top_k(model: MiniClip, text: MiniLM, crops: Crops, *, plain: bool = False) -
     )
     scores = []
     for start in range(0, len(crops.names), 64):
-        pooled = model.cells(model.stem(to_input(crops.pictures[start : start + 64]))).mean(1)
-        joint = model.conse(pooled) if plain else model.project(pooled)
-        scores.append(torch.nn.functional.normalize(joint, dim=-1) @ words.T)
+        stem = model.stem(to_input(crops.pictures[start : start + 64]))
+        if plain:
+            logits = model.classifier(model.drawn.cells(stem).mean(1))
+            pooled = torch.nn.functional.normalize(model.drawn.conse(logits), dim=-1)
+        else:
+            pooled = each_its_way(stem, model.is_drawn(stem), 64, model.read).pooled
+        scores.append(pooled @ words.T)
     order: Tensor = torch.cat(scores).argsort(dim=1, descending=True, stable=True)
     truth = torch.tensor([names.index(n) for n in crops.names])[:, None]
     hit = order == truth

@@ -1,4 +1,4 @@
-"""Train the last blocks of the trunk and the residual on captioned pictures; photographs hold them to ConSE.
+"""Train the drawn way on captioned pictures; photographs hold it to ConSE with names.
 
 As CLIP's own training, this sees pictures with words and no boxes: whole scenes, and crops of them.
 """
@@ -71,7 +71,7 @@ class Log:
 
 def trainable(model: MiniClip) -> list[nn.Module]:
     """The parts that learn."""
-    return [*model.trunk.blocks[5:], model.trunk.conv_head, model.trunk.bn2, model.residual]
+    return [model.drawn.blocks, model.drawn.conv_head, model.drawn.bn2, model.drawn.residual]
 
 
 def depthwise_in_float32(model: MiniClip) -> None:
@@ -81,7 +81,7 @@ def depthwise_in_float32(model: MiniClip) -> None:
         with torch.autocast("cpu", enabled=False):
             return forward(x.float())
 
-    for block in model.trunk.blocks[5:]:
+    for block in model.drawn.blocks:
         for layer in block:
             layer.conv_dw.forward = partial(in_float32, layer.conv_dw.forward)
 
@@ -91,11 +91,12 @@ def optimizer_for(model: MiniClip, scale: nn.Parameter, recipe: Recipe) -> torch
     model.requires_grad_(False)
     for part in trainable(model):
         part.requires_grad_(True)
-    trunk = [p for p in model.trunk.parameters() if p.requires_grad]
+    residual = list(model.drawn.residual.parameters())
+    trunk = [p for part in trainable(model)[:-1] for p in part.parameters()]
     return torch.optim.AdamW(
         [
             {"params": trunk, "lr": recipe.trunk_rate},
-            {"params": list(model.residual.parameters()), "lr": recipe.head_rate},
+            {"params": residual, "lr": recipe.head_rate},
             {"params": [scale], "lr": recipe.head_rate, "weight_decay": 0.0},
         ],
         weight_decay=recipe.weight_decay,
@@ -110,8 +111,8 @@ def caption_loss(
     """Pictures, each pooled to one embedding as CLIP does, against phrases of what they show; no box is used."""
     maps = torch.from_numpy(stems.maps[rows])
     with autocast(CPU):
-        cells = model.cells(maps.to(arithmetic(CPU)).contiguous(memory_format=torch.channels_last))
-        pooled = normalize(model.project(cells.mean(1)).float(), dim=-1)
+        cells = model.drawn.cells(maps.to(arithmetic(CPU)).contiguous(memory_format=torch.channels_last))
+        pooled = normalize(model.project(model.drawn, cells.mean(1)).float(), dim=-1)
     objects = [stems.objects[r] for r in rows]
     flat = [o for row in objects for o in row]
     owner = torch.tensor([i for i, row in enumerate(objects) for _ in row])
@@ -127,12 +128,13 @@ def photo_loss(model: MiniClip, start: MiniClip, maps: Tensor) -> Tensor:
     maps = maps.to(arithmetic(CPU)).contiguous(memory_format=torch.channels_last)
     with autocast(CPU):
         with torch.no_grad():
-            reference = start.cells(maps)
+            reference = start.drawn.cells(maps)
             reference = torch.cat([reference.mean(1), reference.flatten(0, 1)[::7]])
-            teacher, teacher_logits = start.conse(reference), start.classifier(reference)
-        cells = model.cells(maps)
+            teacher_logits = start.classifier(reference)
+            teacher = start.drawn.conse(teacher_logits)
+        cells = model.drawn.cells(maps)
         cells = torch.cat([cells.mean(1), cells.flatten(0, 1)[::7]])
-        student, logits = model.project(cells), model.classifier(cells)
+        student, logits = model.project(model.drawn, cells), model.classifier(cells)
     return keep_photographs(student.float(), teacher.float(), logits.float(), teacher_logits.float())
 
 

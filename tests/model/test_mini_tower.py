@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
-from PIL import Image
+from matplotlib.cbook import get_sample_data
+from PIL import Image, ImageOps
 from tiny_models import CPU
 from tokenizers import Tokenizer
 from torch.nn.functional import normalize
 from torch.testing import assert_close
 
+from drawn_scenes.coco import SETS, drawn_set
 from for_retrieval.errors import UsageError
-from for_retrieval.model.features import normalised, squared
-from for_retrieval.model.mini_clip import MiniTower
+from for_retrieval.model.features import PARTS, normalised, squared
+from for_retrieval.model.mini_clip import MiniClip, MiniTower, load_mini_clip
 from for_retrieval.model.tower import load_tower
 from for_retrieval.params import Model
 
@@ -75,6 +78,58 @@ def test_one_cell_is_the_whole_picture(model_params: Callable[..., Model]) -> No
     one = MiniTower(model_params(input_size=32), CPU)
     found = one.features(torch.randn(2, 3, 32, 32))
     assert_close(normalize(found.dense[:, 0], dim=-1), found.pooled, rtol=0, atol=1e-5)
+
+
+def photographs() -> list[Image.Image]:
+    """The one that matplotlib carries, and views of it: a part, grey, small, mirrored, at night."""
+    with Image.open(get_sample_data("grace_hopper.jpg")) as file:
+        whole = file.convert("RGB")
+    face = whole.crop((150, 60, 400, 310))
+    grey, small = whole.convert("L").convert("RGB"), whole.resize((64, 76))
+    return [whole, face, grey, small, ImageOps.mirror(face), whole.point(lambda value: value // 4)]
+
+
+def drawings() -> list[Image.Image]:
+    """Scenes of each set, and a part of each."""
+    scenes = [drawn_set(name).draw(160, random.Random(n))[0] for name in SETS for n in range(3)]
+    return scenes + [scene.crop((20, 60, 130, 160)) for scene in scenes]
+
+
+def others() -> list[Image.Image]:
+    """Neither: in doubt an image is a photograph."""
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (160, 160, 3), np.uint8))
+    return [*(Image.new("RGB", (160, 160), colour) for colour in ("white", "black", "gray", "skyblue")), noise]
+
+
+@pytest.mark.parametrize("size", [256, 64, 384])
+def test_photographs_go_one_way_and_drawings_the_other(size: int) -> None:
+    model = load_mini_clip()
+    for pictures, drawn in ((photographs(), False), (others(), False), (drawings(), True)):
+        pixels = torch.stack([squared(picture, size) for picture in pictures])
+        with torch.no_grad():
+            assert model.is_drawn(model.stem(normalised(pixels, cast(Any, MiniClip)))).tolist() == [drawn] * len(pixels)
+
+
+def test_features_do_not_depend_on_the_company(mini: MiniTower) -> None:
+    """Photographs among drawings get what they get alone, in the order in which they came."""
+    alike = [picture for pair in zip(photographs(), drawings(), strict=False) for picture in pair]
+    pixels = normalised(torch.stack([squared(picture, 64) for picture in alike]), mini)
+    found = mini.features(pixels)
+    for i in range(len(pixels)):
+        alone = mini.features(pixels[i : i + 1])
+        for name in PARTS:
+            a, b = getattr(found, name)[i], getattr(alone, name)[0]
+            assert torch.nn.functional.cosine_similarity(a, b, dim=-1).min() > 0.999, (i, name)
+
+
+def test_compiled_features_are_the_same(model_params: Callable[..., Model]) -> None:
+    plain, compiled = MiniTower(model_params(), CPU), MiniTower(model_params(), CPU)
+    compiled.compile("aot_eager")
+    pictures = [*photographs()[:2], *drawings()[:3]]
+    pixels = normalised(torch.stack([squared(picture, 64) for picture in pictures]), plain)
+    for name in PARTS:
+        a, b = getattr(plain.features(pixels), name), getattr(compiled.features(pixels), name)
+        assert torch.nn.functional.cosine_similarity(a, b, dim=-1).min() > 0.999, name
 
 
 def test_text_is_normalised_and_in_order(mini: MiniTower) -> None:

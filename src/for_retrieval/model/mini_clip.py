@@ -1,9 +1,13 @@
-"""mini CLIP, the embedded default tower: EfficientNet-Lite0 joined to MiniLM by ConSE and a residual.
+"""mini CLIP, the embedded default tower: EfficientNet-Lite0 joined to MiniLM by ConSE, once for photographs, once for
+drawings.
 
-ConSE (Norouzi et al., "Zero-Shot Learning by Convex Combination of Semantic Embeddings", 2013): an image
-is the sum of the embeddings of the 1,000 ImageNet class names, weighted by the classifier's softmax. It
-is exact as layers, so it can be applied to each cell of the feature map as well: that is the dense mode.
-A residual MLP, trained on captioned scenes, adds what ImageNet does not know (pretrain/README.md).
+ConSE (Norouzi et al., "Zero-Shot Learning by Convex Combination of Semantic Embeddings", 2013): an image is the sum of
+the embeddings of the 1,000 ImageNet classes, weighted by the classifier's softmax. It is exact as layers, so it can be
+applied to each cell of the feature map as well: that is the dense mode.
+
+Behind a frozen stem there are two ways. `PhotoWay` is the ImageNet network as it was published: nothing of it was
+trained here, so nothing that it knew of photographs is lost. `DrawnWay` was trained further on captioned scenes
+(pretrain/README.md). A gate that reads the stem's own maps sends each image one way, in doubt as a photograph.
 """
 
 from __future__ import annotations
@@ -11,11 +15,12 @@ from __future__ import annotations
 import importlib.util
 import math
 import shutil
+from collections.abc import Callable
 from copy import deepcopy
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import timm
 import torch
@@ -32,12 +37,68 @@ from for_retrieval.model.identity import EMBEDDED, tower_id
 from for_retrieval.params import Model
 
 TRUNK = "tf_efficientnet_lite0"
+STEM = 112  # channels of the stem's last map
 WIDTH = 1280  # channels of the trunk's last map
 CLASSES = 1000
 DIM = 256  # joint space
-PATCH_DIM = 256  # patch features kept per cell: a PCA of the trunk's last map
+PATCH_DIM = 256  # patch features kept per cell
 RESIDUAL = 768
+GATE = 128
+SOFTNESS = 2.0  # of the photographs' softmax: a cell shows more than the one class that the classifier was trained for
 WEIGHTS = Path(__file__).parent / "weights" / "mini_clip.safetensors"
+
+
+class Way(nn.Module):
+    """What follows the stem: maps [B, 112, H/16, W/16] -> cells [B, N, 1280] -> joint space, patches."""
+
+    def __init__(self, trunk: Any) -> None:
+        super().__init__()
+        self.blocks, self.conv_head, self.bn2 = trunk.blocks[5:], trunk.conv_head, trunk.bn2
+        self.concepts = nn.Linear(CLASSES, DIM, bias=False)
+        self.reduce = nn.Linear(WIDTH, PATCH_DIM)
+
+    def cells(self, stem: Tensor) -> Tensor:
+        """The trunk's last map as cells."""
+        maps: Tensor = self.bn2(self.conv_head(self.blocks(stem)))
+        return maps.flatten(2).transpose(1, 2)
+
+
+class PhotoWay(Way):
+    """Plain ConSE with WordNet's definitions; `reduce` has the main directions of the classifier."""
+
+    def project(self, cells: Tensor, logits: Tensor) -> Tensor:
+        """Features [..., 1280] and their ImageNet logits [..., 1000] -> joint space [..., 256], not normalised."""
+        joint: Tensor = self.concepts((logits / SOFTNESS).softmax(-1))
+        return joint
+
+    def pooled(self, whole: Tensor, dense: Tensor) -> Tensor:
+        """The picture: the mean cell's embedding `whole` [B, 256], and the mean of those of its cells [B, N, 256]."""
+        return whole + dense.mean(1)
+
+
+class DrawnWay(Way):
+    """ConSE with the classes' names, on a trunk trained further, and a residual for what ImageNet does not know."""
+
+    def __init__(self, trunk: Any) -> None:
+        super().__init__(trunk)
+        self.residual = nn.Sequential(nn.Linear(WIDTH, RESIDUAL), nn.GELU(), nn.Linear(RESIDUAL, DIM))
+
+    def conse(self, logits: Tensor) -> Tensor:
+        """ConSE alone: ImageNet logits [..., 1000] -> joint space [..., 256], not normalised."""
+        joint: Tensor = self.concepts(logits.softmax(-1))
+        return joint
+
+    def project(self, cells: Tensor, logits: Tensor) -> Tensor:
+        """Features [..., 1280] and their ImageNet logits [..., 1000] -> joint space [..., 256], not normalised."""
+        joint: Tensor = self.conse(logits) + self.residual(cells)
+        return joint
+
+    def pooled(self, whole: Tensor, dense: Tensor) -> Tensor:
+        """The picture is the mean cell."""
+        return whole
+
+
+Read = tuple[Tensor, Tensor, Tensor]  # patches [B, N, 256], dense [B, N, 256], pooled [B, 256]
 
 
 class MiniClip(nn.Module):
@@ -49,34 +110,70 @@ class MiniClip(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.trunk: Any = timm.create_model(TRUNK, pretrained=False, num_classes=0)
-        self.classifier = nn.Linear(WIDTH, CLASSES)
-        self.concepts = nn.Linear(CLASSES, DIM, bias=False)
-        self.residual = nn.Sequential(nn.Linear(WIDTH, RESIDUAL), nn.GELU(), nn.Linear(RESIDUAL, DIM))
-        self.reduce = nn.Linear(WIDTH, PATCH_DIM)
+        trunk = cast(Any, timm.create_model(TRUNK, pretrained=False, num_classes=0))
+        self.photo, self.drawn = PhotoWay(deepcopy(trunk)), DrawnWay(trunk)
+        trunk.blocks = trunk.blocks[:5]
+        del trunk.conv_head, trunk.bn2
+        self.trunk: Any = trunk
+        self.classifier = nn.Linear(WIDTH, CLASSES)  # of both ways
+        self.gate = nn.Sequential(nn.Linear(2 * STEM, GATE), nn.GELU(), nn.Linear(GATE, 1))
         self.text = nn.Linear(384, DIM, bias=False)
 
     def stem(self, images: Tensor) -> Tensor:
-        """The part that stays frozen: images [B, 3, H, W] -> maps [B, 112, H/16, W/16]."""
+        """The part that both ways share: images [B, 3, H, W] -> maps [B, 112, H/16, W/16]."""
         return self.stem_maps(images)[1]
 
     def stem_maps(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The stem's maps at stride 8, [B, 40, H/8, W/8], and at stride 16, its last one [B, 112, H/16, W/16]."""
         early: Tensor = self.trunk.blocks[:3](self.trunk.bn1(self.trunk.conv_stem(images)))
-        return early, self.trunk.blocks[3:5](early)
+        return early, self.trunk.blocks[3:](early)
 
-    def cells(self, stem: Tensor) -> Tensor:
-        """The part that is trained: stem maps -> the trunk's last map as cells [B, N, 1280]."""
-        maps: Tensor = self.trunk.bn2(self.trunk.conv_head(self.trunk.blocks[5:](stem)))
-        return maps.flatten(2).transpose(1, 2)
+    def is_drawn(self, stem: Tensor) -> Tensor:
+        """Which of the stem's maps [B, 112, h, w] take the drawn way: [B] bool."""
+        drawn: Tensor = self.gate(statistics(stem)).squeeze(1) > 0
+        return drawn
 
-    def conse(self, cells: Tensor) -> Tensor:
-        """ConSE alone: features [..., 1280] -> joint space [..., 256], not normalised."""
-        return self.concepts(self.classifier(cells).softmax(-1))  # type: ignore[no-any-return]
+    def project(self, way: PhotoWay | DrawnWay, cells: Tensor) -> Tensor:
+        """Features [..., 1280] of a way -> joint space [..., 256], not normalised."""
+        return way.project(cells, self.classifier(cells))
 
-    def project(self, cells: Tensor) -> Tensor:
-        """Features [..., 1280] -> joint space [..., 256], not normalised."""
-        return self.conse(cells) + self.residual(cells)  # type: ignore[no-any-return]
+    def read(self, stem: Tensor, *, drawn: bool) -> Read:
+        """Patches, dense and normalised pooled embeddings of the stem's maps, all one way."""
+        way = self.drawn if drawn else self.photo
+        cells = way.cells(stem)
+        dense = self.project(way, cells)
+        pooled = way.pooled(self.project(way, cells.mean(1)), dense)
+        return way.reduce(cells).float(), dense.float(), normalize(pooled.float(), dim=-1)
+
+
+def statistics(stem: Tensor) -> Tensor:
+    """What the gate looks at: mean and deviation of each channel of the stem's maps, [B, 112, h, w] -> [B, 224]."""
+    maps = stem.float()
+    return torch.cat([maps.mean((2, 3)), maps.std((2, 3), correction=0)], 1)
+
+
+def each_its_way(
+    stem: Tensor, drawn: Tensor, size: int, read: Callable[..., Read], *, fill: bool = False, fine: Tensor | None = None
+) -> Features:
+    """Features of the stem's maps [B, 112, h, w], which take the drawn way where `drawn` [B] says so.
+
+    Args:
+        size: so many maps at once are given to `read`, `MiniClip.read` or what was compiled of it.
+        fill: to the last maps of each way more are added, so that `read` is given `size` of them every time.
+        fine: the fine cells [B, M, F]; none where not given.
+    """
+    order: list[Tensor] = []
+    parts: list[Read] = []
+    for way, mine in ((False, ~drawn), (True, drawn)):
+        for rows in torch.split(mine.nonzero().flatten(), size):
+            if count := len(rows):
+                order.append(rows)
+                given = torch.cat([rows, rows[-1:].expand(size - count)]) if fill else rows
+                found = read(stem[given].contiguous(memory_format=torch.channels_last), drawn=way)
+                parts.append((found[0][:count], found[1][:count], found[2][:count]))
+    back = torch.cat(order).argsort()
+    columns = (torch.cat(column)[back] for column in zip(*parts, strict=True))
+    return Features(*columns, stem.new_zeros(len(stem), 0, 1) if fine is None else fine)
 
 
 def load_mini_clip(path: Path = WEIGHTS) -> MiniClip:
@@ -98,9 +195,9 @@ def load_mini_clip(path: Path = WEIGHTS) -> MiniClip:
 def fold_batch_norm(model: MiniClip) -> MiniClip:
     """Put the frozen batch norms of `model` into the convolutions before them (benchmarks/encode.py).
 
-    In the trunk every batch norm (with its activation) follows a convolution that is registered just before it.
+    Every batch norm (with its activation) follows a convolution that is registered just before it.
     """
-    for parent in list(model.trunk.modules()):
+    for parent in list(model.modules()):
         for (before, convolution), (name, norm) in pairwise(list(parent.named_children())):
             if isinstance(norm, BatchNormAct2d) and isinstance(convolution, nn.Conv2d):
                 setattr(parent, before, fuse_conv_bn_eval(convolution, norm))
@@ -207,6 +304,7 @@ class MiniTower:
         model = fold_batch_norm(load_mini_clip())
         self._model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._text: MiniLM | None = None
+        self._compiled = False
         self.device = device
         weights = {"weights": file_hash(WEIGHTS), "text": WEIGHTS_SHA256}
         self.made_of: dict[str, Any] = {"name": EMBEDDED, **weights, "input_size": self.input_size}
@@ -216,23 +314,28 @@ class MiniTower:
     def features(self, pictures: Tensor) -> Features:
         """Pictures [B, 3, S, S] -> features, in the arithmetic in which the device is fast."""
         size = max(1, round(CPU_CHUNK / self.input_size**2)) if self.device.type == "cpu" else len(pictures)
-        return Features.joined([self._chunk(part) for part in torch.split(pictures, size)])
+        stems, fine = zip(*(self._stem(part) for part in torch.split(pictures, size)), strict=True)
+        stem = torch.cat(stems)
+        drawn = self._model.is_drawn(stem)
+        return each_its_way(stem, drawn, size, self._read, fill=self._compiled, fine=torch.cat(fine))
 
     def compile(self, backend: str) -> None:
-        """Compile the step for a few pictures at once, once for each size: the loop around it would be unrolled."""
+        """Compile the steps for a few pictures at once, once for each size: the loop around it would be unrolled."""
         # dynamic: a graph for any size takes minutes to reason about; here come two or three sizes.
-        self._chunk = torch.compile(self._chunk, backend=backend, dynamic=False)  # type: ignore[method-assign]
+        self._stem = torch.compile(self._stem, backend=backend, dynamic=False)  # type: ignore[method-assign]
+        self._read = torch.compile(self._read, backend=backend, dynamic=False)  # type: ignore[method-assign]
+        self._compiled = True
 
-    def _chunk(self, pictures: Tensor) -> Features:
-        pictures = pictures.to(self.device).contiguous(memory_format=torch.channels_last)
+    def _stem(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """The stem's last maps, and both of its maps as fine cells: none for a teacher."""
         with autocast(self.device):
-            early, stem = self._model.stem_maps(pictures)
-            cells = self._model.cells(stem)
-            dense, pooled = self._model.project(cells), self._model.project(cells.mean(1))
-            patches = self._model.reduce(cells)
+            early, stem = self._model.stem_maps(pictures.to(self.device).contiguous(memory_format=torch.channels_last))
         fine = torch.cat([stem, pixel_unshuffle(early, 2)], 1).flatten(2).transpose(1, 2)
-        fine = fine[:, : math.prod(self.layout.fine.grid)]  # none for a teacher
-        return Features(patches.float(), dense.float(), normalize(pooled.float(), dim=-1), fine.float())
+        return stem, fine[:, : math.prod(self.layout.fine.grid)].float()
+
+    def _read(self, stem: Tensor, *, drawn: bool) -> Read:
+        with autocast(self.device):
+            return cast(Read, self._model.read(stem, drawn=drawn))
 
     @torch.inference_mode()
     def text(self, texts: list[str]) -> Tensor:

@@ -171,7 +171,8 @@ def compare(project: Project) -> str:
     from for_retrieval.evaluate.compare import compare as run
 
     where = project.data / "evaluation"
-    run(*(read_json(where / name, "run `dvc repro evaluate`") for name in FILES), project.reports)
+    rows, boxes, categories, training = (read_json(where / name, "run `dvc repro evaluate`") for name in FILES)
+    run(rows, boxes, categories, training, project.reports)
     return f"{project.reports / 'compare.md'}, compare.json, compare.png and compare-categories.png"
 
 
