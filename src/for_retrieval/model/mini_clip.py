@@ -172,8 +172,8 @@ def each_its_way(
                 found = read(stem[given].contiguous(memory_format=torch.channels_last), drawn=way)
                 parts.append((found[0][:count], found[1][:count], found[2][:count]))
     back = torch.cat(order).argsort()
-    columns = (torch.cat(column)[back] for column in zip(*parts, strict=True))
-    return Features(*columns, stem.new_zeros(len(stem), 0, 1) if fine is None else fine)
+    patches, dense, pooled = (torch.cat(column)[back] for column in zip(*parts, strict=True))
+    return Features(patches, dense, pooled, stem.new_zeros(len(stem), 0, 1) if fine is None else fine)
 
 
 def load_mini_clip(path: Path = WEIGHTS) -> MiniClip:
