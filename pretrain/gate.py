@@ -44,7 +44,7 @@ OTHERS = ("plain", "gradient", "noise", "blocks", "texture", "stripes", "page", 
 class GateRecipe:
     """The knobs of the gate's training; pretrain/params.yaml.
 
-    noise: in deviations of a column. margin: the logit that a picture must reach to be drawn; in doubt it is none.
+    noise: in deviations of a column. margin: the logit that a picture must reach to be drawn.
     """
 
     steps: int

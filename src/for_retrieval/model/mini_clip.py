@@ -7,7 +7,7 @@ applied to each cell of the feature map as well: that is the dense mode.
 
 Behind a frozen stem there are two ways. `PhotoWay` is the ImageNet network as it was published: nothing of it was
 trained here, so nothing that it knew of photographs is lost. `DrawnWay` was trained further on captioned scenes
-(pretrain/README.md). A gate that reads the stem's own maps sends each image one way, in doubt as a photograph.
+(pretrain/README.md). A gate that reads the stem's own maps sends each image one way.
 """
 
 from __future__ import annotations
