@@ -50,7 +50,8 @@ def in_one_ranking(
     rows, shares = list[dict[str, Any]](), list[dict[str, Any]]()
     for method, table in tables.items():
         for seen in (True, False):
-            result = measure(table, only(names, train if seen else ~train), params)
+            asked, columns = only(names, train if seen else ~train)
+            result = measure(table[:, columns], asked, params)
             rows += [{**row, "gallery": "all", "seen": seen} for row in result.rows(records.info.name, method)]
         found = training_shares(table.cpu().numpy(), names, train)
         about = {"benchmark": records.info.name, "method": method.method, "seed": method.seed}
@@ -58,14 +59,18 @@ def in_one_ranking(
     return rows, shares
 
 
-def only(queries: QuerySet, kind: NDArray[np.bool_]) -> QuerySet:
-    """`queries` with the relevant images of one kind [n]; those of the other are not judged. Names without any go."""
+def only(queries: QuerySet, kind: NDArray[np.bool_]) -> tuple[QuerySet, NDArray[np.intp]]:
+    """`queries` with the relevant images of one kind [n], and which they are; those of the other are not judged.
+
+    Names without any go.
+    """
     mine = queries.relevant & kind[:, None]
     judged = (np.ones_like(mine) if queries.judged is None else queries.judged) & ~(queries.relevant & ~kind[:, None])
     there = np.flatnonzero(mine.any(0))
     subsets = {name: np.flatnonzero(np.isin(there, members)) for name, members in queries.subsets.items()}
     texts = [queries.texts[column] for column in there]
-    return replace(queries, texts=texts, relevant=mine[:, there], judged=judged[:, there], subsets=subsets)
+    asked = replace(queries, texts=texts, relevant=mine[:, there], judged=judged[:, there], subsets=subsets)
+    return asked, there
 
 
 def training_shares(
