@@ -48,7 +48,7 @@ benchmark: .venv/run  ## methods x three drawn sets x label fractions x seeds: h
 tower: .venv/run  ## train the embedded tower anew (an hour; pretrain/README.md)
 	$(PY) -m pip install --disable-pip-version-check -q -e '.[all,pretrain]'
 	dvc repro pretrain/dvc.yaml
-	cp pretrain/work/mini_clip.safetensors src/for_retrieval/model/weights/
+	cp pretrain/work/mini_clip.safetensors pretrain/work/box_net.safetensors src/for_retrieval/model/weights/
 
 clean:  ## remove what the stages made, and the caches
 	rm -rf data/drawn/*/ data/prepared data/fractions data/pseudo data/evaluation data/index data/cache data/*.json models var

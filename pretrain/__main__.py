@@ -1,8 +1,9 @@
-"""The stages of pretrain/dvc.yaml: ``python -m pretrain start|stems|train|gate|card``, run in the project folder."""
+"""The stages of pretrain/dvc.yaml: ``python -m pretrain STAGE``, run in the project folder."""
 
 from __future__ import annotations
 
 import copy
+import shutil
 import sys
 import time
 from functools import partial
@@ -16,8 +17,13 @@ from safetensors.torch import save_file
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import atomic, read_json, write_json
-from for_retrieval.model.mini_clip import WEIGHTS, MiniClip, MiniLM, load_mini_clip
+from for_retrieval.model.features import CPU
+from for_retrieval.model.mini_clip import WEIGHTS, MiniClip, MiniLM, MiniTower, load_mini_clip
+from for_retrieval.model.model import BOX_NET
+from for_retrieval.params import Model
 from for_retrieval.settings import cores
+from pretrain.boxes import BoxRecipe, encoded, open_photographs, recall, train_boxes
+from pretrain.boxes import save as save_boxes
 from pretrain.card import described, measure, write_card
 from pretrain.gate import set_gate
 from pretrain.patches import set_patch_features
@@ -35,6 +41,8 @@ STEMS = WORK / "stems"
 TRAINED = WORK / "trained.safetensors"
 GATE = WORK / "gate.json"
 TOWER = WORK / "mini_clip.safetensors"
+BOXES = WORK / "box_net.safetensors"
+BOXED = WORK / "boxes.json"
 TIMES = WORK / "times.json"
 CARD = HERE / "card.json"
 
@@ -108,6 +116,23 @@ def gate() -> None:
     _save(model, TOWER, torch.float16)
 
 
+def boxes() -> None:
+    """Train the box net on photographs that may be used for it. Without photographs that of the package stays."""
+    params = _params()
+    if not params["real_photos"]:
+        shutil.copyfile(BOX_NET, BOXES)
+        write_json(BOXED, read_json(CARD)["boxes"])
+        return
+    folder, recipe, size = Path(params["real_photos"]), BoxRecipe(**params["boxes"]), params["measure"]["input_size"]
+    tower = MiniTower(Model.model_construct(input_size=size), CPU)
+    photographs = open_photographs(folder, "train")
+    net = train_boxes(*encoded(photographs, tower, recipe.views), tower, recipe, WORK / "boxes.pt")
+    save_boxes(net, BOXES)
+    found = recall(net, *encoded(open_photographs(folder, "val", free=False), tower, 1))
+    sources = [photograph.source for photograph in photographs]
+    write_json(BOXED, {"photographs": sources, "val_recall_of_16": round(found, 1)})
+
+
 def card() -> None:
     """Measure the tower and its parent, and write the model card. Without photographs their figures stay."""
     params, model = _params(), load_mini_clip(TOWER)
@@ -115,13 +140,14 @@ def card() -> None:
     figures = {key: value for key, value in read_json(CARD).items() if key.startswith("real_photos")}
     if real:
         figures = real_photos(model, MiniLM(), real, params["measure"], "test")
-    figures |= {"gate": read_json(GATE), **measure(load_mini_clip(START), model, STEMS, photos), **described(TOWER)}
+    figures |= {"gate": read_json(GATE), "boxes": read_json(BOXED)}
+    figures |= {**measure(load_mini_clip(START), model, STEMS, photos), **described(TOWER)}
     write_card(figures, params, read_json(TIMES) if TIMES.exists() else {}, HERE)
 
 
 def main() -> None:
     """Run one stage."""
-    stages = {"start": start, "stems": stems, "train": train_tower, "gate": gate, "card": card}
+    stages = {"start": start, "stems": stems, "train": train_tower, "gate": gate, "boxes": boxes, "card": card}
     if len(sys.argv) != 2 or sys.argv[1] not in stages:
         print(f"usage: python -m pretrain {'|'.join(stages)}", file=sys.stderr)
         sys.exit(2)

@@ -56,26 +56,28 @@ class Photograph:
     boxes: Tensor
 
 
-def open_photographs(folder: Path, split: str) -> list[Photograph]:
-    """The photographs of a COCO folder whose license entry allows derivatives, with all their boxes but crowds.
+def open_photographs(folder: Path, split: str, *, free: bool = True) -> list[Photograph]:
+    """The photographs of a COCO folder with all their boxes but crowds.
+
+    free: only those whose license entry allows derivatives; others may be measured with, and nothing else.
 
     Raises:
         ForError: there is none.
     """
     coco = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))
     ids = set(json.loads((folder / "splits.json").read_text(encoding="utf-8"))[split])
-    free = {one["id"]: one["name"] for one in coco["licenses"] if any(url in one["url"] for url in DERIVATIVES)}
+    names = {one["id"]: one["name"] for one in coco["licenses"] if any(url in one["url"] for url in DERIVATIVES)}
     boxes: dict[int, list[list[float]]] = {}
     for one in coco["annotations"]:
         if not one.get("iscrowd"):
             boxes.setdefault(one["image_id"], []).append(one["bbox"])
     found = []
     for image in sorted(coco["images"], key=lambda one: one["id"]):
-        if image["id"] in ids and image.get("license") in free and image["id"] in boxes:
+        if image["id"] in ids and image["id"] in boxes and (not free or image.get("license") in names):
             x, y, w, h = torch.tensor(boxes[image["id"]]).T
             sides = torch.tensor([image["width"], image["height"]] * 2)
             place = torch.stack([x + w / 2, y + h / 2, w, h], 1) / sides
-            source = f"{image.get('flickr_url') or image['file_name']} ({free[image['license']]})"
+            source = f"{image.get('flickr_url') or image['file_name']} ({names.get(image.get('license'), 'not free')})"
             path = folder / "images" / image["file_name"]
             found.append(Photograph(path, file_hash(path), source, place))
     if not found:
