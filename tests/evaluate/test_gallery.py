@@ -15,13 +15,14 @@ SCORES = np.array([[0.9, 0.1], [0.8, 0.9], [0.7, 0.2], [0.6, 0.3], [0.5, 0.4], [
 
 
 def test_relevant_images_of_the_other_kind_are_left_out_and_irrelevant_ones_stay() -> None:
-    unseen = only(QUERIES, ~TRAIN)
-    assert unseen.texts == ["car"]  # no dog is unseen
+    unseen, columns = only(QUERIES, ~TRAIN)
+    assert (unseen.texts, columns.tolist()) == (["car"], [0])  # no dog is unseen
     assert [members.tolist() for members in unseen.subsets.values()] == [[0], []]
     # Of the unseen: the training image without a car is before the one with.
-    values = unjudged_last(SCORES[:, :1], unseen.judged)
+    values = unjudged_last(SCORES[:, columns], unseen.judged)
     assert average_precisions(values, unseen.relevant, 50).tolist() == [0.5]
-    seen = only(QUERIES, TRAIN)
+    seen, columns = only(QUERIES, TRAIN)
+    assert columns.tolist() == [0, 1]
     values = unjudged_last(SCORES, seen.judged)
     assert average_precisions(values, seen.relevant, 50).tolist() == [1.0, 1.0]
 

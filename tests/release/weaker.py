@@ -37,13 +37,13 @@ Command = Callable[..., Done]
 def make_model(project: Project, trained: Path, *, weak: int = 0) -> str:
     """Replace the bundle by the trained model, or by the `weak`-th weak one, as `dvc repro` would, and index it.
 
-    All embeddings of a weak one point nearly the same way. Returns the model's id.
+    All embeddings of a weak one are the same. Returns the model's id.
     """
     bundle = project.bundle
     weights = load_file(trained / "models" / "bundle" / "head.safetensors")
     if weak:
         weights["last.weight"] *= 0
-        weights["last.bias"][weak] = 100.0  # another way for each
+        weights["last.bias"][weak] = 1e9  # another way for each; the rest is lost in rounding
     save_file(weights, bundle / "head.safetensors")
     values = json.loads((bundle / "bundle.json").read_text())
     values["head"]["sha256"] = file_hash(bundle / "head.safetensors")
