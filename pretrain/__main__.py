@@ -17,9 +17,9 @@ from safetensors.torch import save_file
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import atomic, read_json, write_json
+from for_retrieval.model import box_net
 from for_retrieval.model.features import CPU
 from for_retrieval.model.mini_clip import WEIGHTS, MiniClip, MiniLM, MiniTower, load_mini_clip
-from for_retrieval.model.model import BOX_NET
 from for_retrieval.params import Model
 from for_retrieval.settings import cores
 from pretrain.boxes import BoxRecipe, encoded, open_photographs, recall, train_boxes
@@ -120,7 +120,7 @@ def boxes() -> None:
     """Train the box net on photographs that may be used for it. Without photographs that of the package stays."""
     params = _params()
     if not params["real_photos"]:
-        shutil.copyfile(BOX_NET, BOXES)
+        shutil.copyfile(box_net.WEIGHTS, BOXES)
         write_json(BOXED, read_json(CARD)["boxes"])
         return
     folder, recipe, size = Path(params["real_photos"]), BoxRecipe(**params["boxes"]), params["measure"]["input_size"]

@@ -17,9 +17,8 @@ from torch import Tensor
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import atomic, file_hash
-from for_retrieval.model.box_net import BoxNet, overlaps, propose
+from for_retrieval.model.box_net import SHIPPED, BoxNet, overlaps, propose
 from for_retrieval.model.features import CPU, Tower, normalised, squared
-from for_retrieval.model.model import SHIPPED
 from for_retrieval.model.parallel import Team
 from for_retrieval.model.views import boxes_in, picture, view_key
 from for_retrieval.train.box_training import box_losses

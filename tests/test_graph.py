@@ -40,7 +40,10 @@ SPARE = {
 }
 # Files that one stage, or one pipeline, reaches and does not depend on, with the reason.
 ASIDE = {
-    "pretrain": {"src/for_retrieval/model/weights/mini_clip.safetensors": "the pipeline makes it"},
+    "pretrain": {
+        "src/for_retrieval/model/weights/mini_clip.safetensors": "the pipeline makes it",
+        "src/for_retrieval/model/weights/box_net.safetensors": "the pipeline makes it",
+    },
     "validate": {
         "src/for_retrieval/release/refresh.py": "finds the profile of what is live, from which drift only warns"
     },

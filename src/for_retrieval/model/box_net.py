@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,8 @@ from torchvision.ops import box_convert
 from for_retrieval.model.features import Cells
 from for_retrieval.params import BoxNet as BoxNetParams
 
+WEIGHTS = Path(__file__).parent / "weights" / "box_net.safetensors"  # for the embedded tower: pretrain/README.md
+SHIPPED = BoxNetParams(width=128, blocks=2)
 SIDES = 4.0  # a box is at most e^4 fine cells wide, and at least e^-4
 FIRST_SIDE = 0.2  # logarithm of the sides, in cells, before training
 FIRST_OBJECTNESS = -4.0  # logit before training: most cells hold nothing

@@ -18,6 +18,7 @@ from torch.nn.functional import normalize
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import atomic, read_json, write_json
+from for_retrieval.model import box_net
 from for_retrieval.model.encode import FeatureStore, Reading, encode
 from for_retrieval.model.features import Features, Tower
 from for_retrieval.model.identity import EMBEDDED, fill_prompts, model_id
@@ -25,9 +26,9 @@ from for_retrieval.model.sum_clip import SumClip, Summary, summarise
 from for_retrieval.model.tower import load_tower
 from for_retrieval.model.training_free import TrainingFree
 from for_retrieval.model.views import view_key
-from for_retrieval.params import BoxNet, Params
 from for_retrieval.params import Head as HeadParams
 from for_retrieval.params import Model as ModelParams
+from for_retrieval.params import Params
 
 if TYPE_CHECKING:
     from for_retrieval.project import Project
@@ -238,14 +239,10 @@ class Model:
         }
 
 
-BOX_NET = Path(__file__).parent / "weights" / "box_net.safetensors"  # of the embedded tower: pretrain/README.md
-SHIPPED = BoxNet(width=128, blocks=2)
-
-
 def _head(sizes: HeadParams, tower: Tower) -> SumClip:
     """A new head; with the embedded tower, and a box net of the shipped sizes, its boxes are those of photographs."""
     head = SumClip(sizes, tower.layout)
-    if tower.made_of["name"] == EMBEDDED and sizes.box_net == SHIPPED:
-        state = {name: value.float() for name, value in load_file(BOX_NET).items()}
+    if tower.made_of["name"] == EMBEDDED and sizes.box_net == box_net.SHIPPED:
+        state = {name: value.float() for name, value in load_file(box_net.WEIGHTS).items()}
         head.box_net.load_state_dict({**state, "learned": torch.tensor(True)})
     return head.to(tower.device)
