@@ -95,6 +95,7 @@ def make_train() -> MakeTrain:
             "clip": 1.0,
             "checkpoint_every": 4,
             "keep_start": 0.0,
+            "only_if_better": True,
             "objectives": {
                 "base": {"weight": base, "temperature": 0.05},
                 "pseudo": {

@@ -216,6 +216,7 @@ class Train(Section):
     clip: Positive
     checkpoint_every: Count
     keep_start: Share
+    only_if_better: bool
     objectives: Objectives
     vocabulary: Vocabulary
     runs: dict[str, Run]

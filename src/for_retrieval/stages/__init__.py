@@ -113,7 +113,7 @@ def train(project: Project, run: str) -> str:
         before = measure(starts, found, names, params)["seeds"]
         for seed, start in starts.items():
             was, now = (one[seed]["metrics"]["all"]["map50_r40"] for one in (before, scores["seeds"]))
-            if now <= was:
+            if params.train.only_if_better and now <= was:
                 start.save_head(head_path(project.heads, run, int(seed)))
                 scores["seeds"][seed] = before[seed]
                 notes.append(f"seed {seed} was no better than without training ({now:.1f}, {was:.1f}) and is left out")
