@@ -52,9 +52,9 @@ class PseudoLabels:
 class Lesson:
     """All that a head learns from: n training images in v views each. Rows are images, view by view.
 
-    features: [v n]. base_texts: [T, D] of the base categories; labels, counted: [n, T] bool, which of them an
-    image shows, and where that may be used; labelled: [n] bool, the images whose labels may be used. objects: [v n],
-    those with boxes. vocabulary: [V, D]; pseudo: the teacher's ranking, [n, V].
+    features: [v n]. base_texts: [T, D] of the base categories; labels, counted: [v n, T] bool, which of them a view
+    shows, and where that may be used; labelled: [n] bool, the images whose labels may be used. objects: [v n], those
+    with boxes, as a view shows them. vocabulary: [V, D]; pseudo: the teacher's ranking of whole images, [n, V].
     """
 
     features: Features
