@@ -29,7 +29,7 @@ stages:
     params: [seed]
     outs: [data/prepared]
   train:
-    cmd: echo train >> var/ran; mkdir -p models/heads; grep -m1 steps params.yaml > models/heads/x; sleep $PAUSE
+    cmd: echo train >> var/ran; mkdir -p models/heads; grep -m1 '^  steps' params.yaml > models/heads/x; sleep $PAUSE
     deps: [data/prepared, code/a.py]
     params: [train.steps]
     outs: [models/heads]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import load_file, save_file
 
 from for_retrieval import stages
@@ -37,13 +38,13 @@ Command = Callable[..., Done]
 def make_model(project: Project, trained: Path, *, weak: int = 0) -> str:
     """Replace the bundle by the trained model, or by the `weak`-th weak one, as `dvc repro` would, and index it.
 
-    All embeddings of a weak one are the same. Returns the model's id.
+    A weak one adds noise to its embeddings, another for each. Returns the model's id.
     """
     bundle = project.bundle
     weights = load_file(trained / "models" / "bundle" / "head.safetensors")
     if weak:
-        weights["last.weight"] *= 0
-        weights["last.bias"][weak] = 1e9  # another way for each; the rest is lost in rounding
+        noise = torch.randn(weights["last.weight"].shape, generator=torch.Generator().manual_seed(weak))
+        weights["last.weight"] += 0.02 * noise  # about 20 points of mAP@50 r40
     save_file(weights, bundle / "head.safetensors")
     values = json.loads((bundle / "bundle.json").read_text())
     values["head"]["sha256"] = file_hash(bundle / "head.safetensors")
