@@ -172,6 +172,7 @@ def test_kill_minus_nine_leaves_no_server(sleeper: subprocess.Popen[bytes], root
     sleeper.kill()
     sleeper.wait()
     until(lambda: not processes_of(root), 5, "the server has ended")
+    assert processes_of(root) == []
 
 
 ATTEMPTS = """

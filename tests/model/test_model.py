@@ -46,7 +46,7 @@ def test_the_model_is_rebuilt_as_it_was(bundle: Path) -> None:
     assert model.id == described["model"] == model_id(described)
     assert (model.tower.input_size, model.tower.layout.coarse.grid) == (128, (4, 4))
     assert model.settings.prompts == ["one {}"]
-    assert model.head.regions == 8
+    assert model.head.proposals == 4
     saved = Model.new(load_params(bundle.parent / "params.yaml"), bundle, CPU, seed=7, tower=model.tower)
     assert saved.id == model.id
     assert all(torch.equal(a, b) for a, b in zip(model.head.parameters(), saved.head.parameters(), strict=True))

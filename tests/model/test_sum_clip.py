@@ -51,7 +51,7 @@ def test_it_starts_as_the_dense_embeddings_at_and_around_each_box(
         pool_weights(found.boxes, it.layout.coarse, spread, least * side) @ dense
         for spread, least in ((0.3, 0.625), (0.8, 1.25))
     )
-    assert found.regions.shape == (3, proposals + 4, 8) == (3, it.regions, 8)
+    assert found.regions.shape == (3, proposals + 4, 8)
     assert_close(found.regions, normalize(pooled, dim=-1), rtol=0, atol=1e-6)
 
 

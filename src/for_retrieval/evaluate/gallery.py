@@ -9,17 +9,21 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from for_retrieval.evaluate.measure import Method, head_scores, measure
 from for_retrieval.evaluate.metric import rank
 from for_retrieval.evaluate.queries import QuerySet, query_sets
 from for_retrieval.model.model import Model, head_path
+from for_retrieval.model.training_free import ENSEMBLE, ensemble_scores
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records
 
 FIRST = 10  # results that a user looks at
 SPLITS = ("train", "val", "test")
+AT_ONCE = 2048  # images whose features are in memory; all of a large gallery would not fit
 
 
 def in_one_ranking(
@@ -39,12 +43,17 @@ def in_one_ranking(
         return [], []
     texts, settings = model.text(names.texts), params.train.run(run)
     trained = model.with_head(head_path(project.heads, run, settings.seeds[0]))
-    features = model.features(images["hash"].tolist(), project.cache)
-    free = model.training_free.scores(features, texts, ("ensemble",))
-    learned = head_scores(trained.head, features, texts)
+    parts: dict[str, list[Tensor]] = {name: [] for name in (*ENSEMBLE, "for")}
+    store, hashes = model.store(project.cache), images["hash"].tolist()
+    for start in range(0, len(hashes), AT_ONCE):
+        features = store.load(hashes[start : start + AT_ONCE])
+        found = model.training_free.scores(features, texts, ENSEMBLE)
+        for name, table in {**found, "for": head_scores(trained.head, features, texts)}.items():
+            parts[name].append(table)
+    scores = {name: torch.cat(tables) for name, tables in parts.items()}
     tables = {
-        Method("ensemble", 0, params.seed, "none"): free["ensemble"],
-        Method("for", settings.fraction, settings.seeds[0], settings.vocabulary): learned,
+        Method("ensemble", 0, params.seed, "none"): ensemble_scores(*(scores[name] for name in ENSEMBLE)),
+        Method("for", settings.fraction, settings.seeds[0], settings.vocabulary): scores["for"],
     }
     train = (images["split"] == "train").to_numpy()
     rows, shares = list[dict[str, Any]](), list[dict[str, Any]]()
@@ -53,9 +62,9 @@ def in_one_ranking(
             asked, columns = only(names, train if seen else ~train)
             result = measure(table[:, columns], asked, params)
             rows += [{**row, "gallery": "all", "seen": seen} for row in result.rows(records.info.name, method)]
-        found = training_shares(table.cpu().numpy(), names, train)
         about = {"benchmark": records.info.name, "method": method.method, "seed": method.seed}
-        shares += [{**about, "subset": subset, **values} for subset, values in found.items()]
+        own = training_shares(table.cpu().numpy(), names, train)
+        shares += [{**about, "subset": subset, **values} for subset, values in own.items()]
     return rows, shares
 
 

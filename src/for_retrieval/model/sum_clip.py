@@ -13,14 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, normalize
 
-from for_retrieval.model.box_net import QUADRANTS, BoxNet, propose, windows
+from for_retrieval.model.box_net import BoxNet, propose, windows
 from for_retrieval.model.features import Cells, Features, Layout
 from for_retrieval.params import Head
 
-SCALES = (
-    (0.3, 0.625),
-    (0.8, 1.25),
-)  # standard deviation of a pool: a share of the box's side, at least so many fine cells
+# Standard deviation of a pool: a share of the box's side, at least so many fine cells. For the thing, then around it.
+SCALES = ((0.3, 0.625), (0.8, 1.25))
 GEOMETRY = 6  # of a box: centre, sides and their logarithms
 
 
@@ -55,9 +53,9 @@ def pool_weights(boxes: Tensor, cells: Cells, spread: float, least: Tensor) -> T
     """[B, K, N]: a Gaussian at each box over the cells; rows sum to 1.
 
     Args:
-        boxes: [B, K, 4] as centre and size. spread: standard deviation / side of the box. least: [2], the smallest
-        standard
-            deviation in x and y, in sides of the image.
+        boxes: [B, K, 4] as centre and size.
+        spread: standard deviation / side of the box.
+        least: [2], the smallest standard deviation in x and y, in sides of the image.
     """
     centres = cells.centres(boxes.device)
     sigma = torch.maximum(spread * boxes[..., 2:], least)
@@ -81,11 +79,6 @@ class SumClip(nn.Module):
         self.dropout = nn.Dropout(params.dropout)
         for parameter in self.last.parameters():
             nn.init.zeros_(parameter)
-
-    @property
-    def regions(self) -> int:
-        """K."""
-        return min(self.proposals, len(self.box_net.centres)) + len(QUADRANTS)
 
     def look(self, features: Features) -> Looked:
         """Find the boxes and pool all maps around them; float32, on the features' device."""

@@ -129,8 +129,7 @@ def learn_embeddings(
 
 
 def interpolated(head: SumClip, start: SumClip, share: float) -> SumClip:
-    """`share` of the weights of `start`, as it was before training, and the rest of `head`; the box net is that of
-    `head`.
+    """`share` of the weights of `start`, as it was before training, and the rest of `head`, whose box net stays.
 
     WiSE-FT (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022), which keeps what the tower knew of words
     that finetuning never named.
