@@ -113,7 +113,8 @@ def train_boxes(fine: Tensor, objects: Objects, tower: Tower, recipe: BoxRecipe,
 
     def losses(step: int) -> dict[str, Tensor]:
         rows = torch.randperm(len(fine), generator=course.generator(step))[: recipe.batch]
-        return box_losses(net, fine[rows].float(), objects.rows(rows))
+        boxes, logits, _ = net(fine[rows].float())
+        return box_losses(boxes, logits, objects.rows(rows), net.cells)
 
     descend(course, net, optimizer, losses)
     progress.unlink()

@@ -61,7 +61,8 @@ def test_without_objects_all_cells_learn_to_be_empty(count: int) -> None:
     torch.manual_seed(0)
     net = BoxNet(BoxNetParams(width=16, blocks=1), CELLS)
     nothing = Objects(torch.full((2, count), -1), torch.zeros(2, count, 4))
-    losses = box_losses(net, torch.randn(2, 64, 6), nothing)
+    boxes, logits, _ = net(torch.randn(2, 64, 6))
+    losses = box_losses(boxes, logits, nothing, CELLS)
     assert losses["box"].item() == 0
     torch.stack(list(losses.values())).sum().backward()
     assert net.outward.bias.grad[4] > 0
@@ -97,6 +98,7 @@ def test_boxes_get_better() -> None:
     before, optimiser = first(), torch.optim.AdamW(net.parameters(), lr=0.005)
     for _ in range(60):
         optimiser.zero_grad()
-        torch.stack(list(box_losses(net, fine, them).values())).sum().backward()
+        boxes, logits, _ = net(fine)
+        torch.stack(list(box_losses(boxes, logits, them, CELLS).values())).sum().backward()
         optimiser.step()
     assert first() > max(0.5, before + 0.3)

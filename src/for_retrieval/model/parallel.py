@@ -11,16 +11,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from for_retrieval.errors import ForError, UsageError
 from for_retrieval.settings import cores
-
-if TYPE_CHECKING:
-    from for_retrieval.model.sum_clip import Summary
 
 MEETING = "FOR_RETRIEVAL_MEETING"  # the file in which the processes of `launch` meet
 
@@ -116,14 +113,13 @@ class Team:
         """This process's rows of one batch."""
         return rows.chunk(count())[rank()]
 
-    def joined(self, summary: Summary) -> Summary:
-        """The summaries of the whole batch from those of each process's part, in the batch's order.
+    def joined(self, *outputs: Tensor) -> tuple[Tensor, ...]:
+        """Outputs [B, ...] for the whole batch from those of each process's part, in the batch's order.
 
         Every process then has the same loss of the whole batch. Gradients of a part come back from all of them,
         `count` times the right one together, and `average` divides: the step is that of one process.
         """
-        parts = (summary.regions, summary.boxes, summary.objectness)
-        return type(summary)(*(_Joined.apply(part) for part in parts)) if self._accelerator else summary
+        return tuple(_Joined.apply(part) for part in outputs) if self._accelerator else outputs
 
     def end(self) -> None:
         """End the group: the other processes are done, and the one that writes goes on."""

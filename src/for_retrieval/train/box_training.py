@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 from torchvision.ops import generalized_box_iou_loss
 
-from for_retrieval.model.box_net import BoxNet, corners
+from for_retrieval.model.box_net import corners
 from for_retrieval.model.features import Cells
 from for_retrieval.train.lesson import Objects
 
@@ -39,17 +39,18 @@ def assigned(objects: Objects, cells: Cells) -> tuple[Tensor, Tensor]:
     return place, on / members.gather(1, place).clamp(min=1)
 
 
-def box_losses(net: BoxNet, fine: Tensor, objects: Objects) -> dict[str, Tensor]:
-    """The losses of the box net on the fine maps [B, M, F] of B images, each divided by the number of objects.
+def box_losses(boxes: Tensor, logits: Tensor, objects: Objects, cells: Cells) -> dict[str, Tensor]:
+    """The losses of what the box net says of B images, boxes [B, M, 4] and logits [B, M] of the fine `cells`.
+
+    Each is divided by the number of objects.
 
     box: generalised IoU (Rezatofighi et al., 2019) and a smooth L1 distance of centre and sides, each object weighing
     the same. objectness: binary cross-entropy; cells without an object weigh as much as they are wrong, as in the focal
     loss (Lin et al., 2017) with an exponent of 1.
     """
-    boxes, logits, _ = net(fine)
     truth, weight = objects.boxes.new_zeros(boxes.shape), torch.zeros_like(logits)
     if objects.category.shape[1]:
-        place, weight = assigned(objects, net.cells)
+        place, weight = assigned(objects, cells)
         truth = objects.boxes.gather(1, place.unsqueeze(2).expand(-1, -1, 4))
     count = (objects.category >= 0).sum().clamp(min=1)
     on = weight > 0

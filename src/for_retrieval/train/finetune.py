@@ -18,7 +18,7 @@ from for_retrieval.model.features import normalised
 from for_retrieval.model.model import Model
 from for_retrieval.model.open_clip_tower import OpenClipTower
 from for_retrieval.model.parallel import Team
-from for_retrieval.model.sum_clip import summarise
+from for_retrieval.model.sum_clip import Summary, summarise
 from for_retrieval.model.views import view_key
 from for_retrieval.params import Train
 from for_retrieval.project import Project
@@ -111,7 +111,8 @@ def finetune(project: Project, records: Records, model: Model, out: Path) -> str
     def step_losses(step: int) -> dict[str, Tensor]:
         nonlocal pictures
         pictures = pictures or _pictures(project, records, tower, lesson, plan, own, step)
-        summary = team.joined(summarise(head, tower.differentiable(next(pictures))))
+        mine = summarise(head, tower.differentiable(next(pictures)))
+        summary = Summary(*team.joined(mine.regions, mine.boxes, mine.objectness))
         generator = own.generator(step)
         rows = batch_rows(lesson, plan, own, generator)
         return losses(Batch(summary, lesson, rows, params.head.temperature, generator), plan)

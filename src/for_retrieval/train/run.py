@@ -15,7 +15,7 @@ from for_retrieval.model import box_net, sum_clip
 from for_retrieval.model.features import Features
 from for_retrieval.model.model import Model, head_path
 from for_retrieval.model.parallel import Team
-from for_retrieval.model.sum_clip import Looked, SumClip
+from for_retrieval.model.sum_clip import Looked, SumClip, Summary
 from for_retrieval.model.views import view_key
 from for_retrieval.params import Train
 from for_retrieval.project import Project
@@ -82,9 +82,12 @@ def learn_boxes(head: SumClip, lesson: Lesson, train: Train, course: Course) -> 
         generator = course.generator(step)
         drawn = rows[torch.randperm(len(rows), generator=generator)[: train.boxes.batch_size]]
         drawn = drawn + images * torch.randint(lesson.views, (len(drawn),), generator=generator)
-        mine = course.team.part(course.team.even(drawn))
+        whole = course.team.even(drawn)
+        mine = course.team.part(whole)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            return box_losses(net, lesson.features.fine[mine].to(device).float(), lesson.objects.rows(mine).to(device))
+            boxes, logits, _ = net(lesson.features.fine[mine].to(device).float())
+        boxes, logits = course.team.joined(boxes, logits)
+        return box_losses(boxes, logits, lesson.objects.rows(whole).to(device), net.cells)
 
     optimizer = torch.optim.AdamW(net.parameters(), lr=train.boxes.learning_rate, weight_decay=train.weight_decay)
     net.train()
@@ -118,7 +121,8 @@ def learn_embeddings(
         mine = course.team.part(rows)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             summary = head.embed(looked.rows(mine, device))
-        return losses(Batch(course.team.joined(summary), lesson, rows, temperature, generator), train)
+        summary = Summary(*course.team.joined(summary.regions, summary.boxes, summary.objectness))
+        return losses(Batch(summary, lesson, rows, temperature, generator), train)
 
     parameters = [parameter for parameter in head.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=train.learning_rate, weight_decay=train.weight_decay)
