@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +17,26 @@ from for_retrieval.records.readers.source import Source, is_unicode
 from for_retrieval.records.splits import LVIS
 
 GROUPS = {"f": "frequent", "c": "common", "r": "rare"}
-Listed = dict[str, tuple[set[str], set[str]]]
 
 
 def read_lvis(path: Path) -> Source:
     """Read images, boxes, categories with their frequency group, and the negatives.
 
-    LVIS searched each image for some categories only. An image is known not to show the categories in its
-    ``neg_category_ids``. Those in ``not_exhaustive_category_ids`` are in the image, though not every instance has a
-    box; they are never negatives. A listed negative that has a box, or is not exhaustive, is dropped and counted.
-
-    Categories are asked for by their names with spaces and without what is in brackets (``bow_(weapon)`` -> bow),
-    unless two would then be the same. Without ``file_name``, the last two parts of ``coco_url`` are the path
-    (``train2017/000000000139.jpg``). Raises ForError: as `read_coco`; also an unknown group, or a listed category that
-    does not exist.
+    LVIS searched each image for some categories only: it does not show those in ``neg_category_ids``, and shows those
+    in ``not_exhaustive_category_ids``, though not every instance has a box. A negative that has a box, or is not
+    exhaustive, is dropped and counted. Categories are asked for by their names with spaces and without what is in
+    brackets (``bow_(weapon)`` -> bow), unless two would then be the same. Without ``file_name``, the last two parts of
+    ``coco_url`` are the path (``train2017/000000000139.jpg``). Raises ForError: as `read_coco`; also an unknown group,
+    or a listed category that does not exist.
     """
     content = coco.read_lists(path, "an LVIS file")
     found = Source(path)
     entries = [_with_file_name(entry) for entry in content["images"]]
     coco.add_pictures(found, entries)
     names = coco.read_names(found, content["categories"])
-    words = _words(names.values())
+    spaced = {name: name.replace("_", " ").strip() for name in names.values()}
+    taken = Counter(map(_short, spaced.values()))
+    words = {name: _short(text) if taken[_short(text)] == 1 else text for name, text in spaced.items()}
     ids = {category_id: words[name] for category_id, name in names.items()}
     coco.add_objects(found, content["annotations"], ids)
     listed = _listed(found, entries, ids)
@@ -58,11 +56,10 @@ def _with_file_name(entry: Any) -> Any:
     return {**entry, "file_name": "/".join(entry["coco_url"].split("/")[-2:])}
 
 
-def _listed(found: Source, entries: list[Any], ids: dict[str, str]) -> Listed:
+def _listed(found: Source, entries: list[Any], ids: dict[str, str]) -> dict[str, tuple[set[str], set[str]]]:
     """Image id -> ids of the categories listed as absent, and of those listed as not exhaustive."""
-    listed: Listed = {}
-    for position, entry in enumerate(entries):
-        entry = entry if isinstance(entry, dict) else {}
+    listed: dict[str, tuple[set[str], set[str]]] = {}
+    for position, entry in enumerate(entry if isinstance(entry, dict) else {} for entry in entries):
         lists = listed[str(entry.get("id"))] = (set(), set())
         for key, numbers in zip(("neg_category_ids", "not_exhaustive_category_ids"), lists, strict=True):
             if not isinstance(entry.get(key), list):
@@ -80,18 +77,11 @@ def _groups(found: Source, entries: list[Any], ids: dict[str, str]) -> dict[str,
     for entry in entries:
         if not isinstance(entry, dict) or str(entry.get("id")) not in ids:
             continue  # a problem that was noted before
-        if str(letter := entry.get("frequency")) not in GROUPS:
-            found.problem(f"category {entry['id']} has the frequency {letter!r}, which must be 'f', 'c' or 'r'")
+        if group := GROUPS.get(str(letter := entry.get("frequency"))):
+            groups[group].append(ids[str(entry["id"])])
         else:
-            groups[GROUPS[str(letter)]].append(ids[str(entry["id"])])
+            found.problem(f"category {entry['id']} has the frequency {letter!r}, which must be 'f', 'c' or 'r'")
     return groups
-
-
-def _words(names: Iterable[str]) -> dict[str, str]:
-    """Category name -> the words to ask for it."""
-    spaced = {name: name.replace("_", " ").strip() for name in names}
-    taken = Counter(map(_short, spaced.values()))
-    return {name: _short(text) if taken[_short(text)] == 1 else text for name, text in spaced.items()}
 
 
 def _short(text: str) -> str:

@@ -35,9 +35,9 @@ WORDS = {name: Words(**entry) for name, entry in read_json(Path(__file__).with_n
 def read_nuimages(folder: Path) -> Source:
     """Read the annotated key frames of a version folder; paths start at the folder above it, ids are its tokens.
 
-    Frames between the key frames have no annotations and are skipped. A key frame without any, as all of the test
-    version, is dropped and counted. Attributes such as ``vehicle.parked`` become ``{"vehicle": "parked"}``. Raises
-    ForError: a table is missing or not JSON, or entries contradict each other.
+    Frames between the key frames are skipped; a key frame without annotations, as all of the test version, is counted.
+    Attributes such as ``vehicle.parked`` become ``{"vehicle": "parked"}``. Raises ForError: a table is missing or not
+    JSON, or entries contradict each other.
     """
     tables = {name: _table(folder, name) for name in ("sample_data", "object_ann", "category", "attribute")}
     surfaces = _table(folder, "surface_ann") if (folder / "surface_ann.json").exists() else []
@@ -58,8 +58,8 @@ def read_nuimages(folder: Path) -> Source:
     frames = len(found.pictures)
     found.pictures = {token: frame for token, frame in found.pictures.items() if token in labelled}
     if not found.pictures:
-        what = f"{printable(folder)} has no annotated key frames"
-        raise ForError(f"{what}; name a version with annotations, such as v1.0-train")
+        where = printable(folder)
+        raise ForError(f"{where} has no annotated key frames; name a version with annotations, such as v1.0-train")
     words = [words_of(name) for name in categories.values() if name not in SURFACES]
     found.synonyms = {entry.word: list(entry.synonyms) for entry in words if entry.synonyms}
     found.hypernyms = {entry.word: list(entry.hypernyms) for entry in words if entry.hypernyms}
@@ -72,10 +72,9 @@ def words_of(name: str) -> Words:
 
 
 def _table(folder: Path, name: str) -> list[Any]:
-    path = folder / f"{name}.json"
-    content = read_json(path, CHECK, "the nuImages table")
+    content = read_json(folder / f"{name}.json", CHECK, "the nuImages table")
     if not isinstance(content, list):
-        raise ForError(f"{printable(path)} must hold a list of entries; {CHECK}")
+        raise ForError(f"{printable(folder / name)}.json must hold a list of entries; {CHECK}")
     return content
 
 

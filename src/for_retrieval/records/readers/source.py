@@ -37,25 +37,20 @@ class Picture(NamedTuple):
 class Source:
     """A set as its annotations describe it, before any image is decoded. A reader adds what it finds.
 
-    categories: names in order. groups: group, such as ``rare``, -> its categories. broken: files already known to be
-    unusable, as {path, reason}. dropped: counts of what was left out, by reason. parts: image id -> train, val or
-    test; None if the format has no parts. absent: pairs (image id, category) that annotators looked for and did not
-    find; None if every image was searched for every category. captions: image id -> a text about the image.
-
     The first problem is kept and the others are counted, so that one run shows how bad the data is.
     """
 
     def __init__(self, path: Path, what: str = "file") -> None:
         """An empty source, to be read from `path`; `what` is the word for it in messages."""
-        self.categories: list[str] = []
+        self.categories: list[str] = []  # in order
         self.synonyms: dict[str, list[str]] = {}
         self.hypernyms: dict[str, list[str]] = {}
-        self.groups: dict[str, list[str]] = {}
-        self.broken: list[dict[str, str]] = []
-        self.dropped: Counter[str] = Counter()
-        self.parts: dict[str, str] | None = None
-        self.absent: list[tuple[str, str]] | None = None
-        self.captions: dict[str, str] = {}
+        self.groups: dict[str, list[str]] = {}  # group, such as ``rare``, -> its categories
+        self.broken: list[dict[str, str]] = []  # files already known to be unusable, as {path, reason}
+        self.dropped: Counter[str] = Counter()  # counts of what was left out, by reason
+        self.parts: dict[str, str] | None = None  # image id -> train, val or test, if the format has parts
+        self.absent: list[tuple[str, str]] | None = None  # image id, category: not found; None: all were looked for
+        self.captions: dict[str, str] = {}  # image id -> a text about the image
         self.pictures: dict[str, Picture] = {}
         self.rows: list[tuple[Any, ...]] = []  # OBJECT_COLUMNS, then width and height of the image
         self._path, self._what = path, what
@@ -167,16 +162,13 @@ def join(sources: Mapping[str, Source], folders: Mapping[str, str]) -> Source:
     for part, source in sources.items():
         before, folder = f"{part}/" if clash else "", folders.get(part, ".")
         for image_id, picture in source.pictures.items():
-            place = posixpath.normpath(posixpath.join(folder, picture.path))
-            whole.pictures[before + image_id] = picture._replace(image_id=before + image_id, path=place)
-            whole.parts[before + image_id] = part
+            key, place = before + image_id, posixpath.normpath(f"{folder}/{picture.path}")
+            whole.pictures[key], whole.parts[key] = picture._replace(image_id=key, path=place), part
         whole.rows += [(before + image_id, *row) for image_id, *row in source.rows]
         whole.captions |= {before + image_id: text for image_id, text in source.captions.items()}
         if source.absent is not None:
             whole.absent = (whole.absent or []) + [(before + image_id, name) for image_id, name in source.absent]
-        whole.broken += [
-            {**entry, "path": posixpath.normpath(posixpath.join(folder, entry["path"]))} for entry in source.broken
-        ]
+        whole.broken += [{**entry, "path": posixpath.normpath(f"{folder}/{entry['path']}")} for entry in source.broken]
         whole.dropped.update(source.dropped)
         whole.synonyms, whole.hypernyms = source.synonyms | whole.synonyms, source.hypernyms | whole.hypernyms
         group_of = {name: group for group, names in source.groups.items() for name in names} | group_of
@@ -241,15 +233,11 @@ def attribute_text(value: Any) -> str:
     """Attributes as JSON text with sorted keys, ``color`` as ``colour``; ValueError if they are not a JSON object."""
     if value is not None and not isinstance(value, dict):
         raise ValueError(f"has the attributes {value!r}, which must be an object {{name: value}}")
-    if not value:
-        return "{}"
-    spelled = {"colour" if key == "color" else key: entry for key, entry in value.items()}
+    spelled = {"colour" if key == "color" else key: entry for key, entry in (value or {}).items()}
     try:
-        text = json.dumps(spelled, sort_keys=True, ensure_ascii=False, allow_nan=False)
-        text.encode()
+        return json.dumps(spelled, sort_keys=True, ensure_ascii=False, allow_nan=False).encode().decode()
     except ValueError:
         raise ValueError("has attributes with a NaN or text that is not valid Unicode") from None
-    return text
 
 
 def round_inside(boxes: pd.DataFrame) -> pd.DataFrame:

@@ -81,10 +81,9 @@ def read_webdataset(root: Path, out: Path) -> Source:
     """Copy the images of all shards in `root` to `out`, which is emptied first, and read their annotations.
 
     ``txt`` is a caption. ``cls`` is a category, by name or by its line (from 0) in classnames.txt; its box is the whole
-    image, with the attribute ``{"whole_image": true}``. ``json`` may hold ``objects``, each with ``category``, ``bbox``
-    [x, y, w, h] in px and ``attributes``, and a ``caption``. A sample without an image is dropped and counted. Shards
-    called train, val or test, or in such folders, are parts, if all are. Raises ForError: no shards, a damaged one, or
-    samples that are wrong.
+    image, with the attribute ``{"whole_image": true}``. ``json`` may hold a ``caption`` and ``objects``, each with
+    ``category``, ``bbox`` [x, y, w, h] in px and ``attributes``. A sample without an image is dropped and counted.
+    Shards called train, val or test, or in such folders, are parts, if all are. Raises ForError: no shards, or bad ones.
     """
     if not (shards := _shards(root)):
         raise ForError(f"there are no shards (*.tar) in {printable(root)} or in folders of it; {_CHECK}")
@@ -155,8 +154,7 @@ def _add_json(sample: _Sample, text: str) -> None:
         raise ValueError(f"is not valid JSON ({error})") from None
     if not isinstance(content, dict):
         raise ValueError("must hold an object")
-    objects = content.get("objects") or []
-    if not isinstance(objects, list):
+    if not isinstance(objects := content.get("objects") or [], list):
         raise ValueError(f"has the objects {repr(objects)[:60]}, which must be a list")
     sample.objects = objects
     if isinstance(content.get("caption"), str) and is_unicode(content["caption"]) and not sample.caption:
