@@ -34,6 +34,8 @@ class ImageFacts(NamedTuple):
 
 
 RECENT = 2 * 10**9  # ns; a file that changed less than this ago may change again unnoticed
+_TABLE = """CREATE TABLE IF NOT EXISTS images
+(path BLOB PRIMARY KEY, size INTEGER, changed INTEGER, width INTEGER, height INTEGER, hash TEXT)"""
 
 
 def file_state(path: str | Path) -> tuple[int, int] | None:
@@ -45,12 +47,8 @@ def file_state(path: str | Path) -> tuple[int, int] | None:
     return None if time.time_ns() - found.st_mtime_ns < RECENT else (found.st_size, found.st_mtime_ns)
 
 
-_TABLE = """CREATE TABLE IF NOT EXISTS images
-(path BLOB PRIMARY KEY, size INTEGER, changed INTEGER, width INTEGER, height INTEGER, hash TEXT)"""
-
-
 class SeenImages:
-    """The facts of images that were read before, with the state that each file had then."""
+    """The `facts` of those of `paths` that were read before and have not changed since."""
 
     def __init__(self, cache: Path, paths: Iterable[Path]) -> None:
         self._database = cache / "images.sqlite"
@@ -67,7 +65,7 @@ class SeenImages:
         self.facts = {path: facts for path, facts in known.items() if facts}
 
     def add(self, found: Mapping[Path, ImageFacts]) -> None:
-        """Store the facts of those of `paths` that were read."""
+        """Store the facts of images that were read now."""
         rows = [(os.fsencode(p), *self._states[p], *facts) for p, facts in found.items() if p in self._states]
         if rows:
             self._database.parent.mkdir(parents=True, exist_ok=True)

@@ -83,7 +83,7 @@ def read_webdataset(root: Path, out: Path) -> Source:
     ``txt`` is a caption. ``cls`` is a category, by name or by its line (from 0) in classnames.txt; its box is the whole
     image, with the attribute ``{"whole_image": true}``. ``json`` may hold a ``caption`` and ``objects``, each with
     ``category``, ``bbox`` [x, y, w, h] in px and ``attributes``. A sample without an image is dropped and counted.
-    Shards called train, val or test, or in such folders, are parts, if all are. Raises ForError: no shards, or bad ones.
+    Shards called train, val or test, or in such folders, are parts, if all are. Raises ForError: no shards or bad ones.
     """
     if not (shards := _shards(root)):
         raise ForError(f"there are no shards (*.tar) in {printable(root)} or in folders of it; {_CHECK}")
