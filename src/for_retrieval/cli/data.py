@@ -118,7 +118,7 @@ def data_convert(
     as_json: AsJson = False,
 ) -> None:
     """Write a set of any kind as a COCO folder: images, annotations.json, splits.json and categories.json."""
-    from for_retrieval.records.convert import convert
+    from for_retrieval.records.importer import convert
 
     _print(convert(folder, out, cores(), kind=kind, images=images, annotations=annotations), as_json)
     say(f"COCO folder: {out}")

@@ -23,12 +23,11 @@ from for_retrieval.records.words import attribute_words, read_queries
 
 
 def prepare(params: Params, root: Path, out: Path, processes: int, cache: Path | None = None) -> Records:
-    """Read the set that `params.data` describes and save its tables in `out`.
+    """Read the set that `params.data` describes and save its tables in `out`, below the project folder `root`.
 
-    `root` is the project folder; relative paths, also `out`, start there. Images in shards are unpacked to
-    ``out/images``; all other images stay where they are. Captions, if the format has them, go to ``out/captions.json``.
-    cache: a folder with the facts of images that were read before. Raises ForError: the data is invalid. UsageError:
-    params.yaml names something that the data does not have.
+    Images in shards are unpacked to ``out/images``, all others stay where they are. Captions, if there are any, go to
+    ``out/captions.json``. cache: a folder with the facts of images that were read before. Raises ForError: the data is
+    invalid. UsageError: params.yaml names something that the data does not have.
     """
     root = root.resolve()
     out, unpacked = root / out, root / out / "images"
@@ -45,10 +44,7 @@ def prepare(params: Params, root: Path, out: Path, processes: int, cache: Path |
 
 
 def read_set(data: Data, root: Path, processes: int, cache: Path | None = None) -> Records:
-    """Read, check and split the set that `data` describes; nothing is written to the project but `cache`.
-
-    Raises ForError: the data is invalid. UsageError: `data` names something that the set does not have.
-    """
+    """As `prepare`, but nothing is written to the project besides `cache`."""
     unpacked = Path("data", f".unpacked-{os.getpid()}")  # on the project's disk
     try:
         cache = None if format_of(data.kind).unpacks else cache  # the unpacked files are removed again
@@ -94,12 +90,10 @@ def read_with_captions(
 def _words(data: Data, base_folder: Path, source: Source, names: list[str], known: pd.Series[bool]) -> dict[str, Any]:
     """Synonyms and hypernyms by category, and the words of attributes; those in data.queries replace others."""
     queries = read_queries(base_folder / data.queries, source.categories) if data.queries else {}
-    words: dict[str, Any] = {}
-    for key in ("synonyms", "hypernyms"):
-        found = getattr(source, key) | queries.get(key, {})
-        words[key] = {name: found[name] for name in names if name in found}
-    words["attributes"] = queries["attributes"] if "attributes" in queries else attribute_words(source.objects[known])
-    return words
+    attributes = queries["attributes"] if "attributes" in queries else attribute_words(source.objects[known])
+    found = {key: getattr(source, key) | queries.get(key, {}) for key in ("synonyms", "hypernyms")}
+    by_category = {key: {name: of[name] for name in names if name in of} for key, of in found.items()}
+    return by_category | {"attributes": attributes}
 
 
 def _base_and_novel(data: Data, base_folder: Path, source: Source) -> tuple[list[str], list[str]]:

@@ -16,11 +16,7 @@ Profile = dict[str, Any]
 
 
 def profile(records: Records, looks: Sequence[Look | str]) -> Profile:
-    """The profile of a set, as JSON; equal sets give equal profiles.
-
-    categories: number of objects of each. box_size: mean and quantiles of the share of its image that a box covers.
-    brightness: mean and quantiles over images. Null where there are no values, such as boxes in a plain folder.
-    """
+    """The profile of a set, as JSON; equal sets give equal profiles. What has no values, such as boxes, is null."""
     images, objects, info = records.images, records.objects, records.info
     counts = objects["category"].value_counts()
     area = (images["width"].astype("float64") * images["height"]).set_axis(images["image_id"])
@@ -34,6 +30,7 @@ def profile(records: Records, looks: Sequence[Look | str]) -> Profile:
         "base": len(info.base),
         "novel": len(info.novel),
         "categories": {name: int(counts.get(name, 0)) for name in sorted([*info.base, *info.novel])},
+        # The share of its image that a box covers.
         "box_size": _quantiles(covered / objects["image_id"].map(area).astype("float64")),
         "brightness": _quantiles(pd.Series([look.brightness for look in looks if isinstance(look, Look)])),
     }
@@ -42,9 +39,8 @@ def profile(records: Records, looks: Sequence[Look | str]) -> Profile:
 def drift(now: Profile, accepted: Profile | None) -> dict[str, float] | None:
     """The drift from `accepted` to `now`; None if nothing was accepted, or a set of another name.
 
-    categories: total variation distance of the category frequencies, 0 (equal) to 1 (nothing in common).
-    box_size: relative change of the median share that a box covers: 0.25 for a quarter more or a fifth less.
-    brightness: change of the mean, which is from 0 to 1. A part that either set lacks is omitted.
+    categories: the `count_distance`. box_size: relative change of the median share that a box covers: 0.25 for a
+    quarter more or a fifth less. brightness: change of the mean. A part that either set lacks is omitted.
     """
     if accepted is None or accepted.get("name") != now["name"]:
         return None

@@ -32,10 +32,9 @@ _RUN_ID = re.compile(r"-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # new in 
 def check_data(project: Project, accepted: Profile | None, pages_to: Path, report_to: Path) -> Verdict:
     """Check the prepared set and its fractions, and write report, profile and pages, whatever the outcome.
 
-    accepted: the profile of the set that drift is measured against. Profile and pages go into the folder `pages_to`,
-    the report into the file `report_to`. If the stored tables do not have the expected columns, only that is checked,
-    since all other checks need them. Raises ForError: nothing is prepared, a fraction is missing, or Great Expectations
-    lost a check.
+    accepted: the profile of the set that drift is measured against. pages_to: the folder for profile and pages. If the
+    stored tables do not have the expected columns, only that is checked, since all other checks need them. Raises
+    ForError: nothing is prepared, a fraction is missing, or Great Expectations lost a check.
     """
     info = load_info(project.prepared)
     stored: Tables = {FILES[name]: table for name, table in read_tables(project.prepared).items()}

@@ -40,6 +40,7 @@ _ROW_NAMES = {
 }
 _REPORT = "run again with --debug, and report the bug"
 _FIRST = 3  # failing rows that are named
+_view = cache(DefaultJinjaPageView)  # it compiles each of its templates once
 
 
 def set_checks(params: Params, info: DatasetInfo, tables: Tables) -> list[Check]:
@@ -164,11 +165,4 @@ def _page(result: ExpectationSuiteValidationResult) -> str:
             found.result["observed_value"] = _plain(found.result["observed_value"])
         if _config(found).kwargs.get("column") in found.result.get("unexpected_index_column_names", ()):
             found.result.pop("unexpected_index_list", None)  # a column that names itself is rendered as empty
-    document = ValidationResultsPageRenderer().render(result)
-    return str(_view().render(document))
-
-
-@cache
-def _view() -> Any:
-    """It compiles each of its templates once."""
-    return DefaultJinjaPageView()
+    return str(_view().render(ValidationResultsPageRenderer().render(result)))  # type: ignore[no-untyped-call]

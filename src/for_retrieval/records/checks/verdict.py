@@ -39,18 +39,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of one check.
-
-    rows, broken: rows checked, and rows that failed; None if the expectation is of a whole column or table.
-    first: names of the first failed rows. observed: the value found, if no rows are counted.
-    """
+    """The outcome of one check."""
 
     check: Check
     success: bool
-    rows: int | None = None
-    broken: int | None = None
-    first: list[str] = field(default_factory=list)
-    observed: Any = None
+    rows: int | None = None  # that were checked; None if the expectation is of a whole column or table
+    broken: int | None = None  # rows that failed
+    first: list[str] = field(default_factory=list)  # names of the first rows that failed
+    observed: Any = None  # the value found, if no rows are counted
 
     @property
     def state(self) -> str:
@@ -61,18 +57,16 @@ class Outcome:
     def found(self) -> str:
         """The finding, in a few words."""
         if self.rows is not None:
-            return f"{self.broken} of {self.rows}{self._share(', at most')}{self._names(':')}"
+            return f"{self.broken} of {self.rows}{self._details(', at most', ':')}"
         limits = {"min_value": "at least", "max_value": "at most"}
         options = self.check.options
         bounds = [f"{word} {options[key]:g}" for key, word in limits.items() if key in options]
         value = f"{len(self.observed)} columns" if isinstance(self.observed, list) else self.observed
         return " ".join([f"{value}{',' if bounds else ''}", *bounds])
 
-    def _share(self, word: str) -> str:
-        return f"{word} {self.allowed:.1%}" if self.allowed else ""
-
-    def _names(self, word: str) -> str:
-        return f"{word} {', '.join(map(printable, self.first))}" if self.first else ""
+    def _details(self, before_share: str, before_names: str) -> str:
+        share = f"{before_share} {self.allowed:.1%}" if self.allowed else ""
+        return share + (f"{before_names} {', '.join(map(printable, self.first))}" if self.first else "")
 
     @property
     def allowed(self) -> float | None:
@@ -86,7 +80,7 @@ class Outcome:
         if self.rows is None:
             return check.says.format(observed=self.observed) + remedy
         place = f"{check.table}{': ' if ',' in check.column else '.'}{check.column}"
-        where = f"{place}{self._share(', more than')}{self._names(', first')}"
+        where = f"{place}{self._details(', more than', ', first')}"
         return f"{self.broken} of {self.rows} {check.says} ({where}){remedy}"
 
     def to_json(self) -> dict[str, Any]:
@@ -100,12 +94,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All outcomes of one set. accepted: the digest of the set that drift was measured against, if any."""
+    """All outcomes of one set."""
 
     name: str
     digest: str
     outcomes: list[Outcome]
-    accepted: str | None = None
+    accepted: str | None = None  # the digest of the set that drift was measured against, if any
 
     @property
     def failures(self) -> list[Outcome]:
