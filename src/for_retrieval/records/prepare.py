@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from for_retrieval.errors import ForError, UsageError, printable
-from for_retrieval.files import write_json
+from for_retrieval.files import file_hash, read_json, write_json
 from for_retrieval.params import Data, Params
 from for_retrieval.project import Project
 from for_retrieval.records import splits
@@ -18,7 +18,7 @@ from for_retrieval.records.images import BrokenImage, inspect_all
 from for_retrieval.records.readers import format_of
 from for_retrieval.records.readers.source import Source
 from for_retrieval.records.records import NEGATIVE_COLUMNS, DatasetInfo, Records, load_info, load_records
-from for_retrieval.records.seen import listing, note_prepared, prepared_from
+from for_retrieval.records.seen import listing, note_prepared
 from for_retrieval.records.words import attribute_words, read_queries
 
 
@@ -157,5 +157,10 @@ def records_now(project: Project) -> Records:
 
 def is_current(project: Project) -> bool:
     """Whether data/prepared was made from the files and the params.yaml as they are now."""
-    noted = prepared_from(project.cache, project.prepared)
-    return noted is not None and noted == listing(project.params.data, project.root)
+    files = listing(project.params.data, project.root)
+    try:
+        noted = read_json(project.cache / "prepared.json")
+        same = noted["prepared"] == file_hash(project.prepared / "dataset.json")
+        return files is not None and bool(same and noted["files"] == files)
+    except (ForError, OSError, KeyError, TypeError):
+        return False

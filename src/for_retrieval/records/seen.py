@@ -18,8 +18,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from for_retrieval.errors import ForError
-from for_retrieval.files import file_hash, read_json, write_json
+from for_retrieval.files import file_hash, write_json
 
 if TYPE_CHECKING:
     from for_retrieval.params import Data  # loads pydantic, and queries load this file
@@ -105,12 +104,3 @@ def note_prepared(cache: Path, files: str | None, prepared: Path) -> None:
     """Record the `listing` that the tables in `prepared` were made from; None: the files are still changing."""
     if files:
         write_json(cache / "prepared.json", {"files": files, "prepared": file_hash(prepared / "dataset.json")})
-
-
-def prepared_from(cache: Path, prepared: Path) -> str | None:
-    """The listing that was recorded for the tables in `prepared`, if there is one."""
-    try:
-        noted = read_json(cache / "prepared.json")
-        return str(noted["files"]) if noted["prepared"] == file_hash(prepared / "dataset.json") else None
-    except (ForError, OSError, KeyError, TypeError):
-        return None

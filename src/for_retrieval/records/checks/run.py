@@ -12,8 +12,7 @@ from pathlib import Path
 from for_retrieval.files import write_json, write_text
 from for_retrieval.project import Project
 from for_retrieval.records.checks.looks import look_at_all
-from for_retrieval.records.checks.profile import Profile, drift, profile
-from for_retrieval.records.checks.tables import Tables, check_tables
+from for_retrieval.records.checks.tables import Profile, Tables, check_tables, drift, profile
 from for_retrieval.records.checks.verdict import Verdict
 from for_retrieval.records.fractions import load_fraction
 from for_retrieval.records.records import FILES, load_info, load_records, read_tables

@@ -82,20 +82,16 @@ def stored_checks(stored: Tables) -> list[Check]:
 
 def run_suite(tables: Tables, checks: Sequence[Check]) -> tuple[list[Outcome], dict[str, str]]:
     """Outcomes of `checks`, in their order, and a Data Docs page per table; ForError if one cannot be evaluated."""
-    config = DataContextConfig(
-        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
-        analytics_enabled=False,
-        progress_bars={"globally": False},  # type: ignore[arg-type]
-    )
+    stores, bars = InMemoryStoreBackendDefaults(init_temp_docs_sites=False), {"globally": False}
+    config = DataContextConfig(store_backend_defaults=stores, analytics_enabled=False, progress_bars=bars)  # type: ignore[arg-type]
     source = gx.get_context(mode="ephemeral", project_config=config)
     outcomes: dict[int, Outcome] = {}
     pages: dict[str, str] = {}
     for table in dict.fromkeys(check.table for check in checks):
         expectations = []
-        for number, check in enumerate(checks):
-            if check.table == table:
-                about = {"description": check.title, "severity": "warning" if check.warns else "critical"}
-                expectations.append(getattr(gxe, check.expectation)(**check.options, **about, meta={"check": number}))
+        for number, check in ((number, check) for number, check in enumerate(checks) if check.table == table):
+            about = {"description": check.title, "severity": "warning" if check.warns else "critical"}
+            expectations.append(getattr(gxe, check.expectation)(**check.options, **about, meta={"check": number}))
         asset = source.data_sources.add_pandas(table).add_dataframe_asset(table)
         batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": tables[table]})
         wanted = {"result_format": "COMPLETE", "unexpected_index_column_names": _ROW_NAMES.get(table, [])}

@@ -22,8 +22,8 @@ def read_folder(root: Path) -> Source:
     found = Source(root, "folder")
     names = []
     for path in _walk(root):
-        name, reason = path.relative_to(root).as_posix(), _refusal(path, root)
-        if reason:
+        name = path.relative_to(root).as_posix()
+        if reason := _refusal(path, root):
             found.broken.append({"path": os.fsencode(name).decode("utf-8", "backslashreplace"), "reason": reason})
         elif path.suffix.lower() in EXTENSIONS and not path.is_dir():
             names.append(name)
