@@ -40,11 +40,11 @@ def data_import(
     as_json: AsJson = False,
 ) -> None:
     """Read your own images, write them into params.yaml as the data to use, and print what was found."""
-    from for_retrieval.records.importer import Options, import_data
+    from for_retrieval.records.importer import Options, import_data, set_name
 
     here = project(context)
     if name is None:
-        _refuse_taken_name(here, folder)
+        _refuse_taken_name(here, folder, set_name(folder))
     words = [word.strip() for word in novel.split(",") if word.strip()]
     options = Options(kind=kind, images=images, annotations=annotations, novel=words, name=name)
     options |= {"splits": splits, "categories": categories, "queries": queries}
@@ -54,13 +54,12 @@ def data_import(
         say("params.yaml now describes this set; next: dvc repro")
 
 
-def _refuse_taken_name(here: Project, folder: Path) -> None:
+def _refuse_taken_name(here: Project, folder: Path, name: str) -> None:
     """Two sets must not share a name unnoticed: versions and validation images go by it."""
-    from for_retrieval.records.importer import set_name
     from for_retrieval.release.generation import find_manifest, set_of
     from for_retrieval.release.pointer import find_pointer
 
-    pointer, name = find_pointer(here.index), set_name(folder)
+    pointer = find_pointer(here.index)
     for entry in pointer.entries if pointer else []:
         manifest = find_manifest(here.index / entry.generation)
         if not manifest or entry.dataset != name or manifest.unpacked:

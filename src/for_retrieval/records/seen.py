@@ -15,6 +15,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -76,15 +77,13 @@ class SeenImages:
 def listing(data: Data, root: Path) -> str | None:
     """A digest of `data` and every file's name, size and time; None if a file may change again unnoticed."""
     digest = hashlib.sha256(json.dumps(data.model_dump(mode="json")).encode())
-    folders: dict[str, str] = {}  # each relative to the project; most files share one
+    below_root = lru_cache(None)(partial(os.path.relpath, start=root))  # most files share a folder
     for folder, name in sorted(_files(root / data.root, data)):
-        if folder not in folders:
-            folders[folder] = os.path.relpath(folder, root)
         path = f"{folder}/{name}"  # a `Path` takes longer than looking at the file
         state = file_state(path)
         if state is None and os.path.exists(path):
             return None
-        digest.update(os.fsencode(f"{folders[folder]}/{name} {state}\n"))
+        digest.update(os.fsencode(f"{below_root(folder)}/{name} {state}\n"))
     return digest.hexdigest()
 
 

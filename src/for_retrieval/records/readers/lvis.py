@@ -31,29 +31,30 @@ def read_lvis(path: Path) -> Source:
     """
     content = coco.read_lists(path, "an LVIS file")
     found = Source(path)
-    entries = [_with_file_name(entry) for entry in content["images"]]
-    coco.add_pictures(found, entries)
+    for entry in (entry for entry in content["images"] if isinstance(entry, dict)):
+        if entry.get("file_name") is None and isinstance(entry.get("coco_url"), str):
+            entry["file_name"] = "/".join(entry["coco_url"].split("/")[-2:])
+    coco.add_pictures(found, content["images"])
     names = coco.read_names(found, content["categories"])
     spaced = {name: name.replace("_", " ").strip() for name in names.values()}
     taken = Counter(map(_short, spaced.values()))
     words = {name: _short(text) if taken[_short(text)] == 1 else text for name, text in spaced.items()}
     ids = {category_id: words[name] for category_id, name in names.items()}
+    categories = set(words.values())
     coco.add_objects(found, content["annotations"], ids)
-    listed = _listed(found, entries, ids)
+    listed = _listed(found, content["images"], ids)
     found.groups = _groups(found, content["categories"], ids)
     found.raise_first()
-    found.synonyms = _synonyms(content["categories"], words)
+    for entry in content["categories"]:
+        given = entry["synonyms"] if isinstance(entry.get("synonyms"), list) else []
+        texts = [_short(text.replace("_", " ")) for text in given if isinstance(text, str) and is_unicode(text)]
+        if others := [text for text in dict.fromkeys(texts) if text and text not in categories]:
+            found.synonyms[words[entry["name"]]] = others
     shown = set(zip(found.objects["image_id"], found.objects["category"], strict=True))
     shown |= {(image_id, ids[number]) for image_id, (_, partly) in listed.items() for number in partly}
     pairs = [(image_id, word) for image_id, (absent, _) in listed.items() for word in sorted({ids[n] for n in absent})]
     found.absent = [pair for pair in pairs if pair not in shown]
     return found.finished(words.values(), contradicting_negatives=len(pairs) - len(found.absent))
-
-
-def _with_file_name(entry: Any) -> Any:
-    if not isinstance(entry, dict) or entry.get("file_name") is not None or not isinstance(entry.get("coco_url"), str):
-        return entry
-    return {**entry, "file_name": "/".join(entry["coco_url"].split("/")[-2:])}
 
 
 def _listed(found: Source, entries: list[Any], ids: dict[str, str]) -> dict[str, tuple[set[str], set[str]]]:
@@ -86,17 +87,6 @@ def _groups(found: Source, entries: list[Any], ids: dict[str, str]) -> dict[str,
 
 def _short(text: str) -> str:
     return " ".join(re.sub(r"\([^)]*\)", " ", text).split()) or text
-
-
-def _synonyms(entries: list[dict[str, Any]], words: dict[str, str]) -> dict[str, list[str]]:
-    """Category -> other words for it that are not categories themselves."""
-    known, synonyms = set(words.values()), {}
-    for entry in entries:
-        given = entry["synonyms"] if isinstance(entry.get("synonyms"), list) else []
-        texts = [_short(text.replace("_", " ")) for text in given if isinstance(text, str) and is_unicode(text)]
-        if others := [text for text in dict.fromkeys(texts) if text and text not in known]:
-            synonyms[words[entry["name"]]] = others
-    return synonyms
 
 
 FORMAT = Format(

@@ -27,7 +27,7 @@ class Words(NamedTuple):
 
 
 SURFACES = ("flat.driveable_surface", "vehicle.ego")  # masks without boxes
-
+_OBJECT_KEYS = ("token", "sample_data_token", "category_token", "bbox")
 # Category -> its words, of all 23 categories.
 WORDS = {name: Words(**entry) for name, entry in read_json(Path(__file__).with_name("nuimages.json")).items()}
 
@@ -51,7 +51,17 @@ def read_nuimages(folder: Path) -> Source:
         {str(entry["token"]): str(entry["name"]) for _, entry in found.complete(tables[name], ("token", "name"), name)}
         for name in ("category", "attribute")
     )
-    _add_objects(found, tables["object_ann"], categories, attributes)
+    for _, entry in found.complete(tables["object_ann"], _OBJECT_KEYS, "object_ann"):
+        where, frame = f"object_ann {entry['token']}", found.pictures.get(str(entry["sample_data_token"]))
+        if frame is None:
+            found.problem(f"{where} is on {entry['sample_data_token']}, which is no key frame of sample_data")
+        elif (category := categories.get(str(entry["category_token"]))) is None:
+            found.problem(f"{where} has the category_token {entry['category_token']}, which category does not list")
+        else:
+            where = f"{where} on {frame.path}"
+            with found.problems_of(where):
+                box, said = from_corners(entry["bbox"]), _attributes(entry.get("attribute_tokens"), attributes)
+                found.add_object(where, frame.image_id, box, words_of(category).word, said)
     found.raise_first()
     entries = [entry for entry in [*tables["object_ann"], *surfaces] if isinstance(entry, dict)]
     labelled = {str(entry.get("sample_data_token")) for entry in entries}
@@ -76,21 +86,6 @@ def _table(folder: Path, name: str) -> list[Any]:
     if not isinstance(content, list):
         raise ForError(f"{printable(folder / name)}.json must hold a list of entries; {CHECK}")
     return content
-
-
-def _add_objects(found: Source, entries: list[Any], categories: dict[str, str], attributes: dict[str, str]) -> None:
-    for _, entry in found.complete(entries, ("token", "sample_data_token", "category_token", "bbox"), "object_ann"):
-        where, frame = f"object_ann {entry['token']}", found.pictures.get(str(entry["sample_data_token"]))
-        category = categories.get(str(entry["category_token"]))
-        if frame is None:
-            found.problem(f"{where} is on {entry['sample_data_token']}, which is no key frame of sample_data")
-        elif category is None:
-            found.problem(f"{where} has the category_token {entry['category_token']}, which category does not list")
-        else:
-            where = f"{where} on {frame.path}"
-            with found.problems_of(where):
-                box, said = from_corners(entry["bbox"]), _attributes(entry.get("attribute_tokens"), attributes)
-                found.add_object(where, frame.image_id, box, words_of(category).word, said)
 
 
 def _attributes(tokens: Any, names: dict[str, str]) -> dict[str, Any]:
