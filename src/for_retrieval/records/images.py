@@ -65,11 +65,7 @@ def inspect(path: Path, max_pixels: int, min_side: int) -> ImageFacts | BrokenIm
 def inspect_all(
     paths: Sequence[Path], processes: int, max_pixels: int, min_side: int, cache: Path | None = None
 ) -> list[ImageFacts | BrokenImage]:
-    """Inspect `paths` in `processes` processes; the results are in their order.
-
-    cache: a folder. Files that were inspected before and have the same size and modification time are not read again.
-    Raises ForError: a process died, most likely because memory ran out.
-    """
+    """Inspect `paths` in order; files that the folder `cache` knows are not read. ForError if a process died."""
     seen = SeenImages(cache, paths) if cache else None
     found: dict[Path, ImageFacts | BrokenImage] = {
         path: facts

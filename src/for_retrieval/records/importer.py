@@ -118,10 +118,7 @@ def _below(folder: Path, given: str | None, option: str) -> str | None:
 
 
 def import_data(project: Path, folder: Path, processes: int = 1, **options: Unpack[Options]) -> Found:
-    """Read the set in `folder` and, if it can be used, write it into the project's params.yaml.
-
-    Raises UsageError: as `describe`, or an unknown novel category. ForError: the data is invalid.
-    """
+    """Read the set in `folder` and, if it can be used, write it into params.yaml; errors are as of `describe`."""
     path = project / "params.yaml"
     params = load_params(path)
     changes = describe(folder, **options)
@@ -275,11 +272,7 @@ def _place_images(records: Records, folder: Path, target: Path) -> list[str]:
 
 
 def _coco_content(records: Records, names: list[str], captions: dict[str, str]) -> dict[str, Any]:
-    """The records as a COCO instances file; names: the path of each image below the image folder.
-
-    Ids are those of the images, if all of them are numbers already, and otherwise count from 1. Beyond COCO, images may
-    have a ``caption``, and annotations have ``attributes``, as CVAT writes them.
-    """
+    """A COCO instances file with captions and attributes; `names` are the paths of images, whose ids stay if numbers."""
     info, images = records.info, records.images
     ids = images["image_id"].tolist()
     kept = all(text.isdecimal() and str(int(text)) == text for text in ids)

@@ -61,15 +61,13 @@ class DatasetInfo:
 
 @dataclass(frozen=True, eq=False)
 class Records:
-    """One prepared set. The constructor types and sorts the rows and computes the digest.
-
-    negatives: None if an image without an object of a category does not show it, as in most sets. Otherwise
-    only listed images are known not to show it, and all others without an object are not judged (LVIS).
-    """
+    """One prepared set. The constructor types and sorts the rows and computes the digest."""
 
     images: pd.DataFrame
     objects: pd.DataFrame
     info: DatasetInfo
+    # If None, an image without an object of a category does not show it, as in most sets. Otherwise only listed images
+    # are known not to show it, and all others without an object are not judged (LVIS).
     negatives: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:

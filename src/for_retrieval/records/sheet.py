@@ -47,10 +47,7 @@ class Group:
 
 
 def draw_sheet(groups: Sequence[Group], path: Path, columns: int) -> None:
-    """Write all groups, one below the other, in rows of at most `columns` cells; atomically.
-
-    An image that cannot be opened becomes a cell with the reason. Raises UsageError: `path` does not end in .png.
-    """
+    """Write all groups, in rows of at most `columns` cells, atomically; UsageError if `path` does not end in .png."""
     if path.suffix.lower() != ".png":
         raise UsageError(f"the sheet {printable(path)} must be a PNG file; give it a name that ends in .png")
     columns = max(1, min(columns, max((len(group.cells) for group in groups), default=1)))

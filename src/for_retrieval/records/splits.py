@@ -40,7 +40,6 @@ def read_splits(path: Path, images: pd.DataFrame) -> dict[str, str]:
 
 
 def _lists(path: Path, what: str, keys: Sequence[str], of: str, check: str) -> dict[str, list[str]]:
-    """The content of a JSON file that maps some of `keys` to lists `of` names."""
     content = read_json(path, check, f"the {what} file")
     if not isinstance(content, dict):
         example = ", ".join(f"{key}: [...]" for key in keys)
@@ -121,10 +120,7 @@ def novel_by_name(categories: Sequence[str], novel: Sequence[str]) -> BaseAndNov
 
 
 def read_categories(path: Path, categories: Sequence[str]) -> BaseAndNovel:
-    """Base and novel categories from a JSON file {base: [...], novel: [...]}; others are ignored.
-
-    Raises ForError: no such file, an unknown key or category, one in both lists, or nothing in base.
-    """
+    """Base and novel categories from a JSON file {base: [...], novel: [...]}; ForError if it is missing or wrong."""
     keys = ("base", "novel", "ignored")  # ignored: only documents the rest, as in the 48 / 17 / 15 split of COCO
     content = _lists(path, "category", keys, "category names", _CHECK_CATEGORIES)
     if not content.get("base"):

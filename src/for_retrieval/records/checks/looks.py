@@ -85,7 +85,6 @@ def _look(item: tuple[Path, str], max_pixels: int, min_side: int) -> Look | str:
 
 
 def _problem(path: Path, content: str) -> str | None:
-    """Why a file is not the one that was prepared."""
     try:
         return None if file_hash(path) == content else CHANGED
     except FileNotFoundError:
@@ -128,7 +127,6 @@ def near_pairs(fingerprints: Bits, most: int) -> NDArray[np.int64]:
 
 
 def _between_unique(unique: Bits, most: int) -> NDArray[np.int64]:
-    """Pairs [n, 2] of different fingerprints."""
     edges = np.linspace(0, 64, most + 2).round().astype(int)
     found = [np.empty((0, 2), np.int64)]
     for low, high in pairwise(edges):

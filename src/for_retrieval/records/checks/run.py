@@ -61,7 +61,6 @@ def check_data(project: Project, accepted: Profile | None, pages_to: Path, repor
 
 
 def _write_pages(folder: Path, verdict: Verdict, now: Profile | None, pages: Mapping[str, str]) -> None:
-    """Write index.html and a page per table into `folder`; pages of an earlier run are removed."""
     from jinja2 import Template  # comes with Great Expectations
 
     for old in folder.glob("*.html"):

@@ -152,7 +152,6 @@ def _first(check: Check, result: dict[str, Any]) -> list[str]:
 
 
 def _page(result: ExpectationSuiteValidationResult) -> str:
-    """The Data Docs page of one table, as Great Expectations renders it."""
     # Without the time and id of the run, and without lists of all failing rows: equal data give equal pages.
     result.meta = {"great_expectations_version": gx.__version__}
     for found in result.results:

@@ -14,10 +14,7 @@ from for_retrieval.records.readers.source import Source
 
 
 def read_panoptic(path: Path) -> Source:
-    """Read images, the boxes of things, and their categories, as `read_coco` does; segments of stuff are counted.
-
-    A category without ``isthing`` is a thing. Raises ForError: as `read_coco`.
-    """
+    """Read images, boxes of things, and their categories, as `read_coco` does; one without ``isthing`` is a thing."""
     content = coco.read_lists(path, "a COCO panoptic file")
     found = Source(path)
     coco.add_pictures(found, content["images"])

@@ -148,9 +148,8 @@ class Source:
 
 
 def join(sources: Mapping[str, Source], folders: Mapping[str, str]) -> Source:
-    """One source of several, by part (train, val or test).
+    """One source of several, by part (train, val or test); folders: where images of a part lie, if not in that of all.
 
-    folders: part -> where its images lie, below the image folder of the set; without an entry, in that folder itself.
     Image ids are kept, unless two parts share one: then all ids get their part as a prefix (``val/12``). Of words and
     groups that differ, those of the first part count.
     """
@@ -197,7 +196,6 @@ def number(value: Any) -> float:
 
 
 def _four(value: Any) -> Box:
-    """Raises ValueError: `value` is not a list of four finite numbers."""
     numbers = tuple(map(number, value)) if isinstance(value, list) else ()
     if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
         raise ValueError(f"has the box {value!r}, which must be four finite numbers")
@@ -241,10 +239,7 @@ def attribute_text(value: Any) -> str:
 
 
 def round_inside(boxes: pd.DataFrame) -> pd.DataFrame:
-    """Columns x, y, w, h as float32, such that x + w and y + h do not exceed the columns width and height.
-
-    Plain rounding would put some boxes a rounding step outside. Boxes that lose their area are dropped.
-    """
+    """Boxes as float32 that end inside their width and height in spite of rounding; those without area are dropped."""
     boxes = boxes.astype(dict.fromkeys("xywh", "float32"))
     for start, length, end in (("x", "w", "width"), ("y", "h", "height")):
         boxes[length] = np.minimum(boxes[length], boxes[end].astype("float32") - boxes[start])

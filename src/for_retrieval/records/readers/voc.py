@@ -72,7 +72,6 @@ def _add_object(found: Source, image_id: str, entry: Element, where: str) -> Non
 
 
 def _number(text: str | None) -> Any:
-    """The number that `text` spells; `text` itself if it is none."""
     try:
         value = float(text or "")
     except ValueError:

@@ -29,11 +29,7 @@ _PART = re.compile(r"(?:^|[^a-z])(train|val|test)(?![a-z])")
 
 
 def _members(shard: Path) -> Iterator[tuple[str, str, bytes]]:
-    """Key, ending and content of the files in an uncompressed tar whose ending is in `_WANTED`.
-
-    ``sub/0001.cls.txt`` has the key ``sub/0001`` and the ending ``cls.txt``. Nothing is unpacked here, so links and
-    devices would be harmless; they are refused nevertheless, as are names that lead out of a folder.
-    """
+    """Key, ending, content of the files in a tar; ``sub/01.cls.txt`` has the key ``sub/01`` and the ending ``cls.txt``."""
     where = printable(shard)
     try:
         with tarfile.open(shard, mode="r:") as archive:

@@ -93,7 +93,6 @@ def label_path(name: str) -> str:
 
 
 def _names(content: dict[str, Any], path: Path) -> dict[int, str]:
-    """Class number -> name."""
     given = content.get("names")
     pairs = dict(enumerate(given)) if isinstance(given, list) else given
     if not isinstance(pairs, dict) or not pairs:
