@@ -113,8 +113,8 @@ def _below(folder: Path, given: str | None, option: str) -> str | None:
         if path.exists():
             whole, base = path.resolve(), folder.resolve()
             return (whole.relative_to(base) if whole.is_relative_to(base) else whole).as_posix()
-    where = f"{printable(given)} is neither in {printable(folder)} nor in this folder"
-    raise UsageError(f"{option}: {where}; correct the path")
+    where = f"neither in {printable(folder)} nor in this folder"
+    raise UsageError(f"{option}: {printable(given)} is {where}; correct the path")
 
 
 def import_data(project: Path, folder: Path, processes: int = 1, **options: Unpack[Options]) -> Found:
@@ -142,9 +142,8 @@ def read_without_project(
     The values are those in DEFAULTS, but any number of images may be broken. unpacked: a folder to which the images of
     shards are written. Raises UsageError: as `describe`. ForError: the data is invalid.
     """
-    described = describe(folder, **options)
-    described["annotations"] = described["annotations"] or ""  # None if the format does not use it
-    data = Data.model_construct(**{**DEFAULTS, **described, "max_broken": 1.0})
+    said = describe(folder, **options)
+    data = Data.model_construct(**{**DEFAULTS, **said, "annotations": said["annotations"] or "", "max_broken": 1.0})
     with _remedies_for_options():
         return data, *read_with_captions(data, folder, processes, unpacked)
 
@@ -272,7 +271,7 @@ def _place_images(records: Records, folder: Path, target: Path) -> list[str]:
 
 
 def _coco_content(records: Records, names: list[str], captions: dict[str, str]) -> dict[str, Any]:
-    """A COCO instances file with captions and attributes; `names` are the paths of images, whose ids stay if numbers."""
+    """A COCO instances file with captions and attributes; names: the paths of images, whose ids stay if numbers."""
     info, images = records.info, records.images
     ids = images["image_id"].tolist()
     kept = all(text.isdecimal() and str(int(text)) == text for text in ids)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -74,7 +73,10 @@ def read_with_captions(
         raise ForError(f"no image of {printable(folder)} is left to use{first}; check data.images and data.splits")
     names = [*base, *novel]
     known = source.objects["category"].isin(names)
-    words = _words(data, base_folder, source, names, known)
+    queries = read_queries(base_folder / data.queries, source.categories) if data.queries else {}
+    found = {key: getattr(source, key) | queries.get(key, {}) for key in ("synonyms", "hypernyms")}
+    words = {key: {name: of[name] for name in names if name in of} for key, of in found.items()}
+    words["attributes"] = queries["attributes"] if "attributes" in queries else attribute_words(source.objects[known])
     broken.sort(key=lambda entry: entry["path"])
     dropped = {**source.dropped, "ignored_category_objects": int((~known).sum()), **dropped}
     info = DatasetInfo(data.name, images_root, base, novel, **words, broken=broken, dropped=dropped)
@@ -85,15 +87,6 @@ def read_with_captions(
     )
     records = Records(images, objects, info, negatives)
     return records, {i: source.captions[i] for i in records.images["image_id"] if i in source.captions}
-
-
-def _words(data: Data, base_folder: Path, source: Source, names: list[str], known: pd.Series[bool]) -> dict[str, Any]:
-    """Synonyms and hypernyms by category, and the words of attributes; those in data.queries replace others."""
-    queries = read_queries(base_folder / data.queries, source.categories) if data.queries else {}
-    attributes = queries["attributes"] if "attributes" in queries else attribute_words(source.objects[known])
-    found = {key: getattr(source, key) | queries.get(key, {}) for key in ("synonyms", "hypernyms")}
-    by_category = {key: {name: of[name] for name in names if name in of} for key, of in found.items()}
-    return by_category | {"attributes": attributes}
 
 
 def _base_and_novel(data: Data, base_folder: Path, source: Source) -> tuple[list[str], list[str]]:

@@ -61,8 +61,8 @@ class SeenImages:
                     stored = {row[:3]: ImageFacts(*row[3:]) for row in database.execute("SELECT * FROM images")}
             except sqlite3.DatabaseError:  # damaged
                 self._database.unlink(missing_ok=True)
-        known = {path: stored.get((os.fsencode(path), *state)) for path, state in self._states.items()}
-        self.facts = {path: facts for path, facts in known.items() if facts}
+        found = ((path, stored.get((os.fsencode(path), *state))) for path, state in self._states.items())
+        self.facts = {path: facts for path, facts in found if facts}
 
     def add(self, found: Mapping[Path, ImageFacts]) -> None:
         """Store the facts of images that were read now."""

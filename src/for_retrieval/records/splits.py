@@ -13,7 +13,6 @@ from for_retrieval.files import read_json
 from for_retrieval.params import SplitRatio
 
 SPLITS = ("train", "val", "test")  # a later one wins where copies of an image are in several
-_CHECK = "check data.splits in params.yaml"
 
 
 def read_splits(path: Path, images: pd.DataFrame) -> dict[str, str]:
@@ -22,7 +21,7 @@ def read_splits(path: Path, images: pd.DataFrame) -> dict[str, str]:
     A name that is the id of one and the path of another means the id. Raises ForError: no such file, an unknown key or
     image, or an image in two splits.
     """
-    content = _lists(path, "split", SPLITS, "image ids or file names", _CHECK)
+    content = _lists(path, "split", SPLITS, "image ids or file names", "check data.splits in params.yaml")
     ids = dict(zip(images["path"], images["image_id"], strict=True)) | {i: i for i in images["image_id"]}
     chosen: dict[str, str] = {}
     unknown = []
@@ -91,10 +90,8 @@ def assign_splits(
     Dropped are images that `chosen` omits, and those with an exact copy in a later split: no test image may also be a
     training image. Copies within one split are kept.
     """
-    if chosen is None:
-        splits = images["hash"].map(lambda digest: split_of(digest, ratio))
-    else:
-        splits = images["image_id"].map(chosen)
+    by_hash = chosen is None
+    splits = images["hash"].map(lambda digest: split_of(digest, ratio)) if by_hash else images["image_id"].map(chosen)
     placed = images.assign(split=splits)[splits.notna()]
     order = placed["split"].map({split: position for position, split in enumerate(SPLITS)})
     kept = placed[order == order.groupby(placed["hash"]).transform("max")]

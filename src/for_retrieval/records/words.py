@@ -54,7 +54,7 @@ def _is_word(value: Any) -> bool:
 
 
 def spoken(value: Any) -> str | None:
-    """The value of an attribute as queries have it (``Dark_Red`` is "dark red"); None if it is not one to three words."""
+    """An attribute's value as queries have it (``Dark_Red`` is "dark red"); None if it is not one to three words."""
     if not isinstance(value, str):
         return None
     word = value.strip().replace("_", " ").lower()

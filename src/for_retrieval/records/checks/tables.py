@@ -156,11 +156,10 @@ def _objects(records: Records) -> pd.DataFrame:
 
 
 def _negatives(records: Records, negatives: pd.DataFrame) -> pd.DataFrame:
-    pairs = pd.MultiIndex.from_frame(negatives[["image_id", "category"]])
-    shown = pairs.isin(pd.MultiIndex.from_frame(records.objects[["image_id", "category"]]))
+    pairs, boxes = (pd.MultiIndex.from_frame(of[["image_id", "category"]]) for of in (negatives, records.objects))
     known = negatives["image_id"].isin(records.images["image_id"])
-    said = np.where(shown, "its image has a box of it", OK)
-    return negatives.assign(image=np.where(known, OK, "unknown image"), shown=said)
+    shown = np.where(pairs.isin(boxes), "its image has a box of it", OK)
+    return negatives.assign(image=np.where(known, OK, "unknown image"), shown=shown)
 
 
 def _is_object(text: str) -> bool:

@@ -59,8 +59,7 @@ class Outcome:
         if self.rows is not None:
             return f"{self.broken} of {self.rows}{self._details(', at most', ':')}"
         limits = {"min_value": "at least", "max_value": "at most"}
-        options = self.check.options
-        bounds = [f"{word} {options[key]:g}" for key, word in limits.items() if key in options]
+        bounds = [f"{word} {self.check.options[key]:g}" for key, word in limits.items() if key in self.check.options]
         value = f"{len(self.observed)} columns" if isinstance(self.observed, list) else self.observed
         return " ".join([f"{value}{',' if bounds else ''}", *bounds])
 
@@ -128,8 +127,7 @@ class Verdict:
     def raise_if_failed(self, page: Path) -> None:
         """Raise a ForError with a line for each failed check, if there is one; `page` has the details."""
         if self.failures:
-            count = f"{len(self.failures)} of {len(self.outcomes)}"
-            first = f"{self.name} failed {count} checks; all of them are in {page}"
+            first = f"{self.name} failed {len(self.failures)} of {len(self.outcomes)} checks; all of them are in {page}"
             raise ForError("\n  ".join([first, *(outcome.sentence() for outcome in self.failures)]))
 
     def table(self) -> Table:
