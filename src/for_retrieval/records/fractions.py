@@ -20,8 +20,7 @@ def make_fraction(records: Records, percent: float, min_images: int, seed: int) 
     Fractions with the same `min_images` and `seed` are prefixes of one order of the n training images, so a smaller one
     is a part of a larger one. First are the m images that give each base category its first `min_images` images (or all
     it has), rarest category first; a seeded shuffle of the rest follows. The size is ``max(ceil(percent * n / 100),
-    m)``: with many categories, small fractions are larger than their percentage, and may be equal. Raises UsageError:
-    `percent` is out of range. ForError: there are no training images.
+    m)``, which may be equal for small ones. Raises UsageError: `percent` is out of range. ForError: there is none.
     """
     if not 0 < percent <= 100:
         raise UsageError(f"a fraction must be above 0 and at most 100 percent, not {percent:g}")

@@ -24,9 +24,8 @@ from for_retrieval.records.words import attribute_words, read_queries
 def prepare(params: Params, root: Path, out: Path, processes: int, cache: Path | None = None) -> Records:
     """Read the set that `params.data` describes and save its tables in `out`, below the project folder `root`.
 
-    Images in shards are unpacked to ``out/images``, all others stay where they are. Captions, if there are any, go to
-    ``out/captions.json``. cache: a folder with the facts of images that were read before. Raises ForError: the data is
-    invalid. UsageError: params.yaml names something that the data does not have.
+    Images in shards are unpacked to ``out/images``, captions go to ``out/captions.json``. cache: a folder with what is
+    known of images that were read before. Raises ForError: invalid data. UsageError: it lacks what params.yaml names.
     """
     root = root.resolve()
     out, unpacked = root / out, root / out / "images"
@@ -74,12 +73,12 @@ def read_with_captions(
     names = [*base, *novel]
     known = source.objects["category"].isin(names)
     queries = read_queries(base_folder / data.queries, source.categories) if data.queries else {}
-    found = {key: getattr(source, key) | queries.get(key, {}) for key in ("synonyms", "hypernyms")}
-    words = {key: {name: of[name] for name in names if name in of} for key, of in found.items()}
-    words["attributes"] = queries["attributes"] if "attributes" in queries else attribute_words(source.objects[known])
+    found = (getattr(source, key) | queries.get(key, {}) for key in ("synonyms", "hypernyms"))
+    synonyms, hypernyms = ({name: words[name] for name in names if name in words} for words in found)
+    attributes = queries["attributes"] if "attributes" in queries else attribute_words(source.objects[known])
     broken.sort(key=lambda entry: entry["path"])
     dropped = {**source.dropped, "ignored_category_objects": int((~known).sum()), **dropped}
-    info = DatasetInfo(data.name, images_root, base, novel, **words, broken=broken, dropped=dropped)
+    info = DatasetInfo(data.name, images_root, base, novel, synonyms, hypernyms, attributes, broken, dropped)
     absent = None if source.absent is None else pd.DataFrame(source.absent, columns=list(NEGATIVE_COLUMNS))
     objects, negatives = (
         None if table is None else table[table["image_id"].isin(images["image_id"]) & table["category"].isin(names)]

@@ -80,8 +80,7 @@ def listing(data: Data, root: Path) -> str | None:
     below_root = lru_cache(None)(partial(os.path.relpath, start=root))  # most files share a folder
     for folder, name in sorted(_files(root / data.root, data)):
         path = f"{folder}/{name}"  # a `Path` takes longer than looking at the file
-        state = file_state(path)
-        if state is None and os.path.exists(path):
+        if (state := file_state(path)) is None and os.path.exists(path):
             return None
         digest.update(os.fsencode(f"{below_root(folder)}/{name} {state}\n"))
     return digest.hexdigest()

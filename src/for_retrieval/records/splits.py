@@ -18,8 +18,7 @@ SPLITS = ("train", "val", "test")  # a later one wins where copies of an image a
 def read_splits(path: Path, images: pd.DataFrame) -> dict[str, str]:
     """Image id -> split, from a JSON file {train: [...], val: [...], test: [...]} of ids or paths of `images`.
 
-    A name that is the id of one and the path of another means the id. Raises ForError: no such file, an unknown key or
-    image, or an image in two splits.
+    A name that is the id of one and the path of another means the id. Raises ForError: no such file, or it is wrong.
     """
     content = _lists(path, "split", SPLITS, "image ids or file names", "check data.splits in params.yaml")
     ids = dict(zip(images["path"], images["image_id"], strict=True)) | {i: i for i in images["image_id"]}

@@ -64,17 +64,13 @@ def look_at_all(
     todo = [(path, content) for path, content in pairs if content not in known]
     work = partial(_look, max_pixels=max_pixels, min_side=min_side)
     results = zip(todo, for_images(work, todo, processes), strict=True)
-    others: list[Look | str] = []
+    others: dict[tuple[Path, str], Look | str] = {}
     while some := list(islice(results, _SHARD)):
-        others += [look for _, look in some]
+        others |= dict(some)
         if new := {content: look for (_, content), look in some if isinstance(look, Look)}:
             text = json.dumps(new)
             write_text(folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json", text)
-    rest = iter(others)
-    return [
-        (problem or known[content]) if content in known else next(rest)
-        for content, problem in zip(hashes, problems, strict=True)
-    ]
+    return [problem or known.get(pair[1]) or others[pair] for pair, problem in zip(pairs, problems, strict=True)]
 
 
 def _look(item: tuple[Path, str], max_pixels: int, min_side: int) -> Look | str:

@@ -1,7 +1,4 @@
-"""The stage `validate`: look at the files, build the tables, check them, and write what was found.
-
-Its pages need no network: a summary, and the Data Docs of Great Expectations beside it.
-"""
+"""The stage `validate`: look at the files, build the tables, check them, and write pages that need no network."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache, reduce
 from pathlib import Path
 from typing import Any
@@ -29,15 +28,9 @@ os.environ["GX_ANALYTICS_ENABLED"] = "false"  # Great Expectations reads it once
 
 _RULES = Path(__file__).with_name("rules.yaml")
 # The columns that name a row of each table in messages.
-_ROW_NAMES = {
-    "images": ["image_id"],
-    "objects": ["image_id"],
-    "negatives": ["image_id", "category"],
-    "base categories": ["category"],
-    "fractions": ["percent"],
-    "fraction images": ["percent", "image_id"],
-    "fraction labels": ["percent", "category"],
-}
+_ROW_NAMES = {"images": ["image_id"], "objects": ["image_id"], "negatives": ["image_id", "category"]}
+_ROW_NAMES |= {"fractions": ["percent"], "fraction images": ["percent", "image_id"]}
+_ROW_NAMES |= {"base categories": ["category"], "fraction labels": ["percent", "category"]}
 _REPORT = "run again with --debug, and report the bug"
 _FIRST = 3  # failing rows that are named
 _view = cache(DefaultJinjaPageView)  # it compiles each of its templates once
@@ -47,14 +40,14 @@ def set_checks(params: Params, info: DatasetInfo, tables: Tables) -> list[Check]
     """Every rule whose table and columns are in `tables`, with the bounds of `params`."""
     content, checks = yaml.safe_load(_RULES.read_text(encoding="utf-8")), []
     for rule in content["rules"]:
-        limit, remedy = rule.pop("limit", ""), rule.pop("remedy")
-        check = Check(**rule, remedy=content["remedies"].get(remedy, remedy))
-        if check.options.get("value_set") == "categories":
-            check.options["value_set"] = [*info.base, *info.novel]
+        options, limit, remedy = rule["options"], rule.pop("limit", ""), rule.pop("remedy")
+        if options.get("value_set") == "categories":
+            options["value_set"] = [*info.base, *info.novel]
         if limit:
-            bound: Any = reduce(getattr, check.bound.split("."), params)
-            check.options[limit] = 1 - bound if limit == "mostly" else bound
-            check = replace(check, says=check.says.replace("{bound}", f"{bound:g}"))
+            bound: Any = reduce(getattr, rule["bound"].split("."), params)
+            options[limit] = 1 - bound if limit == "mostly" else bound
+            rule["says"] = rule["says"].replace("{bound}", f"{bound:g}")
+        check = Check(**rule, remedy=content["remedies"].get(remedy, remedy))
         if check.table in tables and set(check.columns) <= set(tables[check.table]):
             checks.append(check)
     return checks

@@ -53,9 +53,8 @@ def drift(now: Profile, accepted: Profile | None) -> dict[str, float] | None:
     """
     if accepted is None or accepted.get("name") != now["name"]:
         return None
-    found: dict[str, float] = {}
-    if (distance := count_distance(accepted.get("categories") or {}, now["categories"])) is not None:
-        found["categories"] = distance
+    distance = count_distance(accepted.get("categories") or {}, now["categories"])
+    found = {} if distance is None else {"categories": distance}
     if accepted.get("box_size") and now["box_size"]:
         old, new = accepted["box_size"]["0.5"], now["box_size"]["0.5"]
         found["box_size"] = max(old, new) / max(min(old, new), 1e-9) - 1
@@ -123,10 +122,7 @@ def _images(images: pd.DataFrame, looks: Looks, near_bits: int) -> pd.DataFrame:
 
 
 def _likeness(images: pd.DataFrame, looks: Looks, near_bits: int) -> dict[str, pd.Series]:
-    """For each image another one that it looks like, and for those of val and test a similar training image.
-
-    Exact copies do not count: they have checks of their own.
-    """
+    """For each image another one, no exact copy, that it looks like, and for val and test a similar training image."""
     prints = [look.fingerprint if isinstance(look, Look) else "" for look in looks]
     rows = np.array([row for row, text in enumerate(prints) if text], np.int64)
     pairs = rows[near_pairs(np.array([int(prints[row], 16) for row in rows], np.uint64), near_bits)]
@@ -144,11 +140,10 @@ def _likeness(images: pd.DataFrame, looks: Looks, near_bits: int) -> dict[str, p
 def _objects(records: Records) -> pd.DataFrame:
     objects = records.objects
     sizes = records.images.drop_duplicates("image_id").set_index("image_id")[["width", "height"]].astype("float64")
-    known = objects["image_id"].isin(sizes.index)
     found = sizes.reindex(objects["image_id"]).reset_index(drop=True)
     readable = {text: _is_object(text) for text in objects["attributes"].unique()}
     return objects.assign(
-        image=np.where(known, OK, "unknown image"),
+        image=np.where(objects["image_id"].isin(sizes.index), OK, "unknown image"),
         beyond_right=objects["x"].astype("float64") + objects["w"] - found["width"],
         beyond_bottom=objects["y"].astype("float64") + objects["h"] - found["height"],
         attributes_are=np.where(objects["attributes"].map(readable).astype(bool), OK, "not a JSON object"),

@@ -79,8 +79,7 @@ class Outcome:
         if self.rows is None:
             return check.says.format(observed=self.observed) + remedy
         place = f"{check.table}{': ' if ',' in check.column else '.'}{check.column}"
-        where = f"{place}{self._details(', more than', ', first')}"
-        return f"{self.broken} of {self.rows} {check.says} ({where}){remedy}"
+        return f"{self.broken} of {self.rows} {check.says} ({place}{self._details(', more than', ', first')}){remedy}"
 
     def to_json(self) -> dict[str, Any]:
         """The outcome and its check as one flat object."""

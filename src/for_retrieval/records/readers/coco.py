@@ -91,8 +91,7 @@ def add_objects(found: Source, entries: list[Any], names: dict[str, str], what: 
 def find_lists(folder: Path, wanted: tuple[str, ...], as_coco: bool = False) -> Place | None:
     """A set with JSON lists of the kinds `wanted`, in files of the folder, of its ``annotations``, or one per part.
 
-    Files that differ in train, val and test alone are one set; UsageError: there are others, so it is not clear which
-    to read.
+    Files that differ in train, val and test alone are one set. Raises UsageError: there are several others.
     """
     for pattern in ("*.json", "annotations/*.json", "*/*.json"):
         paths = [path for path in sorted(folder.glob(pattern)) if contains(path, _KEYS)]

@@ -26,8 +26,7 @@ def read_lvis(path: Path) -> Source:
     in ``not_exhaustive_category_ids``, though not every instance has a box. A negative that has a box, or is not
     exhaustive, is dropped and counted. Categories are asked for by their names with spaces and without what is in
     brackets (``bow_(weapon)`` -> bow), unless two would then be the same. Without ``file_name``, the last two parts of
-    ``coco_url`` are the path (``train2017/000000000139.jpg``). Raises ForError: as `read_coco`; also an unknown group,
-    or a listed category that does not exist.
+    ``coco_url`` are the path (``train2017/000000000139.jpg``). Raises ForError: as `read_coco`, or unknown groups.
     """
     content = coco.read_lists(path, "an LVIS file")
     found = Source(path)

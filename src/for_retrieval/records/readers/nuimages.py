@@ -36,8 +36,7 @@ def read_nuimages(folder: Path) -> Source:
     """Read the annotated key frames of a version folder; paths start at the folder above it, ids are its tokens.
 
     Frames between the key frames are skipped; a key frame without annotations, as all of the test version, is counted.
-    Attributes such as ``vehicle.parked`` become ``{"vehicle": "parked"}``. Raises ForError: a table is missing or not
-    JSON, or entries contradict each other.
+    Attributes such as ``vehicle.parked`` become ``{"vehicle": "parked"}``. Raises ForError: a table is missing or bad.
     """
     tables = {name: _table(folder, name) for name in ("sample_data", "object_ann", "category", "attribute")}
     surfaces = _table(folder, "surface_ann") if (folder / "surface_ann.json").exists() else []

@@ -25,8 +25,7 @@ def read_panoptic(path: Path) -> Source:
     for where, entry in found.complete(content["annotations"], ("image_id", "segments_info"), "annotations"):
         image_id, given = entry["image_id"], entry["segments_info"]
         if not isinstance(given, list):
-            what = f"has the segments_info {repr(given)[:60]}, which must be a list"
-            found.problem(f"{where} on image {image_id} {what}")
+            found.problem(f"{where} on image {image_id} has the segments_info {repr(given)[:60]}, which must be a list")
             continue
         for _, segment in found.complete(given, ("id", "category_id", "bbox"), f"{where}.segments_info"):
             if str(segment["category_id"]) in stuff:

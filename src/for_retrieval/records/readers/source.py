@@ -153,8 +153,7 @@ def join(sources: Mapping[str, Source], folders: Mapping[str, str]) -> Source:
     Image ids are kept, unless two parts share one: then all ids get their part as a prefix (``val/12``). Of words and
     groups that differ, those of the first part count.
     """
-    ids = Counter(image_id for source in sources.values() for image_id in source.pictures)
-    clash = any(count > 1 for count in ids.values())
+    clash = max(Counter(i for source in sources.values() for i in source.pictures).values(), default=0) > 1
     whole = Source(Path())
     whole.parts = {}
     group_of: dict[str, str] = {}
