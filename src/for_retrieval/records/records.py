@@ -34,7 +34,7 @@ OBJECT_COLUMNS = {
 }
 NEGATIVE_COLUMNS = {"image_id": "str", "category": "str"}  # annotators looked, and the image does not show it
 COLUMNS = {"images": IMAGE_COLUMNS, "objects": OBJECT_COLUMNS, "negatives": NEGATIVE_COLUMNS}  # of each table
-FILES = {name: f"{name}.parquet" for name in COLUMNS}
+FILES = {"images": "images.parquet", "objects": "objects.parquet", "negatives": "negatives.parquet"}
 _REMEDY = "run `dvc repro prepare`"
 
 

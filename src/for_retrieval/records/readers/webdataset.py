@@ -29,7 +29,7 @@ _PART = re.compile(r"(?:^|[^a-z])(train|val|test)(?![a-z])")
 
 
 def _members(shard: Path) -> Iterator[tuple[str, str, bytes]]:
-    """Key, ending and content of the files in a tar: ``sub/01.cls.txt`` has the key ``sub/01``, ending ``cls.txt``."""
+    """Key, ending and content of the files in a tar; the key of ``sub/0001.cls.txt`` is ``sub/0001``."""
     where = printable(shard)
     try:
         with tarfile.open(shard, mode="r:") as archive:
