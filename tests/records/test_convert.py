@@ -12,8 +12,7 @@ import pytest
 from small_sets import lvis, nuimages, panoptic, pixels, voc, webdataset, write, yolo
 
 from for_retrieval.errors import ForError, UsageError
-from for_retrieval.records.convert import convert
-from for_retrieval.records.importer import read_without_project
+from for_retrieval.records.importer import convert, read_without_project
 from for_retrieval.records.records import Records
 
 Coco = Callable[..., Path]

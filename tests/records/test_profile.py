@@ -7,7 +7,7 @@ import pytest
 from checked import CheckedSet, empty_objects
 
 from for_retrieval.records.checks.looks import Look
-from for_retrieval.records.checks.profile import drift, profile
+from for_retrieval.records.checks.tables import drift, profile
 from for_retrieval.records.records import DatasetInfo, Records
 
 

@@ -13,7 +13,6 @@ from for_retrieval.records.readers import KINDS
 from for_retrieval.settings import cores
 
 if TYPE_CHECKING:
-    from for_retrieval.project import Project
     from for_retrieval.records.importer import Found
 
 data = typer.Typer(help="Look at data, check it, convert it, and import your own.", no_args_is_help=True)
@@ -40,11 +39,22 @@ def data_import(
     as_json: AsJson = False,
 ) -> None:
     """Read your own images, write them into params.yaml as the data to use, and print what was found."""
-    from for_retrieval.records.importer import Options, import_data
+    from for_retrieval.records.importer import Options, import_data, set_name
 
     here = project(context)
-    if name is None:
-        _refuse_taken_name(here, folder)
+    if name is None:  # two sets must not share a name unnoticed: versions and validation images go by it
+        from for_retrieval.release.generation import find_manifest, set_of
+        from for_retrieval.release.pointer import find_pointer
+
+        pointer, taken = find_pointer(here.index), set_name(folder)
+        for entry in pointer.entries if pointer else []:
+            manifest = find_manifest(here.index / entry.generation)
+            if not manifest or entry.dataset != taken or manifest.unpacked:
+                continue
+            if not (here.root / manifest.image_root).resolve().is_relative_to(folder.resolve()):
+                what = f"another set has the name {taken!r}, {set_of(here.index / entry.generation)}"
+                remedy = f"another with --name, or, if it is the same set in a new place, --name {taken}"
+                raise UsageError(f"{what}; give this one {remedy}")
     words = [word.strip() for word in novel.split(",") if word.strip()]
     options = Options(kind=kind, images=images, annotations=annotations, novel=words, name=name)
     options |= {"splits": splits, "categories": categories, "queries": queries}
@@ -52,23 +62,6 @@ def data_import(
     _print(found, as_json)
     if not as_json:
         say("params.yaml now describes this set; next: dvc repro")
-
-
-def _refuse_taken_name(here: Project, folder: Path) -> None:
-    """Two sets must not share a name unnoticed: versions and validation images go by it."""
-    from for_retrieval.records.importer import set_name
-    from for_retrieval.release.generation import find_manifest, set_of
-    from for_retrieval.release.pointer import find_pointer
-
-    pointer, name = find_pointer(here.index), set_name(folder)
-    for entry in pointer.entries if pointer else []:
-        manifest = find_manifest(here.index / entry.generation)
-        if not manifest or entry.dataset != name or manifest.unpacked:
-            continue
-        if not (here.root / manifest.image_root).resolve().is_relative_to(folder.resolve()):
-            what = f"another set has the name {name!r}, {set_of(here.index / entry.generation)}"
-            remedy = f"another with --name, or, if it is the same set in a new place, --name {name}"
-            raise UsageError(f"{what}; give this one {remedy}")
 
 
 @data.command("check")
@@ -118,7 +111,7 @@ def data_convert(
     as_json: AsJson = False,
 ) -> None:
     """Write a set of any kind as a COCO folder: images, annotations.json, splits.json and categories.json."""
-    from for_retrieval.records.convert import convert
+    from for_retrieval.records.importer import convert
 
     _print(convert(folder, out, cores(), kind=kind, images=images, annotations=annotations), as_json)
     say(f"COCO folder: {out}")

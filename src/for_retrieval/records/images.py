@@ -36,14 +36,11 @@ class BrokenImage(ForError):
 
 
 def open_image(path: Path, max_pixels: int | None = None, min_side: int = 1) -> Image.Image:
-    """The first frame of an image as upright RGB, transparent parts on white.
+    """The first frame of an image as upright RGB, transparent parts on white; colour profiles are not applied.
 
-    The size is checked from the header, before anything is decoded. Colour profiles are not applied.
-
-    max_pixels: `data.max_pixels`, for whoever prepares or encodes a set. None, to show an image that was prepared
-    before: then only Pillow's own limit of 179 million applies, which no `data.max_pixels` can exceed. Raises
-    BrokenImage: missing, empty, not an image, truncated, more than `max_pixels` (or than Pillow's limit), or a side
-    shorter than `min_side` px.
+    max_pixels: checked, as is `min_side` in px, before anything is decoded; None for an image that was prepared before:
+    only Pillow's own limit of 179 million applies then, which no `data.max_pixels` can exceed. Raises BrokenImage:
+    missing, empty, not an image, truncated, too many pixels, or too short a side.
     """
     try:
         if path.stat().st_size == 0:
@@ -68,11 +65,7 @@ def inspect(path: Path, max_pixels: int, min_side: int) -> ImageFacts | BrokenIm
 def inspect_all(
     paths: Sequence[Path], processes: int, max_pixels: int, min_side: int, cache: Path | None = None
 ) -> list[ImageFacts | BrokenImage]:
-    """Inspect `paths` in `processes` processes; the results are in their order.
-
-    cache: a folder. Files that were inspected before and have the same size and modification time are not read again.
-    Raises ForError: a process died, most likely because memory ran out.
-    """
+    """Inspect `paths` in order; files that the folder `cache` knows are not read. ForError if a process died."""
     seen = SeenImages(cache, paths) if cache else None
     found: dict[Path, ImageFacts | BrokenImage] = {
         path: facts

@@ -1,24 +1,30 @@
-"""Recognise how the set in a folder is laid out, read all of it, and report what was found; for `for-cli data`."""
+"""`for-cli data`: recognise and read the set in a folder, report what was found, import it, or convert it to COCO."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, TypedDict, Unpack
 
+import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
 from for_retrieval.errors import ForError, UsageError, printable
+from for_retrieval.files import write_json, write_text
 from for_retrieval.params import Data, SplitRatio, load_params
 from for_retrieval.params.editing import edit_params
 from for_retrieval.records.images import MISSING
 from for_retrieval.records.prepare import read_set, read_with_captions, refuse_too_many
 from for_retrieval.records.readers import detect, format_of
 from for_retrieval.records.readers.format import Places
+from for_retrieval.records.readers.source import leaves
 from for_retrieval.records.records import Records
 from for_retrieval.records.splits import OFFICIAL, SPLITS
 
@@ -107,16 +113,12 @@ def _below(folder: Path, given: str | None, option: str) -> str | None:
         if path.exists():
             whole, base = path.resolve(), folder.resolve()
             return (whole.relative_to(base) if whole.is_relative_to(base) else whole).as_posix()
-    where = f"{printable(given)} is neither in {printable(folder)} nor in this folder"
-    raise UsageError(f"{option}: {where}; correct the path")
+    where = f"neither in {printable(folder)} nor in this folder"
+    raise UsageError(f"{option}: {printable(given)} is {where}; correct the path")
 
 
 def import_data(project: Path, folder: Path, processes: int = 1, **options: Unpack[Options]) -> Found:
-    """Read the set in `folder` and, if it can be used, write it into the project's params.yaml.
-
-    Raises UsageError: as `describe`, or an unknown novel category. ForError: the data is invalid. In both cases
-    params.yaml is left unchanged.
-    """
+    """Read the set in `folder` and, if it can be used, write it into params.yaml; errors are as of `describe`."""
     path = project / "params.yaml"
     params = load_params(path)
     changes = describe(folder, **options)
@@ -135,14 +137,13 @@ def import_data(project: Path, folder: Path, processes: int = 1, **options: Unpa
 def read_without_project(
     folder: Path, unpacked: Path, processes: int, **options: Unpack[Options]
 ) -> tuple[Data, Records, dict[str, str]]:
-    """Read the set in `folder` without a project, with the values in DEFAULTS; any number of images may be broken.
+    """The set in `folder` as a section `data`, its records, and the captions of images that have one.
 
-    Returns the set as a section `data`, its records, and the captions of images that have one. unpacked: a folder to
-    which the images of shards are written. Raises UsageError: as `describe`. ForError: the data is invalid.
+    The values are those in DEFAULTS, but any number of images may be broken. unpacked: a folder to which the images of
+    shards are written. Raises UsageError: as `describe`. ForError: the data is invalid.
     """
-    described = describe(folder, **options)
-    described["annotations"] = described["annotations"] or ""  # None if the format does not use it
-    data = Data.model_construct(**{**DEFAULTS, **described, "max_broken": 1.0})
+    said = describe(folder, **options)
+    data = Data.model_construct(**{**DEFAULTS, **said, "annotations": said["annotations"] or "", "max_broken": 1.0})
     with _remedies_for_options():
         return data, *read_with_captions(data, folder, processes, unpacked)
 
@@ -164,8 +165,7 @@ def _remedies_for_options() -> Iterator[None]:
 def check_folder(folder: Path, processes: int, **options: Unpack[Options]) -> Found:
     """The `summary` of the set in `folder`, without a project; raises what `read_without_project` does."""
     with TemporaryDirectory() as unpacked:
-        data, records, _ = read_without_project(folder, Path(unpacked, "images"), processes, **options)
-    return summary(data, records)
+        return summary(*read_without_project(folder, Path(unpacked, "images"), processes, **options)[:2])
 
 
 def require_usable(found: Found) -> None:
@@ -218,3 +218,83 @@ def found_table(found: Found) -> Table:
 def _some(entries: list[str]) -> str:
     more = [f"and {len(entries) - SHOWN} more"] if len(entries) > SHOWN else []
     return f"{len(entries)}: {', '.join([*map(printable, entries[:SHOWN]), *more])}" if entries else "0"
+
+
+def convert(folder: Path, out: Path, processes: int, **options: Unpack[Options]) -> Found:
+    """Write the set in `folder` as a COCO folder `out`: images, annotations.json, and the lists that import reads.
+
+    The lists are splits.json and, with labels, categories.json and queries.json. Image files are hard-linked where the
+    disk allows it, and copied elsewhere. Left out are broken images, dropped objects, and LVIS's negatives, which COCO
+    does not have. `out` appears only when it is complete. Raises UsageError: `out` exists, or as `describe`. ForError:
+    the data is invalid, too many images are broken, or the disk is full.
+    """
+    if out.exists():
+        raise UsageError(f"{printable(out)} exists already; name a new folder")
+    partial = out.absolute().with_name(f".{out.name}.{os.getpid()}")
+    unpacked = partial / ".unpacked"
+    try:
+        data, records, captions = read_without_project(folder, unpacked, processes, **options)
+        found = summary(data, records)
+        require_usable(found)
+        names = _place_images(records, folder, partial / "images")
+        content = _coco_content(records, names, captions)
+        write_text(partial / "annotations.json", json.dumps(content, ensure_ascii=False))
+        write_json(partial / "splits.json", pd.Series(names).groupby(records.images["split"]).apply(list).to_dict())
+        if found["categories"]:
+            write_json(partial / "categories.json", {key: found[key] for key in ("base", "novel")})
+            words = {key: getattr(records.info, key) for key in ("synonyms", "hypernyms", "attributes")}
+            write_json(partial / "queries.json", words)
+        shutil.rmtree(unpacked, ignore_errors=True)
+        partial.rename(out.absolute())
+    except OSError as error:
+        raise ForError(f"{printable(out)} cannot be written ({error.strerror})") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    if records.negatives is not None:
+        found["dropped"]["negatives"] = len(records.negatives)
+    return found
+
+
+def _place_images(records: Records, folder: Path, target: Path) -> list[str]:
+    """Link or copy all images into `target`; returns their paths below it, in the order of the records."""
+    names = []
+    for number, (path, source) in enumerate(zip(records.images["path"], records.paths(folder), strict=True)):
+        name = f"{number:08d}{source.suffix}" if leaves(path) else path  # parts may lie outside the folder of the set
+        place = target / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(source.resolve(), place)
+        except OSError:  # another disk, or one without hard links
+            shutil.copyfile(source, place)
+        names.append(name)
+    return names
+
+
+def _coco_content(records: Records, names: list[str], captions: dict[str, str]) -> dict[str, Any]:
+    """A COCO instances file with captions and attributes; names: the paths of images, whose ids stay if numbers."""
+    info, images = records.info, records.images
+    ids = images["image_id"].tolist()
+    kept = all(text.isdecimal() and str(int(text)) == text for text in ids)
+    numbers = {image_id: int(image_id) if kept else number for number, image_id in enumerate(ids, 1)}
+    categories = {name: number for number, name in enumerate([*info.base, *info.novel], 1)}
+    return {
+        "info": {"description": info.name},
+        "images": [
+            {"id": numbers[row.image_id], "file_name": name, "width": row.width, "height": row.height}
+            | ({"caption": captions[row.image_id]} if row.image_id in captions else {})
+            for row, name in zip(images.itertuples(), names, strict=True)
+        ],
+        "annotations": [
+            {
+                "id": number,
+                "image_id": numbers[row.image_id],
+                "category_id": categories[row.category],
+                "bbox": [float(side) for side in (row.x, row.y, row.w, row.h)],
+                "area": float(row.w) * float(row.h),
+                "iscrowd": int(row.crowd),
+                "attributes": json.loads(row.attributes),
+            }
+            for number, row in enumerate(records.objects.itertuples(), 1)
+        ],
+        "categories": [{"id": number, "name": name} for name, number in categories.items()],
+    }

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from for_retrieval.errors import ForError, UsageError, printable
-from for_retrieval.files import write_json
+from for_retrieval.files import file_hash, read_json, write_json
 from for_retrieval.params import Data, Params
 from for_retrieval.project import Project
 from for_retrieval.records import splits
@@ -18,17 +17,15 @@ from for_retrieval.records.images import BrokenImage, inspect_all
 from for_retrieval.records.readers import format_of
 from for_retrieval.records.readers.source import Source
 from for_retrieval.records.records import NEGATIVE_COLUMNS, DatasetInfo, Records, load_info, load_records
-from for_retrieval.records.seen import listing, note_prepared, prepared_from
+from for_retrieval.records.seen import listing, note_prepared
 from for_retrieval.records.words import attribute_words, read_queries
 
 
 def prepare(params: Params, root: Path, out: Path, processes: int, cache: Path | None = None) -> Records:
-    """Read the set that `params.data` describes and save its tables in `out`.
+    """Read the set that `params.data` describes and save its tables in `out`, below the project folder `root`.
 
-    `root` is the project folder; relative paths, also `out`, start there. Images in shards are unpacked to
-    ``out/images``; all other images stay where they are. Captions, if the format has them, go to ``out/captions.json``.
-    cache: a folder with the facts of images that were read before. Raises ForError: the data is invalid. UsageError:
-    params.yaml names something that the data does not have.
+    Images in shards are unpacked to ``out/images``, captions go to ``out/captions.json``. cache: a folder with what is
+    known of images that were read before. Raises ForError: invalid data. UsageError: it lacks what params.yaml names.
     """
     root = root.resolve()
     out, unpacked = root / out, root / out / "images"
@@ -45,10 +42,7 @@ def prepare(params: Params, root: Path, out: Path, processes: int, cache: Path |
 
 
 def read_set(data: Data, root: Path, processes: int, cache: Path | None = None) -> Records:
-    """Read, check and split the set that `data` describes; nothing is written to the project but `cache`.
-
-    Raises ForError: the data is invalid. UsageError: `data` names something that the set does not have.
-    """
+    """As `prepare`, but nothing is written to the project besides `cache`."""
     unpacked = Path("data", f".unpacked-{os.getpid()}")  # on the project's disk
     try:
         cache = None if format_of(data.kind).unpacks else cache  # the unpacked files are removed again
@@ -78,10 +72,13 @@ def read_with_captions(
         raise ForError(f"no image of {printable(folder)} is left to use{first}; check data.images and data.splits")
     names = [*base, *novel]
     known = source.objects["category"].isin(names)
-    words = _words(data, base_folder, source, names, known)
+    queries = read_queries(base_folder / data.queries, source.categories) if data.queries else {}
+    found = (getattr(source, key) | queries.get(key, {}) for key in ("synonyms", "hypernyms"))
+    synonyms, hypernyms = ({name: words[name] for name in names if name in words} for words in found)
+    attributes = queries["attributes"] if "attributes" in queries else attribute_words(source.objects[known])
     broken.sort(key=lambda entry: entry["path"])
     dropped = {**source.dropped, "ignored_category_objects": int((~known).sum()), **dropped}
-    info = DatasetInfo(data.name, images_root, base, novel, **words, broken=broken, dropped=dropped)
+    info = DatasetInfo(data.name, images_root, base, novel, synonyms, hypernyms, attributes, broken, dropped)
     absent = None if source.absent is None else pd.DataFrame(source.absent, columns=list(NEGATIVE_COLUMNS))
     objects, negatives = (
         None if table is None else table[table["image_id"].isin(images["image_id"]) & table["category"].isin(names)]
@@ -89,17 +86,6 @@ def read_with_captions(
     )
     records = Records(images, objects, info, negatives)
     return records, {i: source.captions[i] for i in records.images["image_id"] if i in source.captions}
-
-
-def _words(data: Data, base_folder: Path, source: Source, names: list[str], known: pd.Series[bool]) -> dict[str, Any]:
-    """Synonyms and hypernyms by category, and the words of attributes; those in data.queries replace others."""
-    queries = read_queries(base_folder / data.queries, source.categories) if data.queries else {}
-    words: dict[str, Any] = {}
-    for key in ("synonyms", "hypernyms"):
-        found = getattr(source, key) | queries.get(key, {})
-        words[key] = {name: found[name] for name in names if name in found}
-    words["attributes"] = queries["attributes"] if "attributes" in queries else attribute_words(source.objects[known])
-    return words
 
 
 def _base_and_novel(data: Data, base_folder: Path, source: Source) -> tuple[list[str], list[str]]:
@@ -163,5 +149,10 @@ def records_now(project: Project) -> Records:
 
 def is_current(project: Project) -> bool:
     """Whether data/prepared was made from the files and the params.yaml as they are now."""
-    noted = prepared_from(project.cache, project.prepared)
-    return noted is not None and noted == listing(project.params.data, project.root)
+    files = listing(project.params.data, project.root)
+    try:
+        noted = read_json(project.cache / "prepared.json")
+        same = noted["prepared"] == file_hash(project.prepared / "dataset.json")
+        return files is not None and bool(same and noted["files"] == files)
+    except (ForError, OSError, KeyError, TypeError):
+        return False

@@ -40,24 +40,18 @@ _REMEDY = "run `dvc repro prepare`"
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """The description of a set.
-
-    root: the image folder, relative to the project folder or absolute.
-    attributes: the words of attribute queries, by attribute: ``{"colour": ["red", ...]}``.
-    broken: unusable images, as {path, reason}. dropped: counts of what was left out, by reason.
-    digest: sha256 over the tables; `Records` computes it.
-    """
+    """The description of a set."""
 
     name: str
-    root: str
+    root: str  # the image folder, relative to the project folder or absolute
     base: list[str]
     novel: list[str]
     synonyms: dict[str, list[str]] = field(default_factory=dict)
     hypernyms: dict[str, list[str]] = field(default_factory=dict)
-    attributes: dict[str, list[str]] = field(default_factory=dict)
-    broken: list[dict[str, str]] = field(default_factory=list)
-    dropped: dict[str, int] = field(default_factory=dict)
-    digest: str = ""
+    attributes: dict[str, list[str]] = field(default_factory=dict)  # words of queries: ``{"colour": ["red", ...]}``
+    broken: list[dict[str, str]] = field(default_factory=list)  # unusable images, as {path, reason}
+    dropped: dict[str, int] = field(default_factory=dict)  # counts of what was left out, by reason
+    digest: str = ""  # sha256 over the tables; `Records` computes it
 
     @property
     def colours(self) -> list[str]:
@@ -67,23 +61,20 @@ class DatasetInfo:
 
 @dataclass(frozen=True, eq=False)
 class Records:
-    """One prepared set. The constructor types and sorts the rows and computes the digest.
-
-    negatives: None if an image without an object of a category does not show it, as in most sets. Otherwise
-    only listed images are known not to show it, and all others without an object are not judged (LVIS).
-    """
+    """One prepared set. The constructor types and sorts the rows and computes the digest."""
 
     images: pd.DataFrame
     objects: pd.DataFrame
     info: DatasetInfo
+    # If None, an image without an object of a category does not show it, as in most sets. Otherwise only listed images
+    # are known not to show it, and all others without an object are not judged (LVIS).
     negatives: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         digest = hashlib.sha256()
         for name, columns in COLUMNS.items():
             if (table := getattr(self, name)) is not None:
-                typed = table[list(columns)].astype(columns)
-                typed = typed.sort_values(list(columns), kind="stable", ignore_index=True)
+                typed = table[[*columns]].astype(columns).sort_values([*columns], kind="stable", ignore_index=True)
                 object.__setattr__(self, name, typed)
                 for column in columns:
                     digest.update(column.encode())
@@ -154,8 +145,7 @@ def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
     import pyarrow.parquet as pq
 
     tables: dict[str, pd.DataFrame] = {}
-    for name, file in FILES.items():
-        path = folder / file
+    for name, path in ((name, folder / file) for name, file in FILES.items()):
         try:
             tables[name] = pq.read_table(path, partitioning=None).to_pandas()
         except FileNotFoundError:

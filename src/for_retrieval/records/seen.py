@@ -15,11 +15,11 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from for_retrieval.errors import ForError
-from for_retrieval.files import file_hash, read_json, write_json
+from for_retrieval.files import file_hash, write_json
 
 if TYPE_CHECKING:
     from for_retrieval.params import Data  # loads pydantic, and queries load this file
@@ -34,6 +34,8 @@ class ImageFacts(NamedTuple):
 
 
 RECENT = 2 * 10**9  # ns; a file that changed less than this ago may change again unnoticed
+_TABLE = """CREATE TABLE IF NOT EXISTS images
+(path BLOB PRIMARY KEY, size INTEGER, changed INTEGER, width INTEGER, height INTEGER, hash TEXT)"""
 
 
 def file_state(path: str | Path) -> tuple[int, int] | None:
@@ -45,12 +47,8 @@ def file_state(path: str | Path) -> tuple[int, int] | None:
     return None if time.time_ns() - found.st_mtime_ns < RECENT else (found.st_size, found.st_mtime_ns)
 
 
-_TABLE = """CREATE TABLE IF NOT EXISTS images
-(path BLOB PRIMARY KEY, size INTEGER, changed INTEGER, width INTEGER, height INTEGER, hash TEXT)"""
-
-
 class SeenImages:
-    """The facts of images that were read before, with the state that each file had then."""
+    """The `facts` of those of `paths` that were read before and have not changed since."""
 
     def __init__(self, cache: Path, paths: Iterable[Path]) -> None:
         self._database = cache / "images.sqlite"
@@ -63,11 +61,11 @@ class SeenImages:
                     stored = {row[:3]: ImageFacts(*row[3:]) for row in database.execute("SELECT * FROM images")}
             except sqlite3.DatabaseError:  # damaged
                 self._database.unlink(missing_ok=True)
-        known = {path: stored.get((os.fsencode(path), *state)) for path, state in self._states.items()}
-        self.facts = {path: facts for path, facts in known.items() if facts}
+        found = ((path, stored.get((os.fsencode(path), *state))) for path, state in self._states.items())
+        self.facts = {path: facts for path, facts in found if facts}
 
     def add(self, found: Mapping[Path, ImageFacts]) -> None:
-        """Store the facts of those of `paths` that were read."""
+        """Store the facts of images that were read now."""
         rows = [(os.fsencode(p), *self._states[p], *facts) for p, facts in found.items() if p in self._states]
         if rows:
             self._database.parent.mkdir(parents=True, exist_ok=True)
@@ -79,15 +77,12 @@ class SeenImages:
 def listing(data: Data, root: Path) -> str | None:
     """A digest of `data` and every file's name, size and time; None if a file may change again unnoticed."""
     digest = hashlib.sha256(json.dumps(data.model_dump(mode="json")).encode())
-    folders: dict[str, str] = {}  # each relative to the project; most files share one
+    below_root = lru_cache(None)(partial(os.path.relpath, start=root))  # most files share a folder
     for folder, name in sorted(_files(root / data.root, data)):
-        if folder not in folders:
-            folders[folder] = os.path.relpath(folder, root)
         path = f"{folder}/{name}"  # a `Path` takes longer than looking at the file
-        state = file_state(path)
-        if state is None and os.path.exists(path):
+        if (state := file_state(path)) is None and os.path.exists(path):
             return None
-        digest.update(os.fsencode(f"{folders[folder]}/{name} {state}\n"))
+        digest.update(os.fsencode(f"{below_root(folder)}/{name} {state}\n"))
     return digest.hexdigest()
 
 
@@ -107,12 +102,3 @@ def note_prepared(cache: Path, files: str | None, prepared: Path) -> None:
     """Record the `listing` that the tables in `prepared` were made from; None: the files are still changing."""
     if files:
         write_json(cache / "prepared.json", {"files": files, "prepared": file_hash(prepared / "dataset.json")})
-
-
-def prepared_from(cache: Path, prepared: Path) -> str | None:
-    """The listing that was recorded for the tables in `prepared`, if there is one."""
-    try:
-        noted = read_json(cache / "prepared.json")
-        return str(noted["files"]) if noted["prepared"] == file_hash(prepared / "dataset.json") else None
-    except (ForError, OSError, KeyError, TypeError):
-        return None

@@ -47,11 +47,7 @@ class Group:
 
 
 def draw_sheet(groups: Sequence[Group], path: Path, columns: int) -> None:
-    """Write all groups, one below the other, in rows of at most `columns` cells; atomically.
-
-    An image that cannot be opened becomes a cell with the reason. Rows for titles and captions are omitted where no
-    group or cell has one. Raises UsageError: `path` does not end in .png.
-    """
+    """Write all groups, in rows of at most `columns` cells, atomically; UsageError if `path` does not end in .png."""
     if path.suffix.lower() != ".png":
         raise UsageError(f"the sheet {printable(path)} must be a PNG file; give it a name that ends in .png")
     columns = max(1, min(columns, max((len(group.cells) for group in groups), default=1)))
@@ -94,8 +90,7 @@ def _cell(cell: Cell, group: Group) -> Image.Image:
         if label:
             _tag(pen, corners, label, group.colour)
     if group.framed:
-        frame = (left, top, left + fitted.width - 1, top + fitted.height - 1)
-        pen.rectangle(frame, outline=group.colour, width=3)
+        pen.rectangle((left, top, left + fitted.width - 1, top + fitted.height - 1), outline=group.colour, width=3)
     return drawn
 
 
@@ -109,17 +104,17 @@ def clip(box: Box, width: int, height: int) -> Box:
 
 def _tag(pen: ImageDraw.ImageDraw, box: Box, label: str, colour: str) -> None:
     """A label in white on `colour`, above a box (its corners, in px of the cell), or below if there is no room."""
-    line, font = fitted_line(pen, label, 12, CELL - 4), ImageFont.load_default(12)
+    line, font = _fitted_line(pen, label, 12, CELL - 4), ImageFont.load_default(12)
     x, y = min(box[0], CELL - pen.textlength(line, font) - 4), box[1] - 15 if box[1] >= 15 else box[3] + 1
     pen.rectangle((x, y, x + pen.textlength(line, font) + 3, y + 14), fill=colour)
     pen.text((x + 2, y), line, PAPER, font)
 
 
 def _write(pen: ImageDraw.ImageDraw, at: tuple[int, int], text: str, *, size: int, room: int, ink: str) -> None:
-    pen.text(at, fitted_line(pen, text, size, room), ink, ImageFont.load_default(size))
+    pen.text(at, _fitted_line(pen, text, size, room), ink, ImageFont.load_default(size))
 
 
-def fitted_line(pen: ImageDraw.ImageDraw, text: str, size: int, room: int) -> str:
+def _fitted_line(pen: ImageDraw.ImageDraw, text: str, size: int, room: int) -> str:
     """`text` as one printable line, cut with an ellipsis if it is wider than `room` px."""
     font, line = ImageFont.load_default(size), printable(text)
     while pen.textlength(line, font) > room:

@@ -13,16 +13,14 @@ from for_retrieval.files import read_json
 from for_retrieval.params import SplitRatio
 
 SPLITS = ("train", "val", "test")  # a later one wins where copies of an image are in several
-_CHECK = "check data.splits in params.yaml"
 
 
 def read_splits(path: Path, images: pd.DataFrame) -> dict[str, str]:
-    """Image id -> split, from a JSON file {train: [...], val: [...], test: [...]} of image ids or file names.
+    """Image id -> split, from a JSON file {train: [...], val: [...], test: [...]} of ids or paths of `images`.
 
-    images: image_id and path. A name that is the id of one image and the path of another means the id. Raises ForError:
-    no such file, an unknown key or image, or an image in two splits.
+    A name that is the id of one and the path of another means the id. Raises ForError: no such file, or it is wrong.
     """
-    content = _lists(path, "split", SPLITS, "image ids or file names", _CHECK)
+    content = _lists(path, "split", SPLITS, "image ids or file names", "check data.splits in params.yaml")
     ids = dict(zip(images["path"], images["image_id"], strict=True)) | {i: i for i in images["image_id"]}
     chosen: dict[str, str] = {}
     unknown = []
@@ -30,9 +28,8 @@ def read_splits(path: Path, images: pd.DataFrame) -> dict[str, str]:
         image_id = ids.get(name) or ids.get(posixpath.normpath(name))
         if image_id is None:
             unknown.append(name)
-        elif chosen.setdefault(image_id, split) != split:
-            both = f"{chosen[image_id]} and {split}"
-            raise ForError(f"{printable(path)} puts the image {name!r} into {both}; keep one")
+        elif (first := chosen.setdefault(image_id, split)) != split:
+            raise ForError(f"{printable(path)} puts the image {name!r} into {first} and {split}; keep one")
     if unknown:
         others = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
         what = f"{printable(path)} names {unknown[0]!r}{others}"
@@ -41,7 +38,6 @@ def read_splits(path: Path, images: pd.DataFrame) -> dict[str, str]:
 
 
 def _lists(path: Path, what: str, keys: Sequence[str], of: str, check: str) -> dict[str, list[str]]:
-    """The content of a JSON file that maps some of `keys` to lists `of` names."""
     content = read_json(path, check, f"the {what} file")
     if not isinstance(content, dict):
         example = ", ".join(f"{key}: [...]" for key in keys)
@@ -63,13 +59,11 @@ def split_of(digest: str, ratio: SplitRatio) -> str:
 
 
 def split_by_parts(images: pd.DataFrame, parts: dict[str, str], ratio: SplitRatio) -> dict[str, str] | None:
-    """Image id -> split, for a format that has parts (train, val, test); None if there is only one, which is no split.
+    """Image id -> split, for a format that has `parts` (train, val, test); None if there is only one: that is no split.
 
-    The labels of the test part of published sets are often not public, so that results are reported on val. So if a
-    set has only train and val, val becomes test. If no part is val then, images for val are taken from train, by a
-    hash of their content and in the shares of `ratio`.
-
-    images: image_id and hash, of those that can be used. parts: image id -> part.
+    Labels of the test part of published sets are often not public, so that results are reported on val: if a set has
+    only train and val, val becomes test. If no part is val then, usable `images` (image_id, hash) for val are taken
+    from train, by a hash of their content and in the shares of `ratio`.
     """
     named = set(parts.values())
     if len(named) < 2:
@@ -92,13 +86,11 @@ def assign_splits(
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Add the column split to `images` (image_id, hash), and count what was dropped.
 
-    Dropped are images that `chosen` omits, and images with an exact copy in a later split: no test image may also be
-    a training image. Copies within one split are kept.
+    Dropped are images that `chosen` omits, and those with an exact copy in a later split: no test image may also be a
+    training image. Copies within one split are kept.
     """
-    if chosen is None:
-        splits = images["hash"].map(lambda digest: split_of(digest, ratio))
-    else:
-        splits = images["image_id"].map(chosen)
+    by_hash = chosen is None
+    splits = images["hash"].map(lambda digest: split_of(digest, ratio)) if by_hash else images["image_id"].map(chosen)
     placed = images.assign(split=splits)[splits.notna()]
     order = placed["split"].map({split: position for position, split in enumerate(SPLITS)})
     kept = placed[order == order.groupby(placed["hash"]).transform("max")]
@@ -109,9 +101,7 @@ def assign_splits(
 BaseAndNovel = tuple[list[str], list[str]]
 OFFICIAL = "official/"  # prefix of the splits that come with the project
 LVIS = f"{OFFICIAL}lvis-frequency"  # the default for sets with frequency groups
-_SHIPPED = Path(__file__).parent / "official"
 _CHECK_CATEGORIES = "check data.categories in params.yaml"
-_KEYS = ("base", "novel", "ignored")  # ignored: only documents the rest, as in the 48 / 17 / 15 split of COCO
 
 
 def novel_by_name(categories: Sequence[str], novel: Sequence[str]) -> BaseAndNovel:
@@ -126,11 +116,9 @@ def novel_by_name(categories: Sequence[str], novel: Sequence[str]) -> BaseAndNov
 
 
 def read_categories(path: Path, categories: Sequence[str]) -> BaseAndNovel:
-    """Base and novel categories from a JSON file {base: [...], novel: [...]}; others are ignored.
-
-    Raises ForError: no such file, an unknown key or category, one in both lists, or nothing in base.
-    """
-    content = _lists(path, "category", _KEYS, "category names", _CHECK_CATEGORIES)
+    """Base and novel categories from a JSON file {base: [...], novel: [...]}; ForError if it is missing or wrong."""
+    keys = ("base", "novel", "ignored")  # ignored: only documents the rest, as in the 48 / 17 / 15 split of COCO
+    content = _lists(path, "category", keys, "category names", _CHECK_CATEGORIES)
     if not content.get("base"):
         raise ForError(f"{printable(path)} must have names in the list 'base'; {_CHECK_CATEGORIES}")
     for key, name in ((key, name) for key, names in content.items() for name in names):
@@ -144,13 +132,12 @@ def read_categories(path: Path, categories: Sequence[str]) -> BaseAndNovel:
 
 
 def official_split(name: str, categories: Sequence[str], groups: Mapping[str, Sequence[str]]) -> BaseAndNovel:
-    """Base and novel categories of a published split, ``official/coco-48-17`` for example.
+    """Base and novel categories of a published split, ``official/coco-48-17`` for example; that of LVIS names `groups`.
 
-    Names in it that this set does not have are ignored, since many sets are a part of the published one. The split of
-    LVIS is by frequency and names `groups`. Raises UsageError: there is no such split, or none of its base names is a
-    category here.
+    Names that this set does not have are ignored, since many sets are a part of the published one. Raises UsageError:
+    there is no such split, or none of its base names is a category here.
     """
-    known = {OFFICIAL + path.stem: path for path in _SHIPPED.glob("*.json")}
+    known = {OFFICIAL + path.stem: path for path in Path(__file__).with_name("official").glob("*.json")}
     if name not in known:
         raise UsageError(f"data.categories names {name!r}, which is not a shipped split; {nearest(name, known)}")
     content = read_json(known[name])

@@ -26,10 +26,9 @@ Words = dict[str, list[str]]
 
 
 def read_queries(path: Path, categories: Collection[str]) -> dict[str, Words]:
-    """Read {synonyms: {category: [...]}, hypernyms: {category: [...]}, attributes: {attribute: [...]}}.
+    """Read {synonyms: {category: [...]}, hypernyms: {category: [...]}, attributes: {attribute: [...]}}, where given.
 
-    Every key may be missing. Values of attributes are returned as `spoken` writes them. Raises ForError: no such file,
-    an unknown key or category, or an entry that is not a list of words.
+    Values of attributes are as `spoken` writes them. Raises ForError: the file is missing or wrong.
     """
     content = read_json(path, _CHECK)
     if not isinstance(content, dict) or not all(isinstance(table, dict) for table in content.values()):
@@ -55,10 +54,7 @@ def _is_word(value: Any) -> bool:
 
 
 def spoken(value: Any) -> str | None:
-    """The value of an attribute as a query has it (``Dark_Red`` is "dark red"), or None if it is not a word.
-
-    A word here is one to three words of letters. Booleans, numbers, identifiers and fillers such as "unknown" are not.
-    """
+    """An attribute's value as queries have it (``Dark_Red`` is "dark red"); None if it is not one to three words."""
     if not isinstance(value, str):
         return None
     word = value.strip().replace("_", " ").lower()
@@ -76,10 +72,9 @@ def spoken_attributes(objects: pd.DataFrame) -> pd.DataFrame:
 
 
 def attribute_words(objects: pd.DataFrame) -> Words:
-    """Attribute -> the words for queries, both sorted. objects: category and attributes.
+    """Attribute -> the words for queries, both sorted, in the columns category and attributes of `objects`.
 
-    A value is used if `MIN_OBJECTS` objects or objects of two categories have it, which free text and names rarely do.
-    Values of ``colour`` always are.
+    Free text and names are rarely shared by `MIN_OBJECTS` objects, or by two categories, so these are not used.
     """
     said = spoken_attributes(objects)
     said["category"] = objects["category"].loc[said["object"]].to_numpy()

@@ -30,10 +30,7 @@ class _Rate(ProgressColumn):
 
 
 def for_images(work: Callable[[Item], Result], items: Sequence[Item], processes: int) -> Iterator[Result]:
-    """Apply `work` to each item, one per image, in `processes` processes; results are in the order of the items.
-
-    A progress bar is shown on stderr if that is a terminal. Raises ForError: a process died.
-    """
+    """Apply `work` to each item, one per image, in `processes` processes, in order; ForError if a process died."""
     console = Console(stderr=True)
     columns = ("reading", BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:

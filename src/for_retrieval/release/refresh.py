@@ -37,7 +37,7 @@ from for_retrieval.release.pointer import Entry, Say, add_candidate, bundle_of, 
 
 if TYPE_CHECKING:
     from for_retrieval.model.model import Model
-    from for_retrieval.records.checks.profile import Profile
+    from for_retrieval.records.checks.tables import Profile
 
 BATCH = 256  # images
 OTHER_SET = "run `dvc repro`, or `for-cli index` if that has nothing to do"

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,16 +27,12 @@ _FLAT = 2.0  # of 255: smaller differences of grey are compression noise
 
 
 class Look(NamedTuple):
-    """A decoded image.
+    """A decoded image."""
 
-    width, height: px, upright. brightness: mean luminance, 0 (black) to 1 (white).
-    fingerprint: 64-bit difference hash in hexadecimal; empty for an image of one tone, which has none.
-    """
-
-    width: int
+    width: int  # px, upright
     height: int
-    brightness: float
-    fingerprint: str
+    brightness: float  # mean luminance, 0 (black) to 1 (white)
+    fingerprint: str  # 64-bit difference hash in hexadecimal; empty for an image of one tone, which has none
 
 
 def look_at(image: Image.Image) -> Look:
@@ -57,9 +53,8 @@ def look_at_all(
 ) -> list[Look | str]:
     """The look of each file, or a clause that says why there is none.
 
-    hashes: the recorded sha256 of the files; every file is read and compared, and none is decoded if it differs. Only
-    content that is not in `cache` is decoded, and then added to it. Raises ForError: a worker process died, or the
-    cache cannot be written.
+    hashes: the recorded sha256 of the files, to which each is compared. Only content that is not in `cache` is decoded,
+    and then added to it. Raises ForError: a worker process died, or the cache cannot be written.
     """
     folder = cache / "looks" / f"v{_VERSION}"
     known = _load(folder)
@@ -67,22 +62,15 @@ def look_at_all(
     with ThreadPoolExecutor(processes) as pool:  # reading and hashing need no process of their own
         problems = list(pool.map(lambda pair: _problem(*pair) if pair[1] in known else None, pairs))
     todo = [(path, content) for path, content in pairs if content not in known]
-    new: dict[str, Look] = {}
-    results = for_images(partial(_look, max_pixels=max_pixels, min_side=min_side), todo, processes)
-    others: list[Look | str] = []
-    for (_, content), result in zip(todo, results, strict=True):
-        others.append(result)
-        if isinstance(result, Look):
-            new[content] = result
-        if len(new) == _SHARD or (new and len(others) == len(todo)):
+    work = partial(_look, max_pixels=max_pixels, min_side=min_side)
+    results = zip(todo, for_images(work, todo, processes), strict=True)
+    others: dict[tuple[Path, str], Look | str] = {}
+    while some := list(islice(results, _SHARD)):
+        others |= dict(some)
+        if new := {content: look for (_, content), look in some if isinstance(look, Look)}:
             text = json.dumps(new)
             write_text(folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json", text)
-            new = {}
-    rest = iter(others)
-    return [
-        (problem or known[content]) if content in known else next(rest)
-        for content, problem in zip(hashes, problems, strict=True)
-    ]
+    return [problem or known.get(pair[1]) or others[pair] for pair, problem in zip(pairs, problems, strict=True)]
 
 
 def _look(item: tuple[Path, str], max_pixels: int, min_side: int) -> Look | str:
@@ -93,7 +81,6 @@ def _look(item: tuple[Path, str], max_pixels: int, min_side: int) -> Look | str:
 
 
 def _problem(path: Path, content: str) -> str | None:
-    """Why a file is not the one that was prepared."""
     try:
         return None if file_hash(path) == content else CHANGED
     except FileNotFoundError:
@@ -136,7 +123,6 @@ def near_pairs(fingerprints: Bits, most: int) -> NDArray[np.int64]:
 
 
 def _between_unique(unique: Bits, most: int) -> NDArray[np.int64]:
-    """Pairs [n, 2] of different fingerprints."""
     edges = np.linspace(0, 64, most + 2).round().astype(int)
     found = [np.empty((0, 2), np.int64)]
     for low, high in pairwise(edges):

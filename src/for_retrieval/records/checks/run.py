@@ -1,7 +1,4 @@
-"""The stage `validate`: look at the files, build the tables, check them, and write what was found.
-
-Its pages need no network: a summary, and the Data Docs of Great Expectations beside it.
-"""
+"""The stage `validate`: look at the files, build the tables, check them, and write pages that need no network."""
 
 from __future__ import annotations
 
@@ -12,8 +9,7 @@ from pathlib import Path
 from for_retrieval.files import write_json, write_text
 from for_retrieval.project import Project
 from for_retrieval.records.checks.looks import look_at_all
-from for_retrieval.records.checks.profile import Profile, drift, profile
-from for_retrieval.records.checks.tables import Tables, check_tables
+from for_retrieval.records.checks.tables import Profile, Tables, check_tables, drift, profile
 from for_retrieval.records.checks.verdict import Verdict
 from for_retrieval.records.fractions import load_fraction
 from for_retrieval.records.records import FILES, load_info, load_records, read_tables
@@ -32,10 +28,9 @@ _RUN_ID = re.compile(r"-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # new in 
 def check_data(project: Project, accepted: Profile | None, pages_to: Path, report_to: Path) -> Verdict:
     """Check the prepared set and its fractions, and write report, profile and pages, whatever the outcome.
 
-    accepted: the profile of the set that drift is measured against. Profile and pages go into the folder `pages_to`,
-    the report into the file `report_to`. If the stored tables do not have the expected columns, only that is checked,
-    since all other checks need them. Raises ForError: nothing is prepared, a fraction is missing, or Great Expectations
-    lost a check.
+    accepted: the profile of the set that drift is measured against. pages_to: the folder for profile and pages. If the
+    stored tables do not have the expected columns, only that is checked, since all other checks need them. Raises
+    ForError: nothing is prepared, a fraction is missing, or Great Expectations lost a check.
     """
     info = load_info(project.prepared)
     stored: Tables = {FILES[name]: table for name, table in read_tables(project.prepared).items()}
@@ -63,7 +58,6 @@ def check_data(project: Project, accepted: Profile | None, pages_to: Path, repor
 
 
 def _write_pages(folder: Path, verdict: Verdict, now: Profile | None, pages: Mapping[str, str]) -> None:
-    """Write index.html and a page per table into `folder`; pages of an earlier run are removed."""
     from jinja2 import Template  # comes with Great Expectations
 
     for old in folder.glob("*.html"):

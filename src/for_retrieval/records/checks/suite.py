@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache, reduce
 from pathlib import Path
 from typing import Any
@@ -29,31 +28,26 @@ os.environ["GX_ANALYTICS_ENABLED"] = "false"  # Great Expectations reads it once
 
 _RULES = Path(__file__).with_name("rules.yaml")
 # The columns that name a row of each table in messages.
-_ROW_NAMES = {
-    "images": ["image_id"],
-    "objects": ["image_id"],
-    "negatives": ["image_id", "category"],
-    "base categories": ["category"],
-    "fractions": ["percent"],
-    "fraction images": ["percent", "image_id"],
-    "fraction labels": ["percent", "category"],
-}
+_ROW_NAMES = {"images": ["image_id"], "objects": ["image_id"], "negatives": ["image_id", "category"]}
+_ROW_NAMES |= {"fractions": ["percent"], "fraction images": ["percent", "image_id"]}
+_ROW_NAMES |= {"base categories": ["category"], "fraction labels": ["percent", "category"]}
 _REPORT = "run again with --debug, and report the bug"
 _FIRST = 3  # failing rows that are named
+_view = cache(DefaultJinjaPageView)  # it compiles each of its templates once
 
 
 def set_checks(params: Params, info: DatasetInfo, tables: Tables) -> list[Check]:
     """Every rule whose table and columns are in `tables`, with the bounds of `params`."""
     content, checks = yaml.safe_load(_RULES.read_text(encoding="utf-8")), []
     for rule in content["rules"]:
-        limit, remedy = rule.pop("limit", ""), rule.pop("remedy")
-        check = Check(**rule, remedy=content["remedies"].get(remedy, remedy))
-        if check.options.get("value_set") == "categories":
-            check.options["value_set"] = [*info.base, *info.novel]
+        options, limit, remedy = rule["options"], rule.pop("limit", ""), rule.pop("remedy")
+        if options.get("value_set") == "categories":
+            options["value_set"] = [*info.base, *info.novel]
         if limit:
-            bound: Any = reduce(getattr, check.bound.split("."), params)
-            check.options[limit] = 1 - bound if limit == "mostly" else bound
-            check = replace(check, says=check.says.replace("{bound}", f"{bound:g}"))
+            bound: Any = reduce(getattr, rule["bound"].split("."), params)
+            options[limit] = 1 - bound if limit == "mostly" else bound
+            rule["says"] = rule["says"].replace("{bound}", f"{bound:g}")
+        check = Check(**rule, remedy=content["remedies"].get(remedy, remedy))
         if check.table in tables and set(check.columns) <= set(tables[check.table]):
             checks.append(check)
     return checks
@@ -81,20 +75,16 @@ def stored_checks(stored: Tables) -> list[Check]:
 
 def run_suite(tables: Tables, checks: Sequence[Check]) -> tuple[list[Outcome], dict[str, str]]:
     """Outcomes of `checks`, in their order, and a Data Docs page per table; ForError if one cannot be evaluated."""
-    config = DataContextConfig(
-        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
-        analytics_enabled=False,
-        progress_bars={"globally": False},  # type: ignore[arg-type]
-    )
+    stores, bars = InMemoryStoreBackendDefaults(init_temp_docs_sites=False), {"globally": False}
+    config = DataContextConfig(store_backend_defaults=stores, analytics_enabled=False, progress_bars=bars)  # type: ignore[arg-type]
     source = gx.get_context(mode="ephemeral", project_config=config)
     outcomes: dict[int, Outcome] = {}
     pages: dict[str, str] = {}
     for table in dict.fromkeys(check.table for check in checks):
         expectations = []
-        for number, check in enumerate(checks):
-            if check.table == table:
-                about = {"description": check.title, "severity": "warning" if check.warns else "critical"}
-                expectations.append(getattr(gxe, check.expectation)(**check.options, **about, meta={"check": number}))
+        for number, check in ((number, check) for number, check in enumerate(checks) if check.table == table):
+            about = {"description": check.title, "severity": "warning" if check.warns else "critical"}
+            expectations.append(getattr(gxe, check.expectation)(**check.options, **about, meta={"check": number}))
         asset = source.data_sources.add_pandas(table).add_dataframe_asset(table)
         batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": tables[table]})
         wanted = {"result_format": "COMPLETE", "unexpected_index_column_names": _ROW_NAMES.get(table, [])}
@@ -155,7 +145,6 @@ def _first(check: Check, result: dict[str, Any]) -> list[str]:
 
 
 def _page(result: ExpectationSuiteValidationResult) -> str:
-    """The Data Docs page of one table, as Great Expectations renders it."""
     # Without the time and id of the run, and without lists of all failing rows: equal data give equal pages.
     result.meta = {"great_expectations_version": gx.__version__}
     for found in result.results:
@@ -164,11 +153,4 @@ def _page(result: ExpectationSuiteValidationResult) -> str:
             found.result["observed_value"] = _plain(found.result["observed_value"])
         if _config(found).kwargs.get("column") in found.result.get("unexpected_index_column_names", ()):
             found.result.pop("unexpected_index_list", None)  # a column that names itself is rendered as empty
-    document = ValidationResultsPageRenderer().render(result)
-    return str(_view().render(document))
-
-
-@cache
-def _view() -> Any:
-    """It compiles each of its templates once."""
-    return DefaultJinjaPageView()
+    return str(_view().render(ValidationResultsPageRenderer().render(result)))  # type: ignore[no-untyped-call]

@@ -39,18 +39,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of one check.
-
-    rows, broken: rows checked, and rows that failed; None if the expectation is of a whole column or table.
-    first: names of the first failed rows. observed: the value found, if no rows are counted.
-    """
+    """The outcome of one check."""
 
     check: Check
     success: bool
-    rows: int | None = None
-    broken: int | None = None
-    first: list[str] = field(default_factory=list)
-    observed: Any = None
+    rows: int | None = None  # that were checked; None if the expectation is of a whole column or table
+    broken: int | None = None  # rows that failed
+    first: list[str] = field(default_factory=list)  # names of the first rows that failed
+    observed: Any = None  # the value found, if no rows are counted
 
     @property
     def state(self) -> str:
@@ -61,18 +57,15 @@ class Outcome:
     def found(self) -> str:
         """The finding, in a few words."""
         if self.rows is not None:
-            return f"{self.broken} of {self.rows}{self._share(', at most')}{self._names(':')}"
+            return f"{self.broken} of {self.rows}{self._details(', at most', ':')}"
         limits = {"min_value": "at least", "max_value": "at most"}
-        options = self.check.options
-        bounds = [f"{word} {options[key]:g}" for key, word in limits.items() if key in options]
+        bounds = [f"{word} {self.check.options[key]:g}" for key, word in limits.items() if key in self.check.options]
         value = f"{len(self.observed)} columns" if isinstance(self.observed, list) else self.observed
         return " ".join([f"{value}{',' if bounds else ''}", *bounds])
 
-    def _share(self, word: str) -> str:
-        return f"{word} {self.allowed:.1%}" if self.allowed else ""
-
-    def _names(self, word: str) -> str:
-        return f"{word} {', '.join(map(printable, self.first))}" if self.first else ""
+    def _details(self, before_share: str, before_names: str) -> str:
+        share = f"{before_share} {self.allowed:.1%}" if self.allowed else ""
+        return share + (f"{before_names} {', '.join(map(printable, self.first))}" if self.first else "")
 
     @property
     def allowed(self) -> float | None:
@@ -86,8 +79,7 @@ class Outcome:
         if self.rows is None:
             return check.says.format(observed=self.observed) + remedy
         place = f"{check.table}{': ' if ',' in check.column else '.'}{check.column}"
-        where = f"{place}{self._share(', more than')}{self._names(', first')}"
-        return f"{self.broken} of {self.rows} {check.says} ({where}){remedy}"
+        return f"{self.broken} of {self.rows} {check.says} ({place}{self._details(', more than', ', first')}){remedy}"
 
     def to_json(self) -> dict[str, Any]:
         """The outcome and its check as one flat object."""
@@ -100,12 +92,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All outcomes of one set. accepted: the digest of the set that drift was measured against, if any."""
+    """All outcomes of one set."""
 
     name: str
     digest: str
     outcomes: list[Outcome]
-    accepted: str | None = None
+    accepted: str | None = None  # the digest of the set that drift was measured against, if any
 
     @property
     def failures(self) -> list[Outcome]:
@@ -134,8 +126,7 @@ class Verdict:
     def raise_if_failed(self, page: Path) -> None:
         """Raise a ForError with a line for each failed check, if there is one; `page` has the details."""
         if self.failures:
-            count = f"{len(self.failures)} of {len(self.outcomes)}"
-            first = f"{self.name} failed {count} checks; all of them are in {page}"
+            first = f"{self.name} failed {len(self.failures)} of {len(self.outcomes)} checks; all of them are in {page}"
             raise ForError("\n  ".join([first, *(outcome.sentence() for outcome in self.failures)]))
 
     def table(self) -> Table:

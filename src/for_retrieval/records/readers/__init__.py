@@ -27,10 +27,9 @@ def format_of(kind: str) -> Format:
 
 
 def detect(folder: Path, kind: str | None, annotations: Places | None) -> Place:
-    """The set in `folder`, where `kind` and `annotations` are what the user named, if anything.
+    """The set in `folder` as the first format in KINDS finds it; `kind` and `annotations` are what the user named.
 
-    Each format recognises its sets (`Format.find`); the first in KINDS that finds one is taken. Raises UsageError: an
-    unknown kind, no set of that kind, or several annotation files without a clear choice.
+    Raises UsageError: an unknown kind, no set of that kind, or several annotation files without a clear choice.
     """
     from for_retrieval.records.readers.format import Place
 

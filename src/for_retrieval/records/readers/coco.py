@@ -18,11 +18,10 @@ _MARKS = {"lvis": b'"neg_category_ids"', "panoptic": b'"segments_info"'}  # keys
 def read_coco(path: Path) -> Source:
     """Read images, boxes and categories; image ids become text.
 
-    Boxes that extend past their image by up to `SLACK` px are clipped, boxes without area are dropped and counted,
-    crowds are kept and marked. A supercategory becomes a hypernym unless all categories share it. Beyond COCO,
-    ``caption`` of an image, ``attributes`` of an annotation, ``synonyms`` of a category are read. Raises ForError: no
-    such file, not JSON, or entries that contradict each other; the message is the first problem and the number of
-    others.
+    Boxes up to `SLACK` px outside their image are clipped, boxes without area are dropped and counted, crowds are
+    marked. A supercategory becomes a hypernym unless all categories share it. Beyond COCO, ``caption`` of an image,
+    ``attributes`` of an annotation, ``synonyms`` of a category are read. Raises ForError: no such file, not JSON, or
+    entries that contradict each other; the message is the first problem and the number of others.
     """
     content = read_lists(path, "a COCO instances file")
     found = Source(path)
@@ -89,11 +88,10 @@ def add_objects(found: Source, entries: list[Any], names: dict[str, str], what: 
             found.add_object(f"{where} on image {image_id}", image_id, *details)
 
 
-def find_lists(folder: Path, wanted: tuple[str, ...], kind: str | None = None) -> Place | None:
-    """A set with JSON lists, in files of the folder, of its ``annotations``, or of a folder per part.
+def find_lists(folder: Path, wanted: tuple[str, ...], as_coco: bool = False) -> Place | None:
+    """A set with JSON lists of the kinds `wanted`, in files of the folder, of its ``annotations``, or one per part.
 
-    wanted: the kinds of files that count. kind: the kind to read them as; None for their own. Files that differ in
-    train, val and test alone are one set; UsageError if there are others, since it is not clear which to read.
+    Files that differ in train, val and test alone are one set. Raises UsageError: there are several others.
     """
     for pattern in ("*.json", "annotations/*.json", "*/*.json"):
         paths = [path for path in sorted(folder.glob(pattern)) if contains(path, _KEYS)]
@@ -105,8 +103,7 @@ def find_lists(folder: Path, wanted: tuple[str, ...], kind: str | None = None) -
             names = [name for name in names if Path(name).name.startswith("instances")] or names
         if names:
             parts = by_part(names) if len({kinds[name] for name in names}) == 1 else None
-            places = parts or only(names, folder, "annotation files")
-            found = kind or kinds[names[0]]
+            places, found = parts or only(names, folder, "annotation files"), "coco" if as_coco else kinds[names[0]]
             return Place(found, "." if found == "lvis" else images_of(folder, places), places)
     return None
 
@@ -143,9 +140,7 @@ FORMAT = Format(
     missing=MISSING % "",
     read=annotated(read_coco),
     # An LVIS file can be read as COCO, if the user asks for it.
-    find=lambda folder, asked: (
-        find_lists(folder, ("coco", "lvis"), "coco") if asked else find_lists(folder, ("coco", *_MARKS))
-    ),
+    find=lambda folder, asked: find_lists(folder, ("coco", "lvis") if asked else ("coco", *_MARKS), as_coco=asked),
     fits=lambda path: kind_of(path) == "coco",
     images=images_of,
 )

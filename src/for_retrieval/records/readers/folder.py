@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from for_retrieval.errors import ForError, printable
@@ -18,33 +17,27 @@ def read_folder(root: Path) -> Source:
     Hidden files and folders are skipped. Links that lead out of `root` are not followed but listed as broken, as are
     names that are not UTF-8. Raises ForError: `root` is not a folder, cannot be read, or has no images.
     """
+
+    def fail(error: OSError) -> None:
+        raise ForError(f"{printable(error.filename)} cannot be read ({error.strerror}); check its permissions")
+
     require_folder(root)
-    found = Source(root, "folder")
-    names = []
-    for path in _walk(root):
-        name, reason = path.relative_to(root).as_posix(), _refusal(path, root)
-        if reason:
-            found.broken.append({"path": os.fsencode(name).decode("utf-8", "backslashreplace"), "reason": reason})
-        elif path.suffix.lower() in EXTENSIONS and not path.is_dir():
-            names.append(name)
+    found, names = Source(root, "folder"), []
+    for folder, folders, files in os.walk(root, onerror=fail):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        links = [name for name in folders if Path(folder, name).is_symlink()]
+        pictures = [n for n in files if not n.startswith(".") and Path(n).suffix.lower() in EXTENSIONS]
+        for path in (Path(folder, name) for name in links + pictures):
+            name = path.relative_to(root).as_posix()
+            if reason := _refusal(path, root):
+                found.broken.append({"path": os.fsencode(name).decode("utf-8", "backslashreplace"), "reason": reason})
+            elif path.suffix.lower() in EXTENSIONS and not path.is_dir():
+                names.append(name)
     if not names and not found.broken:
         where = f"{printable(root)} (endings: {' '.join(ENDINGS)})"
         raise ForError(f"there are no images in {where}; check data.root and data.images in params.yaml")
     found.pictures = {name: Picture(name, name, 0, 0) for name in sorted(names)}
     return found
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    """Files with the ending of an image, and links to folders, below `root`."""
-
-    def fail(error: OSError) -> None:
-        raise ForError(f"{printable(error.filename)} cannot be read ({error.strerror}); check its permissions")
-
-    for folder, folders, files in os.walk(root, onerror=fail):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        links = [name for name in folders if Path(folder, name).is_symlink()]
-        pictures = [n for n in files if not n.startswith(".") and Path(n).suffix.lower() in EXTENSIONS]
-        yield from (Path(folder, name) for name in links + pictures)
 
 
 def _refusal(path: Path, root: Path) -> str | None:

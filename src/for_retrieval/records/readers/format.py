@@ -29,30 +29,20 @@ class Place:
 
 @dataclass(frozen=True)
 class Format:
-    """One annotation format. The file of its reader defines it as FORMAT; the name of that file is the `data.kind`.
+    """One annotation format. The file of its reader defines it as FORMAT; the name of that file is the `data.kind`."""
 
-    about: what the format is, in a few words.
-    missing: what to say about a folder ``{}`` that has no set of this format.
-    read: (data, root, unpacked) -> the set, and its image folder as `DatasetInfo.root` has it; ForError if the data is
-        invalid or missing. root: the project folder. unpacked: below it, where images of shards may be written.
-    find: (folder, asked) -> the set in a folder; `asked`: the user named this format.
-    fits: whether an annotation file or folder that the user named is of this format.
-    images: (folder, annotations) -> where the images of annotations that the user named lie.
-    unannotated: what to say where the user named annotations, if the format has none.
-    categories: the shipped split into base and novel that fits the format, if there is one.
-    labelled: whether its sets have categories. unpacks: whether `read` writes images to its folder `unpacked`.
-    """
-
-    about: str
-    missing: str
+    about: str  # what the format is, in a few words
+    missing: str  # what to say about a folder ``{}`` that has no set of this format
+    # (data, project folder, a folder below it to which images of shards may be written) -> the set, and its image
+    # folder as `DatasetInfo.root` has it; ForError if the data is invalid or missing.
     read: Callable[[Data, Path, Path], tuple[Source, str]]
-    find: Callable[[Path, bool], Place | None]
-    fits: Callable[[Path], bool] = lambda _: False
-    images: Callable[[Path, Places], Places] = lambda _folder, _annotations: "."
-    unannotated: str = ""
-    categories: str | None = None
-    labelled: bool = True
-    unpacks: bool = False
+    find: Callable[[Path, bool], Place | None]  # (folder, whether the user named this format) -> the set in it
+    fits: Callable[[Path], bool] = lambda _: False  # whether annotations that the user named are of this format
+    images: Callable[[Path, Places], Places] = lambda _folder, _annotations: "."  # where those of named annotations lie
+    unannotated: str = ""  # what to say where the user named annotations, if the format has none
+    categories: str | None = None  # the shipped split into base and novel that fits the format, if there is one
+    labelled: bool = True  # whether its sets have categories
+    unpacks: bool = False  # whether `read` writes images of shards
 
 
 def annotated(read: Callable[[Path], Source]) -> Callable[[Data, Path, Path], tuple[Source, str]]:

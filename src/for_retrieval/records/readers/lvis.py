@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,33 +17,38 @@ from for_retrieval.records.readers.source import Source, is_unicode
 from for_retrieval.records.splits import LVIS
 
 GROUPS = {"f": "frequent", "c": "common", "r": "rare"}
-Listed = dict[str, tuple[set[str], set[str]]]
 
 
 def read_lvis(path: Path) -> Source:
     """Read images, boxes, categories with their frequency group, and the negatives.
 
-    LVIS searched each image for some categories only. An image is known not to show the categories in its
-    ``neg_category_ids``. Those in ``not_exhaustive_category_ids`` are in the image, though not every instance has a
-    box; they are never negatives. A listed negative that has a box, or is not exhaustive, is dropped and counted.
-
-    Categories are asked for by their names with spaces and without what is in brackets (``bow_(weapon)`` -> bow),
-    unless two would then be the same. Without ``file_name``, the last two parts of ``coco_url`` are the path
-    (``train2017/000000000139.jpg``). Raises ForError: as `read_coco`; also an unknown group, or a listed category that
-    does not exist.
+    LVIS searched each image for some categories only: it does not show those in ``neg_category_ids``, and shows those
+    in ``not_exhaustive_category_ids``, though not every instance has a box. A negative that has a box, or is not
+    exhaustive, is dropped and counted. Categories are asked for by their names with spaces and without what is in
+    brackets (``bow_(weapon)`` -> bow), unless two would then be the same. Without ``file_name``, the last two parts of
+    ``coco_url`` are the path (``train2017/000000000139.jpg``). Raises ForError: as `read_coco`, or unknown groups.
     """
     content = coco.read_lists(path, "an LVIS file")
     found = Source(path)
-    entries = [_with_file_name(entry) for entry in content["images"]]
-    coco.add_pictures(found, entries)
+    for entry in (entry for entry in content["images"] if isinstance(entry, dict)):
+        if entry.get("file_name") is None and isinstance(entry.get("coco_url"), str):
+            entry["file_name"] = "/".join(entry["coco_url"].split("/")[-2:])
+    coco.add_pictures(found, content["images"])
     names = coco.read_names(found, content["categories"])
-    words = _words(names.values())
+    spaced = {name: name.replace("_", " ").strip() for name in names.values()}
+    taken = Counter(map(_short, spaced.values()))
+    words = {name: _short(text) if taken[_short(text)] == 1 else text for name, text in spaced.items()}
     ids = {category_id: words[name] for category_id, name in names.items()}
+    categories = set(words.values())
     coco.add_objects(found, content["annotations"], ids)
-    listed = _listed(found, entries, ids)
+    listed = _listed(found, content["images"], ids)
     found.groups = _groups(found, content["categories"], ids)
     found.raise_first()
-    found.synonyms = _synonyms(content["categories"], words)
+    for entry in content["categories"]:
+        given = entry["synonyms"] if isinstance(entry.get("synonyms"), list) else []
+        texts = [_short(text.replace("_", " ")) for text in given if isinstance(text, str) and is_unicode(text)]
+        if others := [text for text in dict.fromkeys(texts) if text and text not in categories]:
+            found.synonyms[words[entry["name"]]] = others
     shown = set(zip(found.objects["image_id"], found.objects["category"], strict=True))
     shown |= {(image_id, ids[number]) for image_id, (_, partly) in listed.items() for number in partly}
     pairs = [(image_id, word) for image_id, (absent, _) in listed.items() for word in sorted({ids[n] for n in absent})]
@@ -52,17 +56,10 @@ def read_lvis(path: Path) -> Source:
     return found.finished(words.values(), contradicting_negatives=len(pairs) - len(found.absent))
 
 
-def _with_file_name(entry: Any) -> Any:
-    if not isinstance(entry, dict) or entry.get("file_name") is not None or not isinstance(entry.get("coco_url"), str):
-        return entry
-    return {**entry, "file_name": "/".join(entry["coco_url"].split("/")[-2:])}
-
-
-def _listed(found: Source, entries: list[Any], ids: dict[str, str]) -> Listed:
+def _listed(found: Source, entries: list[Any], ids: dict[str, str]) -> dict[str, tuple[set[str], set[str]]]:
     """Image id -> ids of the categories listed as absent, and of those listed as not exhaustive."""
-    listed: Listed = {}
-    for position, entry in enumerate(entries):
-        entry = entry if isinstance(entry, dict) else {}
+    listed: dict[str, tuple[set[str], set[str]]] = {}
+    for position, entry in enumerate(entry if isinstance(entry, dict) else {} for entry in entries):
         lists = listed[str(entry.get("id"))] = (set(), set())
         for key, numbers in zip(("neg_category_ids", "not_exhaustive_category_ids"), lists, strict=True):
             if not isinstance(entry.get(key), list):
@@ -80,33 +77,15 @@ def _groups(found: Source, entries: list[Any], ids: dict[str, str]) -> dict[str,
     for entry in entries:
         if not isinstance(entry, dict) or str(entry.get("id")) not in ids:
             continue  # a problem that was noted before
-        if str(letter := entry.get("frequency")) not in GROUPS:
-            found.problem(f"category {entry['id']} has the frequency {letter!r}, which must be 'f', 'c' or 'r'")
+        if group := GROUPS.get(str(letter := entry.get("frequency"))):
+            groups[group].append(ids[str(entry["id"])])
         else:
-            groups[GROUPS[str(letter)]].append(ids[str(entry["id"])])
+            found.problem(f"category {entry['id']} has the frequency {letter!r}, which must be 'f', 'c' or 'r'")
     return groups
-
-
-def _words(names: Iterable[str]) -> dict[str, str]:
-    """Category name -> the words to ask for it."""
-    spaced = {name: name.replace("_", " ").strip() for name in names}
-    taken = Counter(map(_short, spaced.values()))
-    return {name: _short(text) if taken[_short(text)] == 1 else text for name, text in spaced.items()}
 
 
 def _short(text: str) -> str:
     return " ".join(re.sub(r"\([^)]*\)", " ", text).split()) or text
-
-
-def _synonyms(entries: list[dict[str, Any]], words: dict[str, str]) -> dict[str, list[str]]:
-    """Category -> other words for it that are not categories themselves."""
-    known, synonyms = set(words.values()), {}
-    for entry in entries:
-        given = entry["synonyms"] if isinstance(entry.get("synonyms"), list) else []
-        texts = [_short(text.replace("_", " ")) for text in given if isinstance(text, str) and is_unicode(text)]
-        if others := [text for text in dict.fromkeys(texts) if text and text not in known]:
-            synonyms[words[entry["name"]]] = others
-    return synonyms
 
 
 FORMAT = Format(

@@ -27,7 +27,7 @@ class Words(NamedTuple):
 
 
 SURFACES = ("flat.driveable_surface", "vehicle.ego")  # masks without boxes
-
+_OBJECT_KEYS = ("token", "sample_data_token", "category_token", "bbox")
 # Category -> its words, of all 23 categories.
 WORDS = {name: Words(**entry) for name, entry in read_json(Path(__file__).with_name("nuimages.json")).items()}
 
@@ -35,9 +35,8 @@ WORDS = {name: Words(**entry) for name, entry in read_json(Path(__file__).with_n
 def read_nuimages(folder: Path) -> Source:
     """Read the annotated key frames of a version folder; paths start at the folder above it, ids are its tokens.
 
-    Frames between the key frames have no annotations and are skipped. A key frame without any, as all of the test
-    version, is dropped and counted. Attributes such as ``vehicle.parked`` become ``{"vehicle": "parked"}``. Raises
-    ForError: a table is missing or not JSON, or entries contradict each other.
+    Frames between the key frames are skipped; a key frame without annotations, as all of the test version, is counted.
+    Attributes such as ``vehicle.parked`` become ``{"vehicle": "parked"}``. Raises ForError: a table is missing or bad.
     """
     tables = {name: _table(folder, name) for name in ("sample_data", "object_ann", "category", "attribute")}
     surfaces = _table(folder, "surface_ann") if (folder / "surface_ann.json").exists() else []
@@ -51,15 +50,25 @@ def read_nuimages(folder: Path) -> Source:
         {str(entry["token"]): str(entry["name"]) for _, entry in found.complete(tables[name], ("token", "name"), name)}
         for name in ("category", "attribute")
     )
-    _add_objects(found, tables["object_ann"], categories, attributes)
+    for _, entry in found.complete(tables["object_ann"], _OBJECT_KEYS, "object_ann"):
+        where, frame = f"object_ann {entry['token']}", found.pictures.get(str(entry["sample_data_token"]))
+        if frame is None:
+            found.problem(f"{where} is on {entry['sample_data_token']}, which is no key frame of sample_data")
+        elif (category := categories.get(str(entry["category_token"]))) is None:
+            found.problem(f"{where} has the category_token {entry['category_token']}, which category does not list")
+        else:
+            where = f"{where} on {frame.path}"
+            with found.problems_of(where):
+                box, said = from_corners(entry["bbox"]), _attributes(entry.get("attribute_tokens"), attributes)
+                found.add_object(where, frame.image_id, box, words_of(category).word, said)
     found.raise_first()
     entries = [entry for entry in [*tables["object_ann"], *surfaces] if isinstance(entry, dict)]
     labelled = {str(entry.get("sample_data_token")) for entry in entries}
     frames = len(found.pictures)
     found.pictures = {token: frame for token, frame in found.pictures.items() if token in labelled}
     if not found.pictures:
-        what = f"{printable(folder)} has no annotated key frames"
-        raise ForError(f"{what}; name a version with annotations, such as v1.0-train")
+        where = printable(folder)
+        raise ForError(f"{where} has no annotated key frames; name a version with annotations, such as v1.0-train")
     words = [words_of(name) for name in categories.values() if name not in SURFACES]
     found.synonyms = {entry.word: list(entry.synonyms) for entry in words if entry.synonyms}
     found.hypernyms = {entry.word: list(entry.hypernyms) for entry in words if entry.hypernyms}
@@ -72,26 +81,10 @@ def words_of(name: str) -> Words:
 
 
 def _table(folder: Path, name: str) -> list[Any]:
-    path = folder / f"{name}.json"
-    content = read_json(path, CHECK, "the nuImages table")
+    content = read_json(folder / f"{name}.json", CHECK, "the nuImages table")
     if not isinstance(content, list):
-        raise ForError(f"{printable(path)} must hold a list of entries; {CHECK}")
+        raise ForError(f"{printable(folder / name)}.json must hold a list of entries; {CHECK}")
     return content
-
-
-def _add_objects(found: Source, entries: list[Any], categories: dict[str, str], attributes: dict[str, str]) -> None:
-    for _, entry in found.complete(entries, ("token", "sample_data_token", "category_token", "bbox"), "object_ann"):
-        where, frame = f"object_ann {entry['token']}", found.pictures.get(str(entry["sample_data_token"]))
-        category = categories.get(str(entry["category_token"]))
-        if frame is None:
-            found.problem(f"{where} is on {entry['sample_data_token']}, which is no key frame of sample_data")
-        elif category is None:
-            found.problem(f"{where} has the category_token {entry['category_token']}, which category does not list")
-        else:
-            where = f"{where} on {frame.path}"
-            with found.problems_of(where):
-                box, said = from_corners(entry["bbox"]), _attributes(entry.get("attribute_tokens"), attributes)
-                found.add_object(where, frame.image_id, box, words_of(category).word, said)
 
 
 def _attributes(tokens: Any, names: dict[str, str]) -> dict[str, Any]:

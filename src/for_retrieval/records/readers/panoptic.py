@@ -7,7 +7,6 @@ pieces, so that it does not locate an object. The PNG masks are not read, so pan
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from for_retrieval.records.readers import coco
 from for_retrieval.records.readers.format import Format, annotated
@@ -15,41 +14,29 @@ from for_retrieval.records.readers.source import Source
 
 
 def read_panoptic(path: Path) -> Source:
-    """Read images, the boxes of things, and their categories.
-
-    Boxes are checked and supercategories used as in `read_coco`. Segments of stuff are dropped and counted. A category
-    without ``isthing`` is a thing. Raises ForError: as `read_coco`.
-    """
+    """Read images, boxes of things, and their categories, as `read_coco` does; one without ``isthing`` is a thing."""
     content = coco.read_lists(path, "a COCO panoptic file")
     found = Source(path)
     coco.add_pictures(found, content["images"])
     names = coco.read_names(found, content["categories"])
     entries = [entry for entry in content["categories"] if isinstance(entry, dict)]
     stuff = {str(entry.get("id")) for entry in entries if entry.get("isthing", 1) in (0, False)}
-    segments, dropped = _segments(found, content["annotations"], stuff)
-    coco.add_objects(found, segments, names, "segment")
-    found.raise_first()
-    things = [entry for entry in entries if str(entry["id"]) not in stuff]
-    coco.add_words(found, things)
-    return found.finished((names[str(entry["id"])] for entry in things), stuff_segments=dropped)
-
-
-def _segments(found: Source, entries: list[Any], stuff: set[str]) -> tuple[list[Any], int]:
-    """The segments of things as annotations of an instances file, and the number of segments of stuff."""
-    segments: list[Any] = []
-    dropped = 0
-    for where, entry in found.complete(entries, ("image_id", "segments_info"), "annotations"):
-        given = entry["segments_info"]
+    segments, dropped = [], 0
+    for where, entry in found.complete(content["annotations"], ("image_id", "segments_info"), "annotations"):
+        image_id, given = entry["image_id"], entry["segments_info"]
         if not isinstance(given, list):
-            where = f"{where} on image {entry['image_id']}"
-            found.problem(f"{where} has the segments_info {repr(given)[:60]}, which must be a list")
+            found.problem(f"{where} on image {image_id} has the segments_info {repr(given)[:60]}, which must be a list")
             continue
         for _, segment in found.complete(given, ("id", "category_id", "bbox"), f"{where}.segments_info"):
             if str(segment["category_id"]) in stuff:
                 dropped += 1
             else:
-                segments.append({**segment, "image_id": entry["image_id"]})
-    return segments, dropped
+                segments.append({**segment, "image_id": image_id})
+    coco.add_objects(found, segments, names, "segment")
+    found.raise_first()
+    things = [entry for entry in entries if str(entry["id"]) not in stuff]
+    coco.add_words(found, things)
+    return found.finished((names[str(entry["id"])] for entry in things), stuff_segments=dropped)
 
 
 FORMAT = Format(

@@ -37,25 +37,20 @@ class Picture(NamedTuple):
 class Source:
     """A set as its annotations describe it, before any image is decoded. A reader adds what it finds.
 
-    categories: names in order. groups: group, such as ``rare``, -> its categories. broken: files already known to be
-    unusable, as {path, reason}. dropped: counts of what was left out, by reason. parts: image id -> train, val or
-    test; None if the format has no parts. absent: pairs (image id, category) that annotators looked for and did not
-    find; None if every image was searched for every category. captions: image id -> a text about the image.
-
     The first problem is kept and the others are counted, so that one run shows how bad the data is.
     """
 
     def __init__(self, path: Path, what: str = "file") -> None:
         """An empty source, to be read from `path`; `what` is the word for it in messages."""
-        self.categories: list[str] = []
+        self.categories: list[str] = []  # in order
         self.synonyms: dict[str, list[str]] = {}
         self.hypernyms: dict[str, list[str]] = {}
-        self.groups: dict[str, list[str]] = {}
-        self.broken: list[dict[str, str]] = []
-        self.dropped: Counter[str] = Counter()
-        self.parts: dict[str, str] | None = None
-        self.absent: list[tuple[str, str]] | None = None
-        self.captions: dict[str, str] = {}
+        self.groups: dict[str, list[str]] = {}  # group, such as ``rare``, -> its categories
+        self.broken: list[dict[str, str]] = []  # files already known to be unusable, as {path, reason}
+        self.dropped: Counter[str] = Counter()  # counts of what was left out, by reason
+        self.parts: dict[str, str] | None = None  # image id -> train, val or test, if the format has parts
+        self.absent: list[tuple[str, str]] | None = None  # image id, category: not found; None: all were looked for
+        self.captions: dict[str, str] = {}  # image id -> a text about the image
         self.pictures: dict[str, Picture] = {}
         self.rows: list[tuple[Any, ...]] = []  # OBJECT_COLUMNS, then width and height of the image
         self._path, self._what = path, what
@@ -153,30 +148,25 @@ class Source:
 
 
 def join(sources: Mapping[str, Source], folders: Mapping[str, str]) -> Source:
-    """One source of several, by part (train, val or test).
+    """One source of several, by part (train, val or test); folders: where images of a part lie, if not in that of all.
 
-    folders: part -> where its images lie, below the image folder of the set; without an entry, in that folder itself.
     Image ids are kept, unless two parts share one: then all ids get their part as a prefix (``val/12``). Of words and
     groups that differ, those of the first part count.
     """
-    ids = Counter(image_id for source in sources.values() for image_id in source.pictures)
-    clash = any(count > 1 for count in ids.values())
+    clash = max(Counter(i for source in sources.values() for i in source.pictures).values(), default=0) > 1
     whole = Source(Path())
     whole.parts = {}
     group_of: dict[str, str] = {}
     for part, source in sources.items():
         before, folder = f"{part}/" if clash else "", folders.get(part, ".")
         for image_id, picture in source.pictures.items():
-            place = posixpath.normpath(posixpath.join(folder, picture.path))
-            whole.pictures[before + image_id] = picture._replace(image_id=before + image_id, path=place)
-            whole.parts[before + image_id] = part
+            key, place = before + image_id, posixpath.normpath(f"{folder}/{picture.path}")
+            whole.pictures[key], whole.parts[key] = picture._replace(image_id=key, path=place), part
         whole.rows += [(before + image_id, *row) for image_id, *row in source.rows]
         whole.captions |= {before + image_id: text for image_id, text in source.captions.items()}
         if source.absent is not None:
             whole.absent = (whole.absent or []) + [(before + image_id, name) for image_id, name in source.absent]
-        whole.broken += [
-            {**entry, "path": posixpath.normpath(posixpath.join(folder, entry["path"]))} for entry in source.broken
-        ]
+        whole.broken += [{**entry, "path": posixpath.normpath(f"{folder}/{entry['path']}")} for entry in source.broken]
         whole.dropped.update(source.dropped)
         whole.synonyms, whole.hypernyms = source.synonyms | whole.synonyms, source.hypernyms | whole.hypernyms
         group_of = {name: group for group, names in source.groups.items() for name in names} | group_of
@@ -205,7 +195,6 @@ def number(value: Any) -> float:
 
 
 def _four(value: Any) -> Box:
-    """Raises ValueError: `value` is not a list of four finite numbers."""
     numbers = tuple(map(number, value)) if isinstance(value, list) else ()
     if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
         raise ValueError(f"has the box {value!r}, which must be four finite numbers")
@@ -241,22 +230,15 @@ def attribute_text(value: Any) -> str:
     """Attributes as JSON text with sorted keys, ``color`` as ``colour``; ValueError if they are not a JSON object."""
     if value is not None and not isinstance(value, dict):
         raise ValueError(f"has the attributes {value!r}, which must be an object {{name: value}}")
-    if not value:
-        return "{}"
-    spelled = {"colour" if key == "color" else key: entry for key, entry in value.items()}
+    spelled = {"colour" if key == "color" else key: entry for key, entry in (value or {}).items()}
     try:
-        text = json.dumps(spelled, sort_keys=True, ensure_ascii=False, allow_nan=False)
-        text.encode()
+        return json.dumps(spelled, sort_keys=True, ensure_ascii=False, allow_nan=False).encode().decode()
     except ValueError:
         raise ValueError("has attributes with a NaN or text that is not valid Unicode") from None
-    return text
 
 
 def round_inside(boxes: pd.DataFrame) -> pd.DataFrame:
-    """Columns x, y, w, h as float32, such that x + w and y + h do not exceed the columns width and height.
-
-    Plain rounding would put some boxes a rounding step outside. Boxes that lose their area are dropped.
-    """
+    """Boxes as float32 that end inside their width and height in spite of rounding; those without area are dropped."""
     boxes = boxes.astype(dict.fromkeys("xywh", "float32"))
     for start, length, end in (("x", "w", "width"), ("y", "h", "height")):
         boxes[length] = np.minimum(boxes[length], boxes[end].astype("float32") - boxes[start])

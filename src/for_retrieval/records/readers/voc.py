@@ -24,9 +24,8 @@ def read_voc(folder: Path) -> Source:
     """Read every XML file of `folder`; an image's id is the name of its file without the ending.
 
     Boxes count from 1 in VOC, and here from 0. ``truncated``, ``difficult`` and ``occluded`` become attributes if set.
-    If ``ImageSets/Main`` lies beside `folder`, its train, val and test (trainval for train, if there is no train) are
-    the parts; images that it lists without an annotation are dropped and counted. Raises ForError: no such folder, no
-    XML in it, or files that are wrong.
+    The lists in ``ImageSets/Main`` beside `folder` (trainval if there is no train) are the parts; images that they
+    list without an annotation are dropped and counted. Raises ForError: no such folder, no XML, or files are wrong.
     """
     if not folder.is_dir():
         raise ForError(f"the annotation folder {printable(folder)} does not exist; {CHECK}")
@@ -51,8 +50,7 @@ def _parsed(file: Path) -> Element:
     try:
         root: Element = fromstring(content, forbid_dtd=True)
     except DefusedXmlException:
-        what = "declares a document type, whose entities can fill the memory"
-        raise ValueError(f"{what}; VOC files have none") from None
+        raise ValueError("declares a document type, whose entities can fill the memory; VOC files have none") from None
     except (ParseError, ValueError, LookupError) as error:  # LookupError: an encoding that Python does not know
         raise ValueError(f"is not valid XML ({error})") from None
     if root.tag != "annotation":
@@ -74,7 +72,6 @@ def _add_object(found: Source, image_id: str, entry: Element, where: str) -> Non
 
 
 def _number(text: str | None) -> Any:
-    """The number that `text` spells; `text` itself if it is none."""
     try:
         value = float(text or "")
     except ValueError:
@@ -101,7 +98,7 @@ def _images(folder: Path, annotations: str) -> str:
 
 
 def _find(folder: Path, _asked: bool) -> Place | None:
-    found = next(folder.glob("Annotations/*.xml"), None)
+    found = any(folder.glob("Annotations/*.xml"))
     return Place("voc", _images(folder, "Annotations"), "Annotations") if found else None
 
 

@@ -29,11 +29,7 @@ _PART = re.compile(r"(?:^|[^a-z])(train|val|test)(?![a-z])")
 
 
 def _members(shard: Path) -> Iterator[tuple[str, str, bytes]]:
-    """Key, ending and content of the files in an uncompressed tar whose ending is in `_WANTED`.
-
-    ``sub/0001.cls.txt`` has the key ``sub/0001`` and the ending ``cls.txt``. Nothing is unpacked here, so links and
-    devices would be harmless; they are refused nevertheless, as are names that lead out of a folder.
-    """
+    """Key, ending and content of the files in a tar; the key of ``sub/0001.cls.txt`` is ``sub/0001``."""
     where = printable(shard)
     try:
         with tarfile.open(shard, mode="r:") as archive:
@@ -81,10 +77,9 @@ def read_webdataset(root: Path, out: Path) -> Source:
     """Copy the images of all shards in `root` to `out`, which is emptied first, and read their annotations.
 
     ``txt`` is a caption. ``cls`` is a category, by name or by its line (from 0) in classnames.txt; its box is the whole
-    image, with the attribute ``{"whole_image": true}``. ``json`` may hold ``objects``, each with ``category``, ``bbox``
-    [x, y, w, h] in px and ``attributes``, and a ``caption``. A sample without an image is dropped and counted. Shards
-    called train, val or test, or in such folders, are parts, if all are. Raises ForError: no shards, a damaged one, or
-    samples that are wrong.
+    image, with the attribute ``{"whole_image": true}``. ``json`` may hold a ``caption`` and ``objects``, each with
+    ``category``, ``bbox`` [x, y, w, h] in px and ``attributes``. A sample without an image is dropped and counted.
+    Shards called train, val or test, or in such folders, are parts, if all are. Raises ForError: no shards or bad ones.
     """
     if not (shards := _shards(root)):
         raise ForError(f"there are no shards (*.tar) in {printable(root)} or in folders of it; {_CHECK}")
@@ -94,10 +89,10 @@ def read_webdataset(root: Path, out: Path) -> Source:
     samples: dict[str, _Sample] = {}
     for shard in shards:
         stem = shard.relative_to(root).with_suffix("").as_posix()
-        parts = _PART.findall(stem.lower())
+        part = ["", *_PART.findall(stem.lower())][-1]
         for name, ending, content in _members(shard):
             key = posixpath.join(stem, name)
-            sample = samples.setdefault(key, _Sample(parts[-1] if parts else ""))
+            sample = samples.setdefault(key, _Sample(part))
             if ending in ENDINGS:
                 _add_image(found, sample, key, ending, content, out)
             else:
@@ -136,31 +131,26 @@ def _add_image(found: Source, sample: _Sample, key: str, ending: str, content: b
 def _add_text(found: Source, sample: _Sample, key: str, ending: str, content: bytes, names: list[str]) -> None:
     with found.problems_of(f"the {ending} of sample {printable(key)}"):
         text = content.decode("utf-8").strip()
-        if ending == "json":
-            _add_json(sample, text)
-        elif ending == "txt":
+        if ending == "txt":
             sample.caption = text
+        elif ending == "json":
+            try:
+                said = json.loads(text)
+            except (ValueError, RecursionError) as error:
+                raise ValueError(f"is not valid JSON ({error})") from None
+            if not isinstance(said, dict):
+                raise ValueError("must hold an object")
+            if not isinstance(objects := said.get("objects") or [], list):
+                raise ValueError(f"has the objects {repr(objects)[:60]}, which must be a list")
+            sample.objects = objects
+            if isinstance(said.get("caption"), str) and is_unicode(said["caption"]) and not sample.caption:
+                sample.caption = said["caption"].strip()
         elif not text:
             raise ValueError("is empty, where a category is expected")
         elif text.isdecimal() and int(text) >= len(names):
             raise ValueError(f"is {text[:20]}, which is not a line of {_CLASS_NAMES[0]} (it has {len(names)})")
         else:
             sample.category = names[int(text)] if text.isdecimal() else text
-
-
-def _add_json(sample: _Sample, text: str) -> None:
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"is not valid JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise ValueError("must hold an object")
-    objects = content.get("objects") or []
-    if not isinstance(objects, list):
-        raise ValueError(f"has the objects {repr(objects)[:60]}, which must be a list")
-    sample.objects = objects
-    if isinstance(content.get("caption"), str) and is_unicode(content["caption"]) and not sample.caption:
-        sample.caption = content["caption"].strip()
 
 
 def _add_objects(found: Source, key: str, sample: _Sample, whole: list[int]) -> None:

@@ -26,18 +26,27 @@ _OVER = 0.01  # how far a coordinate may be below 0 or above 1: exporters round
 def read_yolo(path: Path) -> Source:
     """Read the images that a data.yaml names, and their labels; an image's id is its path below the yaml's folder.
 
-    A label is ``class x y w h`` or ``class x1 y1 x2 y2 ...`` (a polygon, of which the enclosing box is taken), relative
-    to the size of the image. Boxes are clipped to the image. An image without a label file shows none of the
-    categories, as YOLO defines it. An image in several parts belongs to the first. Raises ForError: no such file, no
-    names or images in it, or labels that are wrong.
+    Everything must lie in that folder. As in Ultralytics, ``path`` is tried before an entry, and a leading ``../`` is
+    dropped; an absolute ``path`` belongs to the machine that wrote it and is ignored. An image in several parts belongs
+    to the first, and one without a label file shows none of the categories. A label is ``class x y w h`` or ``class x1
+    y1 x2 y2 ...`` (a polygon, of which the enclosing box is taken), relative to the image, and clipped to it. Raises
+    ForError: no such file, no names or images in it, or wrong entries or labels.
     """
     content = read_config(path)
     names = _names(content, path)
     polygons = content.get("kpt_shape") is None  # otherwise key points follow the box
     found = Source(path, "set")
-    found.parts, found.broken = image_paths(content, path)
+    found.parts = parts = dict[str, str]()
+    for key, part in PARTS.items():
+        given = content.get(key)
+        for entry in given if isinstance(given, list) else [] if given is None else [given]:
+            listed, unusable = _images(_found(entry, key, content.get("path"), path), path)
+            found.broken += unusable
+            parts |= {name: part for name in listed if name not in parts}
+    if not parts:
+        raise ForError(f"{printable(path)} names no images; it needs 'train' and 'val', a folder or a list each")
     labelled = False
-    for name in found.parts:
+    for name in parts:
         width, height = upright_size(path.parent / name) or (0, 0)
         found.pictures[name] = Picture(name, name, width, height)
         labels = label_path(name)
@@ -46,15 +55,14 @@ def read_yolo(path: Path) -> Source:
         labelled, lines = True, []
         with found.problems_of(printable(Path(labels).name)):
             lines = found.read_bytes(path.parent / labels).decode("utf-8").splitlines()
-        for where, line in ((f"line {n} of {printable(labels)}", line) for n, line in enumerate(lines, 1)):
+        for where, line in ((f"line {n} of {printable(labels)}", ln) for n, ln in enumerate(lines, 1) if ln.strip()):
             with found.problems_of(where):
-                label = _label(line, names, polygons)
-                if label and width:  # an image that cannot be read is reported later
-                    x, y, w, h = label[1]
-                    found.add_object(where, name, [x * width, y * height, w * width, h * height], label[0])
+                category, (x, y, w, h) = _label(line, names, polygons)
+                if width:  # an image that cannot be read is reported later
+                    found.add_object(where, name, [x * width, y * height, w * width, h * height], category)
     found.raise_first()
     if not labelled:
-        first = printable(label_path(next(iter(found.parts))))
+        first = printable(label_path(next(iter(parts))))
         raise ForError(f"no image of {printable(path)} has a label file ({first} for the first); {CHECK}")
     return found.finished(names.values())
 
@@ -85,7 +93,6 @@ def label_path(name: str) -> str:
 
 
 def _names(content: dict[str, Any], path: Path) -> dict[int, str]:
-    """Class number -> name."""
     given = content.get("names")
     pairs = dict(enumerate(given)) if isinstance(given, list) else given
     if not isinstance(pairs, dict) or not pairs:
@@ -98,19 +105,16 @@ def _names(content: dict[str, Any], path: Path) -> dict[int, str]:
     return {number: str(name).strip() for number, name in pairs.items()}
 
 
-def _label(line: str, names: dict[int, str], polygons: bool) -> tuple[str, Box] | None:
-    """Category and box [x, y, w, h], relative to the image and clipped to it; None if empty; ValueError if wrong."""
+def _label(line: str, names: dict[int, str], polygons: bool) -> tuple[str, Box]:
+    """Category and box [x, y, w, h], relative to the image and clipped to it; ValueError if it is wrong."""
     words = line.split()
-    if not words:
-        return None
     try:
         number, *values = map(float, words)
     except ValueError:
         raise ValueError(f"is {line[:60]!r}, which must be numbers") from None
     if number not in names:
         raise ValueError(f"has the class {words[0]}, which 'names' does not list")
-    if not polygons:
-        values = values[:4]
+    values = values if polygons else values[:4]
     if len(values) != 4 and (len(values) < 6 or len(values) % 2):
         raise ValueError(f"has {len(words)} columns; a box has 5, a polygon 7 or a larger odd number")
     if not all(math.isfinite(value) and -_OVER <= value <= 1 + _OVER for value in values):
@@ -120,27 +124,6 @@ def _label(line: str, names: dict[int, str], polygons: bool) -> tuple[str, Box] 
         values = [x - w / 2, y - h / 2, x + w / 2, y + h / 2]
     xs, ys = ([min(max(value, 0.0), 1.0) for value in values[start::2]] for start in (0, 1))
     return names[int(number)], (min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
-
-
-def image_paths(content: dict[str, Any], path: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
-    """Image path (below the folder of the data.yaml at `path`) -> part, and the files that cannot be used.
-
-    Everything must lie in the folder of the data.yaml. As in Ultralytics, ``path`` is tried before an entry, and a
-    leading ``../`` is dropped; an absolute ``path`` belongs to the machine that wrote it and is ignored. Raises
-    ForError: an entry does not exist or leads out of the folder, or there are no images.
-    """
-    parts: dict[str, str] = {}
-    broken: list[dict[str, str]] = []
-    for key, part in PARTS.items():
-        given = content.get(key)
-        for entry in given if isinstance(given, list) else [] if given is None else [given]:
-            names, unusable = _images(_found(entry, key, content.get("path"), path), path)
-            broken += unusable
-            for name in names:
-                parts.setdefault(name, part)
-    if not parts:
-        raise ForError(f"{printable(path)} names no images; it needs 'train' and 'val', a folder or a list each")
-    return parts, broken
 
 
 def _found(entry: Any, key: str, before: Any, path: Path) -> str:
@@ -155,6 +138,7 @@ def _found(entry: Any, key: str, before: Any, path: Path) -> str:
 
 
 def _images(name: str, path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """The images in a folder, a list, or a file, below the folder of the data.yaml, and the files that are unusable."""
     place = path.parent / name
     if place.is_dir():
         source = read_folder(place)
