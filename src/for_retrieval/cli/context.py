@@ -28,11 +28,7 @@ def project(context: typer.Context) -> Project:
 
 
 def stage_project(context: typer.Context) -> Project:
-    """The project of a stage. Without src/ its stages depend on requirements.txt, which must name the code that runs.
-
-    Raises:
-        ForError: another version is installed.
-    """
+    """The project of a stage; ForError if requirements.txt, which stands for its code, names another version."""
     from importlib.metadata import version
 
     here = project(context)

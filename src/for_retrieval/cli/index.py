@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from for_retrieval.cli.context import AsJson, Wait, make_table, print_json, project, say, show, stage_project
 
+Given = Annotated[str | None, typer.Argument(help="Its name; the live one if not given.")]
 index = typer.Typer(help="Build the index of the gallery, refresh it, look after it.", invoke_without_command=True)
 
 
@@ -62,11 +63,7 @@ def index_status(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @index.command("verify")
-def index_verify(
-    context: typer.Context,
-    generation: Annotated[Optional[str], typer.Argument(help="Its name; the live one if not given.")] = None,
-    as_json: AsJson = False,
-) -> None:
+def index_verify(context: typer.Context, generation: Given = None, as_json: AsJson = False) -> None:
     """Check every file and image of the index, and answers against the exact evaluator."""
     from for_retrieval.release.verify import verify
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 models = typer.Typer(help="Versions of the model: register, compare, promote, roll back.", no_args_is_help=True)
 
 Which = Annotated[str, typer.Argument(help="A number, or an alias: champion, challenger.")]
+Given = Annotated[
+    str | None, typer.Argument(help="A number or alias; by default that of models/bundle, or the challenger.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Promote although it is not better; the record says so.")]
 
 
 @models.command("list")
@@ -104,15 +108,7 @@ def models_register(context: typer.Context, wait: Wait = False, as_json: AsJson 
 
 @models.command("promote")
 def models_promote(
-    context: typer.Context,
-    version: Annotated[
-        Optional[str], typer.Argument(help="A number or alias; by default that of models/bundle, or the challenger.")
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Promote although it is not better; the record says so.")
-    ] = False,
-    wait: Wait = False,
-    as_json: AsJson = False,
+    context: typer.Context, version: Given = None, force: Force = False, wait: Wait = False, as_json: AsJson = False
 ) -> None:
     """Let a version serve, with its index brought up to date, if it passes the gate. Refused: exit code 1."""
     from for_retrieval.release.promote import promote
