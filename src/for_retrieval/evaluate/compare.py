@@ -35,10 +35,8 @@ def describe(method: str, fraction: float, vocabulary: str) -> str:
 
 def markdown(table: pd.DataFrame, title: str) -> str:
     """One table for each query set; each cell is mAP@50 / mAP@50 r40."""
-    about = (
-        "Each cell: mAP@50 / mAP@50 r40 (40 relevant images kept per query), mean over the seeds. Test split, exact."
-    )
-    lines = [f"# {title}", "", about]
+    cell = "mAP@50 / mAP@50 r40 (40 relevant images kept per query), mean over the seeds"
+    lines = [f"# {title}", "", f"Each cell: {cell}. Test split, exact."]
     for name, part in table.groupby("query_set", sort=False):
         subsets = [s for s in SUBSETS if s in set(part["subset"])]
         counts = part.drop_duplicates("subset").set_index("subset")["n_categories"]

@@ -65,7 +65,7 @@ def in_one_ranking(project: Project, records: Records, model: Model) -> tuple[Ro
 
 
 def only(queries: QuerySet, kind: NDArray[np.bool_]) -> tuple[QuerySet, NDArray[np.intp]]:
-    """`queries` with relevant images of one `kind` [n], and which they are; relevant ones of the other are not judged."""
+    """`queries` with relevant images of one `kind` [n], and which they are; those of the other are not judged."""
     mine = queries.relevant & kind[:, None]
     judged = (np.ones_like(mine) if queries.judged is None else queries.judged) & ~(queries.relevant & ~kind[:, None])
     there = np.flatnonzero(mine.any(0))

@@ -20,7 +20,6 @@ from for_retrieval.model.training_free import scores
 from for_retrieval.params import Params
 from for_retrieval.records.records import Records
 
-
 Rows = list[dict[str, Any]]
 
 

@@ -89,7 +89,7 @@ def _synonyms(info: DatasetInfo) -> dict[str, list[Group]]:
 
 
 def _groups(records: Records, image_ids: list[str]) -> dict[Group, pd.DataFrame]:
-    """The objects of each category, and of each category, attribute and word; with row and share of the image's area."""
+    """The objects of each category, and of each category, attribute and word, with row and share of the image."""
     objects = records.objects.assign(row=pd.Index(image_ids).get_indexer(records.objects["image_id"]))
     objects = objects[objects["row"] >= 0]
     sizes = records.images.set_index("image_id").loc[objects["image_id"], ["width", "height"]]

@@ -229,11 +229,7 @@ KINDS: tuple[Kind, ...] = (AttentionPool(), ClassToken(), LatentPool(), AverageP
 
 
 def kind_of(visual: Any, name: str) -> Kind:
-    """The kind of the image tower `visual` of the model `name`.
-
-    Raises:
-        UsageError: no kind fits.
-    """
+    """The kind of the image tower `visual` of the model `name`; UsageError if none fits."""
     if found := next((kind for kind in KINDS if kind.fits(visual)), None):
         return found
     names = "; ".join(kind.name for kind in KINDS)

@@ -35,9 +35,7 @@ def count() -> int:
 def launch(root: Path, arguments: list[str], devices: int, device: str) -> None:
     """Run ``for-cli`` with `arguments` in `devices` processes on this machine; they meet in a file, so no port is open.
 
-    Raises:
-        UsageError: the machine has fewer GPUs.
-        ForError: a process has failed; its output is above.
+    UsageError if the machine has fewer GPUs, ForError if a process has failed.
     """
     cpu = device == "cpu" or not torch.cuda.is_available()
     if not cpu and devices > (there := torch.cuda.device_count()):

@@ -50,12 +50,9 @@ class Summary:
 
 
 def pool_weights(boxes: Tensor, cells: Cells, spread: float, least: Tensor) -> Tensor:
-    """[B, K, N]: a Gaussian at each box over the cells; rows sum to 1.
+    """[B, K, N]: a Gaussian at each box [B, K, 4] (centre and size) over the cells; rows sum to 1.
 
-    Args:
-        boxes: [B, K, 4] as centre and size.
-        spread: standard deviation / side of the box.
-        least: [2], the smallest standard deviation in x and y, in sides of the image.
+    spread: standard deviation / side of the box. least: [2], its minimum in x and y, in sides of the image.
     """
     centres = cells.centres(boxes.device)
     sigma = torch.maximum(spread * boxes[..., 2:], least)

@@ -18,10 +18,7 @@ REMEDY = "run `for-cli index` to rebuild it"
 
 @dataclass(frozen=True)
 class Bundle:
-    """model: id of the model. dim: of the embeddings. prompts: templates with one {}.
-
-    text, tokenizer: files. max_tokens: longer input is cut.
-    """
+    """model: its id. dim: of the embeddings. prompts: each with one {}. max_tokens: longer input is cut."""
 
     model: str
     dim: int
@@ -32,11 +29,7 @@ class Bundle:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Read bundle.json in `folder`.
-
-    Raises:
-        ForError: it is missing or damaged, or a file that it names is missing or not in `folder`.
-    """
+    """Read bundle.json in `folder`; ForError if it is missing or damaged, or a file that it names is not beside it."""
     path = folder / "bundle.json"
     values = read_json(path, REMEDY)
     try:
@@ -69,11 +62,7 @@ class TextTower:
     """Embeds text in the joint space. bundle: the description of the bundle."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the bundle.
-
-        Raises:
-            ForError: a file is missing or damaged.
-        """
+        """Open the bundle; ForError if a file is missing or damaged."""
         from tokenizers import Tokenizer
 
         self.bundle = load_bundle(folder)
@@ -87,11 +76,7 @@ class TextTower:
         self._session = _open_session(self.bundle.text)
 
     def embed(self, text: str) -> npt.NDArray[np.float32]:
-        """The mean of the prompts' embeddings, L2-normalised, float32 [D].
-
-        Raises:
-            ForError: the output is not an embedding of the bundle's dimension.
-        """
+        """The mean of the prompts' embeddings, L2-normalised, float32 [D]; ForError if it is of another dimension."""
         prompts = fill_prompts(self.bundle.prompts, text)
         encodings = self._tokenizer.encode_batch(prompts)
         ids, mask = ([getattr(each, name) for each in encodings] for name in ("ids", "attention_mask"))

@@ -23,15 +23,11 @@ def shown(cosines: Floats, objectness: Floats) -> int:
 def all_shown(cosines: Floats, objectness: Floats, boxes: Floats) -> list[int]:
     """The numbers of all regions that show what is asked for, the one of `shown` first.
 
-    Those within a margin of the best cosine; of boxes that overlap the likelier one.
-
-    Args:
-        cosines, objectness: [K]. boxes: [K, 4] as x, y, width, height.
+    Those within a margin of the best cosine; of boxes [K, 4] (x, y, width, height) that overlap the likelier one.
     """
-    first = shown(cosines, objectness)
     near = np.flatnonzero(cosines >= cosines.max() - MARGIN)
     order = near[np.argsort(-(cosines + OBJECTNESS * objectness)[near], kind="stable")]
-    kept = [first]
+    kept = [shown(cosines, objectness)]
     for number in order:
         if all(_overlap(boxes[number], boxes[other]) <= OVERLAP for other in kept):
             kept.append(int(number))

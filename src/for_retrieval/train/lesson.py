@@ -11,7 +11,6 @@ from torch import Tensor
 from for_retrieval.model.box_net import overlaps
 from for_retrieval.model.features import Features
 from for_retrieval.model.sum_clip import Summary
-from for_retrieval.model.views import is_whole
 
 
 @dataclass(frozen=True)
@@ -25,20 +24,16 @@ class Objects:
     category: Tensor
     boxes: Tensor
 
-    def rows(self, index: Tensor) -> Objects:
-        """Those of the images at `index`."""
-        return Objects(self.category[index], self.boxes[index])
-
-    def to(self, device: torch.device) -> Objects:
-        """The same on `device`."""
-        return Objects(self.category.to(device), self.boxes.to(device))
+    def rows(self, index: Tensor, device: torch.device | str = "cpu") -> Objects:
+        """Those of the images at `index`, on `device`."""
+        return Objects(self.category[index].to(device), self.boxes[index].to(device))
 
 
 @dataclass(frozen=True)
 class PseudoLabels:
     """For each phrase, the images that the teacher ranks first, and those that count as negatives.
 
-    positive, counted: [n, V] bool over training images and phrases; weights: [V] of the phrases in the objective;
+    positive, counted: [n, V] bool over training images and phrases. weights: [V] of the phrases in the objective.
     named: [V] bool, the names of categories and the user's own nouns, which no step leaves out.
     """
 
@@ -97,12 +92,6 @@ class Batch:
     def scores(self, texts: Tensor) -> Tensor:
         """[B, T] scores against `texts` [T, D]: the score's maximum over regions, softened: ``T * LSE_k(cos / T)``."""
         return self.temperature * torch.logsumexp(self.summary.regions @ texts.T / self.temperature, dim=1)
-
-    @property
-    def whole(self) -> Tensor:
-        """[B] bool, the views that show all of their image."""
-        images = len(self.lesson.labelled)
-        return torch.tensor([is_whole(row // images) for row in self.rows.tolist()], device=self.device)
 
     @cached_property
     def objects(self) -> Objects:

@@ -44,15 +44,11 @@ class Course:
 def draw_batch(
     labelled: Tensor, size: int, share: float, at_once: float, generator: torch.Generator, views: int = 1
 ) -> Tensor:
-    """Rows of one batch: first of the labelled images, as many as allowed; the rest from all; none twice.
+    """Rows of one batch: first of the labelled images ([n] bool), as many as allowed; the rest from all; none twice.
 
-    Few labelled images in every batch would be overfitted, and leave less room for pseudo-labels.
-
-    Args:
-        labelled: [n] bool.
-        share: of a batch that labelled images may have, beside those that chance draws.
-        at_once: share of all labelled images that a batch takes.
-        views: of each image, of which one is drawn; row ``v n + i`` is view v of image i.
+    Few labelled images in every batch would be overfitted, and leave less room for pseudo-labels. share: of a batch
+    that labelled images may have, beside those that chance draws. at_once: share of all labelled images that a batch
+    takes. views: of each image, of which one is drawn; row ``v n + i`` is view v of image i.
     """
     own = labelled.nonzero().flatten()
     most = min(int(size * share), math.ceil(len(own) * at_once))
@@ -70,15 +66,9 @@ def descend(
     losses: Callable[[int], dict[str, Tensor]],
     weights: dict[str, float] | None = None,
 ) -> History:
-    """Take the remaining steps of `course`: train all parameters of `module` with `optimizer`.
+    """Take the steps of `course` that its last checkpoint leaves: train all parameters of `module` with `optimizer`.
 
-    An interrupted training goes on from its last checkpoint.
-
-    Args:
-        losses: of a step, by name. weights: of each in the sum; 1 where not given.
-
-    Returns:
-        The value of each loss at each step.
+    losses: of a step, by name. weights: of each in the sum; 1 where not given. Returns each loss at each step.
     """
     team, weigh = course.team, weights or {}
     rates = [group["lr"] for group in optimizer.param_groups]
@@ -119,8 +109,7 @@ def save_progress(path: Path, module: nn.Module, optimizer: torch.optim.Optimize
 def load_progress(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer) -> History:
     """Restore what `save_progress` kept, on the device that `module` is on; an empty history if there is none.
 
-    A damaged file is set aside, which a message on stderr reports, and training starts anew. Any other error is raised,
-    and the file stays as it is.
+    A damaged file is set aside, and training starts anew. Any other error is raised, and the file stays as it is.
     """
     if not path.exists():
         return []
@@ -132,9 +121,8 @@ def load_progress(path: Path, module: nn.Module, optimizer: torch.optim.Optimize
     if not intact:
         aside = path.with_name(f"{path.name}.damaged")
         path.replace(aside)
-        print(
-            f"warning: the checkpoint {path} is damaged; moved to {aside.name}, training starts anew", file=sys.stderr
-        )
+        note = f"the checkpoint {path} is damaged; moved to {aside.name}, training starts anew"
+        print(f"warning: {note}", file=sys.stderr)
         return []
     state = torch.load(path, weights_only=True, map_location="cpu")  # written on a GPU, perhaps, and this has none
     module.load_state_dict(state["module"])
