@@ -52,7 +52,7 @@ def overlaps(one: Tensor, other: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Proposals:
-    """K boxes [B, K, 4] of each image, as centre x, centre y, width, height in its sides, and objectness [B, K], logits.
+    """K boxes [B, K, 4] of each image, as centre x, centre y, width, height in its sides; objectness [B, K], logits.
 
     cells: [B, K] the fine cell that proposed each; for the quadrants, the one in their middle.
     """

