@@ -62,12 +62,15 @@ def show(renderable: RenderableType) -> None:
     console.print(renderable)
 
 
-def make_table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = (), **style: Any) -> Table:
-    """A table of plain text. right: the columns that are aligned to the right; style: of rich's Table."""
+def make_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = (), box: str = "SIMPLE", **style: Any
+) -> Table:
+    """A table of plain text. right: the columns aligned to the right; box: a name in rich's box; style: of its Table."""
+    from rich import box as boxes
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title_justify="left", **style)
+    table = Table(title_justify="left", box=getattr(boxes, box, None), **style)
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left")
     for row in rows:

@@ -52,7 +52,7 @@ def index_status(context: typer.Context, as_json: AsJson = False) -> None:
         about = entry["dataset"], entry["model"], str(entry.get("images", "damaged"))
         rows.append([entry["role"], entry["generation"], version, *about, since.replace("T", " ")])
     columns = ("role", "generation", "version", "set", "model", "images", "since")
-    show(make_table(columns, rows, ["images"], box=None, padding=(0, 2, 0, 0)))
+    show(make_table(columns, rows, ["images"], box="", padding=(0, 2, 0, 0)))
     if found.waiting is None:
         say(f"note: {found.why}")
     elif any(found.waiting.values()):

@@ -25,8 +25,6 @@ Force = Annotated[bool, typer.Option("--force", help="Promote although it is not
 @models.command("list")
 def models_list(context: typer.Context, as_json: AsJson = False) -> None:
     """Show all versions, newest first, and which set each is of."""
-    from rich import box
-
     from for_retrieval.release.pointer import find_pointer
     from for_retrieval.release.promote import reconciled
 
@@ -43,8 +41,7 @@ def models_list(context: typer.Context, as_json: AsJson = False) -> None:
             cells.append([*identity, row["created"][5:16].replace("T", " "), *scores, row["decision"]])
         columns = ("version", "alias", "set", "model", "made (UTC)", "base", "novel", "decision")
         title = f"versions of {registry.name}; base and novel: mAP@50 r40, validation"
-        style = {"title": title, "box": box.SIMPLE, "padding": (0, 1), "pad_edge": False}
-        show(make_table(columns, cells, ("version", "base", "novel"), **style))
+        show(make_table(columns, cells, ("version", "base", "novel"), title=title, padding=(0, 1), pad_edge=False))
     else:
         say(f"no version of {registry.name} is registered; run `for-cli models register`")
     pointer = find_pointer(here.index)
@@ -56,7 +53,6 @@ def models_list(context: typer.Context, as_json: AsJson = False) -> None:
 @models.command("show")
 def models_show(context: typer.Context, version: Which = "champion", as_json: AsJson = False) -> None:
     """Show one version: scores, the decision and its reasons."""
-    from rich import box
     from rich.console import Group
     from rich.text import Text
 
@@ -82,13 +78,13 @@ def models_show(context: typer.Context, version: Which = "champion", as_json: As
         "index": row["generation"] or "none yet",
         "serves": "yes" if row["serves"] else "no",
     }
-    facts = make_table(("", ""), shown.items(), show_header=False, box=None, title=f"version {row['version']}")
+    facts = make_table(("", ""), shown.items(), show_header=False, box="", title=f"version {row['version']}")
     measures = {"mAP@50": "map50", "mAP@50 r40": "map50_r40"}
     cells = [
         [subset, *(_points(row["metrics"].get(f"val/{subset}/{measure}")) for measure in measures.values())]
         for subset in dict.fromkeys(key.split("/")[1] for key in row["metrics"] if key.startswith("val/"))
     ]
-    scores = make_table(("subset", *measures), cells, tuple(measures), title="validation", box=box.SIMPLE)
+    scores = make_table(("subset", *measures), cells, tuple(measures), title="validation")
     reasons = [Text(f"  {reason}") for reason in row["reasons"]]
     show(Group(facts, scores, *([Text("reasons"), *reasons] if reasons else [])))
 
@@ -139,8 +135,6 @@ def models_rollback(context: typer.Context, as_json: AsJson = False) -> None:
 @models.command("diff")
 def models_diff(context: typer.Context, first: Which, second: Which, as_json: AsJson = False) -> None:
     """Show what differs between two versions: dataset, parameters, scores."""
-    from rich import box
-
     from for_retrieval.release.promote import reconciled
 
     with reconciled(project(context)) as registry:
@@ -161,7 +155,7 @@ def models_diff(context: typer.Context, first: Which, second: Which, as_json: As
             rows.append((kind, name, *cells, f"{b - a:+.2f}" if number else ""))
     one, other = (f"version {number}" for number in found["versions"])
     columns, title = ("", "what", one, other, "change"), f"from {one} to {other}"
-    show(make_table(columns, rows or [("", "nothing differs")], ["change"], title=title, box=box.SIMPLE))
+    show(make_table(columns, rows or [("", "nothing differs")], ["change"], title=title))
 
 
 @models.command("reconcile", hidden=True)

@@ -15,13 +15,12 @@ from torch import Tensor
 from for_retrieval.evaluate.measure import Method, Rows, head_scores, measure, names_of
 from for_retrieval.evaluate.metric import rank
 from for_retrieval.evaluate.queries import QuerySet
-from for_retrieval.model.model import Model, head_path
+from for_retrieval.model.model import SPLITS, Model, head_path
 from for_retrieval.model.training_free import ENSEMBLE, ensemble_scores
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records
 
 FIRST = 10  # results that a user looks at
-SPLITS = ("train", "val", "test")
 AT_ONCE = 2048  # images whose features are in memory; all of a large gallery would not fit
 
 

@@ -1,5 +1,4 @@
-"""mini CLIP, the embedded default tower: EfficientNet-Lite0 joined to MiniLM by ConSE, once for photographs, once for
-drawings.
+"""mini CLIP, the embedded tower: EfficientNet-Lite0 joined to MiniLM by ConSE, once for photographs, once for drawings.
 
 ConSE (Norouzi et al., "Zero-Shot Learning by Convex Combination of Semantic Embeddings", 2013): an image is the sum of
 the embeddings of the 1,000 ImageNet classes, weighted by the classifier's softmax. It is exact as layers, so it can be

@@ -33,14 +33,9 @@ def load_bundle(folder: Path) -> Bundle:
     path = folder / "bundle.json"
     values = read_json(path, REMEDY)
     try:
-        return Bundle(
-            model=str(values["model"]),
-            dim=int(values["dim"]),
-            prompts=[str(prompt) for prompt in values["prompts"]],
-            text=_file(folder, "text", values["text"]),
-            tokenizer=_file(folder, "tokenizer", values["tokenizer"]),
-            max_tokens=int(values["max_tokens"]),
-        )
+        model, dim, prompts = str(values["model"]), int(values["dim"]), [str(prompt) for prompt in values["prompts"]]
+        text, tokenizer = (_file(folder, key, values[key]) for key in ("text", "tokenizer"))
+        return Bundle(model, dim, prompts, text, tokenizer, int(values["max_tokens"]))
     except KeyError as error:
         raise ForError(f"{path} lacks the key {error}; {REMEDY}") from None
     except (TypeError, ValueError) as error:

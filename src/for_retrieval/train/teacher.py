@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,7 +11,6 @@ from torch import Tensor
 from for_retrieval.errors import ForError
 from for_retrieval.files import atomic, read_json, write_json
 from for_retrieval.model.model import Model
-from for_retrieval.model.training_free import querybank_scores
 from for_retrieval.params import Pseudo
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records
@@ -36,8 +34,8 @@ def teach(project: Project, records: Records, teacher: Model, mode: str) -> int:
         phrases = build_vocabulary(records.info, params.train.vocabulary, mode, params.seed, project.root)
         texts = teacher.text([phrase.text for phrase in phrases])
         pseudo, features = params.train.objectives.pseudo, teacher.features(hashes, project.cache)
-        score = partial(querybank_scores, temperature=pseudo.querybank)  # the phrases are each other's bank
-        scores = teacher.training_free.scores(features, texts, (pseudo.teacher,), score)[pseudo.teacher]
+        found = teacher.training_free.scores(features, texts, (pseudo.teacher,), pseudo.querybank)
+        scores = found[pseudo.teacher]
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "vocabulary.json", [[phrase.text, phrase.kind] for phrase in phrases])
     with atomic(out / "scores.safetensors") as temporary:
