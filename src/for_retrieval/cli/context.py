@@ -65,7 +65,7 @@ def show(renderable: RenderableType) -> None:
 def make_table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = (), box: str = "SIMPLE", **style: Any
 ) -> Table:
-    """A table of plain text. right: the columns aligned to the right; box: a name in rich's box; style: of its Table."""
+    """A table of plain text. right: the columns aligned to the right; box: its name in rich; style: of its Table."""
     from rich import box as boxes
     from rich.table import Table
     from rich.text import Text
