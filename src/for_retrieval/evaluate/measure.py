@@ -25,10 +25,10 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Method:
-    """What was measured: a method's name, the labels that it had in percent, its seed, and its vocabulary."""
+    """What was measured."""
 
     method: str
-    label_fraction: float
+    label_fraction: float  # in percent
     seed: int
     vocabulary: str
 

@@ -19,17 +19,13 @@ Group = tuple[str, ...]  # of objects: those of a (category,), or of a (category
 
 @dataclass(frozen=True)
 class QuerySet:
-    """Queries with at least one relevant image.
-
-    texts: T queries. relevant: [n, T] bool over the images. subsets: name -> the columns that belong to it.
-    judged: [n, T] bool, the images that are known to be right or wrong; None where all are.
-    """
+    """T queries with at least one relevant image."""
 
     name: str
     texts: list[str]
-    relevant: NDArray[np.bool_]
-    subsets: dict[str, NDArray[np.intp]]
-    judged: NDArray[np.bool_] | None = None
+    relevant: NDArray[np.bool_]  # [n, T] over the images
+    subsets: dict[str, NDArray[np.intp]]  # name -> the columns that belong to it
+    judged: NDArray[np.bool_] | None = None  # [n, T], the images that are known to be right or wrong; None: all are
 
 
 ALL = ("names", "attributes", "synonyms")

@@ -52,14 +52,11 @@ def overlaps(one: Tensor, other: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Proposals:
-    """K boxes [B, K, 4] of each image, as centre x, centre y, width, height in its sides; objectness [B, K], logits.
+    """K boxes of each image."""
 
-    cells: [B, K] the fine cell that proposed each; for the quadrants, the one in their middle.
-    """
-
-    boxes: Tensor
-    objectness: Tensor
-    cells: Tensor
+    boxes: Tensor  # [B, K, 4] as centre x, centre y, width, height, in sides of the image
+    objectness: Tensor  # [B, K], logits
+    cells: Tensor  # [B, K], the fine cell that proposed each; for the quadrants, the one in their middle
 
 
 class Residual(nn.Module):

@@ -1,8 +1,7 @@
 """What a program without torch knows of a model: its id, and the texts that its prompts make of a phrase.
 
-Ids are content hashes. They cover everything that changes an embedding: weights, sizes, prompts, and the source code of
-the forward path, which holds the precision policy. They are the same on every machine. Versions of libraries are left
-out: they change the last bits only.
+Ids are content hashes, the same on every machine, of everything that changes an embedding: weights, sizes, prompts, and
+the source code of the forward path. Versions of libraries are left out: they change the last bits only.
 """
 
 from __future__ import annotations

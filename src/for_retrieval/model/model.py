@@ -46,15 +46,12 @@ def head_path(folder: Path, run: str, seed: int) -> Path:
 
 @dataclass(eq=False)
 class Model:
-    """Encodes texts and images into one space, an image as K regions.
-
-    settings, sizes: the sections `model` and `head` of params.yaml that it was made with.
-    """
+    """Encodes texts and images into one space, an image as K regions."""
 
     tower: Tower
     head: SumClip
-    settings: ModelParams
-    sizes: HeadParams
+    settings: ModelParams  # the section `model` of params.yaml that it was made with
+    sizes: HeadParams  # the section `head`
     _file: bytes | None = field(default=None, init=False, repr=False)  # what the head was read from
     _known: str | None = field(default=None, init=False, repr=False)  # the tower's id in a bundle of an earlier version
 

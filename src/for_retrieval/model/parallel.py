@@ -114,8 +114,8 @@ class Team:
     def joined(self, *outputs: Tensor) -> tuple[Tensor, ...]:
         """Outputs [B, ...] for the whole batch from those of each process's part, in the batch's order.
 
-        Every process then has the same loss of the whole batch. Gradients of a part come back from all of them,
-        `count` times the right one together, and `average` divides: the step is that of one process.
+        Every process then has the whole batch's loss. Gradients of a part come back from all of them, `count` times the
+        right one together, and `average` divides: the step is that of one process.
         """
         return tuple(_Joined.apply(part) for part in outputs) if self._accelerator else outputs
 

@@ -24,15 +24,11 @@ GEOMETRY = 6  # of a box: centre, sides and their logarithms
 
 @dataclass(frozen=True)
 class Looked:
-    """What a head embeds, for the K regions of B images.
+    """What a head embeds, for the K regions of B images."""
 
-    inputs: [B, K, I], the maps pooled at each box. boxes: [B, K, 4] as centre x, centre y, width, height, in sides of
-    the image. objectness: [B, K], the logarithm of how likely a box holds a thing.
-    """
-
-    inputs: Tensor
-    boxes: Tensor
-    objectness: Tensor
+    inputs: Tensor  # [B, K, I], the maps pooled at each box
+    boxes: Tensor  # [B, K, 4] as centre x, centre y, width, height, in sides of the image
+    objectness: Tensor  # [B, K], the logarithm of how likely a box holds a thing
 
     def rows(self, index: Tensor, device: torch.device) -> Looked:
         """The images at `index`, in float32 on `device`."""

@@ -18,14 +18,14 @@ REMEDY = "run `for-cli index` to rebuild it"
 
 @dataclass(frozen=True)
 class Bundle:
-    """model: its id. dim: of the embeddings. prompts: each with one {}. max_tokens: longer input is cut."""
+    """What queries need of bundle.json."""
 
-    model: str
-    dim: int
-    prompts: list[str]
+    model: str  # its id
+    dim: int  # of the embeddings
+    prompts: list[str]  # each with one {}
     text: Path
     tokenizer: Path
-    max_tokens: int
+    max_tokens: int  # longer input is cut
 
 
 def load_bundle(folder: Path) -> Bundle:
