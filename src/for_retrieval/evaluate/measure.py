@@ -25,10 +25,10 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Method:
-    """What was measured."""
+    """What was measured: a method's name, the labels that it had in percent, its seed, and its vocabulary."""
 
     method: str
-    label_fraction: float  # in percent
+    label_fraction: float
     seed: int
     vocabulary: str
 

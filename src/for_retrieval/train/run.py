@@ -80,7 +80,8 @@ def learn_boxes(head: SumClip, lesson: Lesson, train: Train, course: Course) -> 
         whole = course.team.even(drawn)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             boxes, logits, _ = net(lesson.features.fine[course.team.part(whole)].to(device).float())
-        return box_losses(*course.team.joined(boxes, logits), lesson.objects.rows(whole, device), net.cells)
+        boxes, logits = course.team.joined(boxes, logits)
+        return box_losses(boxes, logits, lesson.objects.rows(whole, device), net.cells)
 
     optimizer = torch.optim.AdamW(net.parameters(), lr=train.boxes.learning_rate, weight_decay=train.weight_decay)
     net.train()
