@@ -105,8 +105,8 @@ def gallery_table(rows: Rows, training: Rows) -> list[str]:
         return []
     everything = [row for row in rows if row["gallery"] == "all"]
     scores = {(row["method"], row["subset"], row["seen"]): f"{row['map50']:.1f}" for row in everything}
-    lines = [["method", "names", "mAP@50, training images", "mAP@50, others"]]
-    lines[0] += ["training images among the first 10, %", "among relevant images, %"]
+    head = ["method", "names", "mAP@50, training images", "mAP@50, others"]
+    lines = [[*head, "training images among the first 10, %", "among relevant images, %"]]
     for row in training:
         cells = [scores.get((row["method"], row["subset"], seen), "") for seen in (True, False)]
         lines.append([NAMES[row["method"]], row["subset"], *cells, f"{row['first']:.1f}", f"{row['relevant']:.1f}"])

@@ -44,7 +44,7 @@ class Measured:
     def rows(self, benchmark: str, method: Method) -> Rows:
         """Rows of reports/compare.json: the means over each subset."""
         about = {"benchmark": benchmark, "query_set": self.queries.name, **asdict(method)}
-        after = {"vocabulary": about.pop("vocabulary")}
+        after = {"vocabulary": about.pop("vocabulary")}  # behind the subset, where readers of the report look for it
         return [
             {**about, "subset": subset, **after, "n_categories": len(members), **self._means("map50", members, 2)}
             for subset, members in self._subsets.items()

@@ -27,7 +27,7 @@ def label_matrix(table: pd.DataFrame, image_ids: list[str], categories: list[str
 
 
 def judged_matrix(records: Records, image_ids: list[str], labels: Tensor, categories: list[str]) -> Tensor:
-    """[n, T] bool: where `labels` [n, T] are known. In a set like LVIS each name was searched for in some images."""
+    """[n, T] bool: where `labels` [n, T] are known; in a set like LVIS, where they are true or said to be false."""
     if records.negatives is None:
         return torch.ones_like(labels)
     return labels | label_matrix(records.negatives, image_ids, categories)
