@@ -28,32 +28,20 @@ def cores() -> int:
 
 @dataclass(frozen=True)
 class Settings:
-    """Each field is read from its environment variable, else from ``settings.toml`` in the project folder.
+    """Each field is read from its environment variable, else from ``settings.toml`` in the project folder."""
 
-    device: ``auto`` (CUDA if there is one), ``cpu``, ``cuda`` or ``cuda:1``. devices: number of GPUs (on a CPU:
-    processes) that encode and train in parallel. compile: torch.compile's backend for towers and heads, or ``none``.
-    workers: processes that read and decode images; 0 means one per core.
-    cache: features by content hash; safe to delete, costly to rebuild.
-    tracking_uri: MLflow's server or database; empty means SQLite in ``var/mlflow``.
-    keep_generations: index generations to keep, the live one included.
-    query_log: whether queries are logged to ``var/queries.jsonl``, which the monitor reads.
-    engine: of new index generations, a name in release/engines; empty means the server if there is one, otherwise
-    the embedded engine. qdrant_url: a Qdrant server. qdrant_timeout: seconds per request.
-    qdrant_quantization: ``none`` or ``int8``.
-    """
-
-    device: str = "auto"
-    devices: int = 1
-    compile: str = "none"
-    workers: int = 0
-    cache: str = "data/cache"
-    tracking_uri: str = ""
-    keep_generations: int = 3
-    query_log: bool = True
-    engine: str = ""
-    qdrant_url: str = ""
+    device: str = "auto"  # CUDA if there is one; or cpu, cuda, cuda:1
+    devices: int = 1  # number of GPUs (on a CPU: processes) that encode and train in parallel
+    compile: str = "none"  # torch.compile's backend for towers and heads
+    workers: int = 0  # processes that read and decode images; 0 means one per core
+    cache: str = "data/cache"  # features by content hash; safe to delete, costly to rebuild
+    tracking_uri: str = ""  # MLflow's server or database; empty means SQLite in var/mlflow
+    keep_generations: int = 3  # of the index, the live one included
+    query_log: bool = True  # whether queries are logged to var/queries.jsonl, which the monitor reads
+    engine: str = ""  # of new generations, a name in release/engines; empty: the server if there is one, else embedded
+    qdrant_url: str = ""  # a Qdrant server
     qdrant_api_key: str = field(default="", repr=False)
-    qdrant_timeout: int = 10
+    qdrant_timeout: int = 10  # seconds per request
     qdrant_retries: int = 3
     qdrant_shards: int = 1
     qdrant_replicas: int = 1

@@ -20,7 +20,6 @@ from for_retrieval.model.training_free import (
     dense_clip,
     ensemble_scores,
     pooled_dense,
-    querybank_scores,
     scores,
     standardised,
 )
@@ -120,12 +119,11 @@ def test_scores_are_the_best_regions(random_features: Random) -> None:
 
 def test_querybank_scores_follow_their_formula(random_features: Random) -> None:
     regions, texts = dense_clip(random_features(3, 5)), dense_clip(random_features(1, 4, seed=9))[0]
-    found, cosines = querybank_scores(regions, texts, 0.1), (regions @ texts.T).tolist()
+    found, cosines = scores(regions, texts, 0.1), (regions @ texts.T).tolist()
     for image in range(3):
         for text in range(4):
             each = [cell[text] - 0.1 * math.log(sum(math.exp(c / 0.1) for c in cell)) for cell in cosines[image]]
             assert float(found[image, text]) == pytest.approx(max(each), abs=1e-5)
-    assert_close(querybank_scores(regions, texts, 0.0), scores(regions, texts))
 
 
 def test_a_querybank_takes_a_hub_out_of_the_way() -> None:
@@ -133,7 +131,7 @@ def test_a_querybank_takes_a_hub_out_of_the_way() -> None:
     texts = torch.eye(4)[:3]
     regions = normalize(torch.tensor([[[0.6, 0.0, 0.0, 0.8]], [[0.65, 0.5, 0.5, 0.28]]]), dim=-1)
     assert scores(regions, texts)[:, 0].argmax() == 1
-    assert querybank_scores(regions, texts, 0.1)[:, 0].argmax() == 0
+    assert scores(regions, texts, 0.1)[:, 0].argmax() == 0
 
 
 def test_ensemble_is_the_weighted_sum_of_z_scores() -> None:

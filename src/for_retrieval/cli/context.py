@@ -28,11 +28,7 @@ def project(context: typer.Context) -> Project:
 
 
 def stage_project(context: typer.Context) -> Project:
-    """The project of a stage. Without src/ its stages depend on requirements.txt, which must name the code that runs.
-
-    Raises:
-        ForError: another version is installed.
-    """
+    """The project of a stage; ForError if requirements.txt, which stands for its code, names another version."""
     from importlib.metadata import version
 
     here = project(context)
@@ -66,12 +62,15 @@ def show(renderable: RenderableType) -> None:
     console.print(renderable)
 
 
-def make_table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = (), **style: Any) -> Table:
-    """A table of plain text. right: the columns that are aligned to the right; style: of rich's Table."""
+def make_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = (), box: str = "SIMPLE", **style: Any
+) -> Table:
+    """A table of plain text. right: the columns aligned to the right; box: its name in rich; style: of its Table."""
+    from rich import box as boxes
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title_justify="left", **style)
+    table = Table(title_justify="left", box=getattr(boxes, box, None), **style)
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left")
     for row in rows:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from for_retrieval.cli.context import AsJson, Wait, make_table, print_json, project, say, show, stage_project
 
+Given = Annotated[str | None, typer.Argument(help="Its name; the live one if not given.")]
 index = typer.Typer(help="Build the index of the gallery, refresh it, look after it.", invoke_without_command=True)
 
 
@@ -51,7 +52,7 @@ def index_status(context: typer.Context, as_json: AsJson = False) -> None:
         about = entry["dataset"], entry["model"], str(entry.get("images", "damaged"))
         rows.append([entry["role"], entry["generation"], version, *about, since.replace("T", " ")])
     columns = ("role", "generation", "version", "set", "model", "images", "since")
-    show(make_table(columns, rows, ["images"], box=None, padding=(0, 2, 0, 0)))
+    show(make_table(columns, rows, ["images"], box="", padding=(0, 2, 0, 0)))
     if found.waiting is None:
         say(f"note: {found.why}")
     elif any(found.waiting.values()):
@@ -62,11 +63,7 @@ def index_status(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @index.command("verify")
-def index_verify(
-    context: typer.Context,
-    generation: Annotated[Optional[str], typer.Argument(help="Its name; the live one if not given.")] = None,
-    as_json: AsJson = False,
-) -> None:
+def index_verify(context: typer.Context, generation: Given = None, as_json: AsJson = False) -> None:
     """Check every file and image of the index, and answers against the exact evaluator."""
     from for_retrieval.release.verify import verify
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 models = typer.Typer(help="Versions of the model: register, compare, promote, roll back.", no_args_is_help=True)
 
 Which = Annotated[str, typer.Argument(help="A number, or an alias: champion, challenger.")]
+Given = Annotated[
+    str | None, typer.Argument(help="A number or alias; by default that of models/bundle, or the challenger.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Promote although it is not better; the record says so.")]
 
 
 @models.command("list")
 def models_list(context: typer.Context, as_json: AsJson = False) -> None:
     """Show all versions, newest first, and which set each is of."""
-    from rich import box
-
     from for_retrieval.release.pointer import find_pointer
     from for_retrieval.release.promote import reconciled
 
@@ -39,8 +41,7 @@ def models_list(context: typer.Context, as_json: AsJson = False) -> None:
             cells.append([*identity, row["created"][5:16].replace("T", " "), *scores, row["decision"]])
         columns = ("version", "alias", "set", "model", "made (UTC)", "base", "novel", "decision")
         title = f"versions of {registry.name}; base and novel: mAP@50 r40, validation"
-        style = {"title": title, "box": box.SIMPLE, "padding": (0, 1), "pad_edge": False}
-        show(make_table(columns, cells, ("version", "base", "novel"), **style))
+        show(make_table(columns, cells, ("version", "base", "novel"), title=title, padding=(0, 1), pad_edge=False))
     else:
         say(f"no version of {registry.name} is registered; run `for-cli models register`")
     pointer = find_pointer(here.index)
@@ -52,7 +53,6 @@ def models_list(context: typer.Context, as_json: AsJson = False) -> None:
 @models.command("show")
 def models_show(context: typer.Context, version: Which = "champion", as_json: AsJson = False) -> None:
     """Show one version: scores, the decision and its reasons."""
-    from rich import box
     from rich.console import Group
     from rich.text import Text
 
@@ -78,13 +78,13 @@ def models_show(context: typer.Context, version: Which = "champion", as_json: As
         "index": row["generation"] or "none yet",
         "serves": "yes" if row["serves"] else "no",
     }
-    facts = make_table(("", ""), shown.items(), show_header=False, box=None, title=f"version {row['version']}")
+    facts = make_table(("", ""), shown.items(), show_header=False, box="", title=f"version {row['version']}")
     measures = {"mAP@50": "map50", "mAP@50 r40": "map50_r40"}
     cells = [
         [subset, *(_points(row["metrics"].get(f"val/{subset}/{measure}")) for measure in measures.values())]
         for subset in dict.fromkeys(key.split("/")[1] for key in row["metrics"] if key.startswith("val/"))
     ]
-    scores = make_table(("subset", *measures), cells, tuple(measures), title="validation", box=box.SIMPLE)
+    scores = make_table(("subset", *measures), cells, tuple(measures), title="validation")
     reasons = [Text(f"  {reason}") for reason in row["reasons"]]
     show(Group(facts, scores, *([Text("reasons"), *reasons] if reasons else [])))
 
@@ -104,15 +104,7 @@ def models_register(context: typer.Context, wait: Wait = False, as_json: AsJson 
 
 @models.command("promote")
 def models_promote(
-    context: typer.Context,
-    version: Annotated[
-        Optional[str], typer.Argument(help="A number or alias; by default that of models/bundle, or the challenger.")
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Promote although it is not better; the record says so.")
-    ] = False,
-    wait: Wait = False,
-    as_json: AsJson = False,
+    context: typer.Context, version: Given = None, force: Force = False, wait: Wait = False, as_json: AsJson = False
 ) -> None:
     """Let a version serve, with its index brought up to date, if it passes the gate. Refused: exit code 1."""
     from for_retrieval.release.promote import promote
@@ -143,8 +135,6 @@ def models_rollback(context: typer.Context, as_json: AsJson = False) -> None:
 @models.command("diff")
 def models_diff(context: typer.Context, first: Which, second: Which, as_json: AsJson = False) -> None:
     """Show what differs between two versions: dataset, parameters, scores."""
-    from rich import box
-
     from for_retrieval.release.promote import reconciled
 
     with reconciled(project(context)) as registry:
@@ -165,7 +155,7 @@ def models_diff(context: typer.Context, first: Which, second: Which, as_json: As
             rows.append((kind, name, *cells, f"{b - a:+.2f}" if number else ""))
     one, other = (f"version {number}" for number in found["versions"])
     columns, title = ("", "what", one, other, "change"), f"from {one} to {other}"
-    show(make_table(columns, rows or [("", "nothing differs")], ["change"], title=title, box=box.SIMPLE))
+    show(make_table(columns, rows or [("", "nothing differs")], ["change"], title=title))
 
 
 @models.command("reconcile", hidden=True)

@@ -31,6 +31,6 @@ def profile(
         print_json(rows)
     elif rows:
         cells = ([v if isinstance(v, str) else json.dumps(v) for v in row.values()] for row in rows)
-        show(make_table(list(rows[0]), cells))
+        show(make_table(list(rows[0]), cells, box="HEAVY_HEAD"))
     if message:
         say(message)

@@ -14,18 +14,14 @@ VOCABULARY = {"none": "", "in": "novel names in the pseudo vocabulary", "held_ou
 FILES = ("test.json", "test_boxes.json", "test_categories.json", "test_training.json")  # what `evaluate` leaves
 SUBSETS = ("base", "novel", "all", "small")
 KEYS = ["query_set", "method", "label_fraction", "vocabulary", "subset"]
+COLUMNS = {"map50": "mean", "map50_r40": "mean", "seed": "nunique", "n_categories": "first"}
+Rows = list[dict[str, Any]]
 
 
-def summarise(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def summarise(rows: Rows) -> pd.DataFrame:
     """Mean over seeds of each (query set, method, fraction, vocabulary, subset), with the number of seeds."""
-    frame = pd.DataFrame(rows)
-    groups = frame.groupby(KEYS, sort=False)
-    return groups.agg(
-        map50=("map50", "mean"),
-        map50_r40=("map50_r40", "mean"),
-        seeds=("seed", "nunique"),
-        n_categories=("n_categories", "first"),
-    ).reset_index()
+    groups = pd.DataFrame(rows).groupby(KEYS, sort=False)
+    return groups.agg(COLUMNS).rename(columns={"seed": "seeds"}).reset_index()
 
 
 def describe(method: str, fraction: float, vocabulary: str) -> str:
@@ -39,10 +35,8 @@ def describe(method: str, fraction: float, vocabulary: str) -> str:
 
 def markdown(table: pd.DataFrame, title: str) -> str:
     """One table for each query set; each cell is mAP@50 / mAP@50 r40."""
-    about = (
-        "Each cell: mAP@50 / mAP@50 r40 (40 relevant images kept per query), mean over the seeds. Test split, exact."
-    )
-    lines = [f"# {title}", "", about]
+    cell = "mAP@50 / mAP@50 r40 (40 relevant images kept per query), mean over the seeds"
+    lines = [f"# {title}", "", f"Each cell: {cell}. Test split, exact."]
     for name, part in table.groupby("query_set", sort=False):
         subsets = [s for s in SUBSETS if s in set(part["subset"])]
         counts = part.drop_duplicates("subset").set_index("subset")["n_categories"]
@@ -61,25 +55,24 @@ def _lines(rows: list[list[str]]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (rows[0], ["---"] * len(rows[0]), *rows[1:])]
 
 
-def boxes_of(boxes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def boxes_of(boxes: Rows) -> Rows:
     """The means over the seeds, by benchmark, run and subset."""
     if not boxes:
         return []
     groups = pd.DataFrame(boxes).drop(columns="seed").groupby(["benchmark", "run", "subset"], sort=False)
-    found: list[dict[str, Any]] = groups.mean().round(2).reset_index().to_dict("records")
-    return found
+    return groups.mean().round(2).reset_index().to_dict("records")  # type: ignore[no-any-return]
 
 
-def boxes_table(boxes: list[dict[str, Any]]) -> list[str]:
+def boxes_table(boxes: Rows) -> list[str]:
     """How often the boxes of the results are right, a line a run."""
     if not boxes:
         return []
-    shares = {
-        (row["run"], row["subset"]): f"{row['iou50']:.1f} / {row['iou25']:.1f} / {row['inside']:.1f}" for row in boxes
-    }
-    subsets = [s for s in SUBSETS if any(s == subset for _, subset in shares)]
-    runs = dict.fromkeys(run for run, _ in shares)
-    rows = [[run, *(shares.get((run, s), "") for s in subsets)] for run in runs]
+    runs: dict[str, dict[str, str]] = {}
+    for row in boxes:
+        shares = (f"{row[share]:.1f}" for share in ("iou50", "iou25", "inside"))
+        runs.setdefault(row["run"], {})[row["subset"]] = " / ".join(shares)
+    subsets = [s for s in SUBSETS if any(s in cells for cells in runs.values())]
+    rows = [[run, *(cells.get(s, "") for s in subsets)] for run, cells in runs.items()]
     about = (
         "Of the true results among a name's first 50, the share whose box is right, in %, mean over the seeds: it "
         "overlaps a thing of that name by half or more / by a quarter or more (intersection over union) / its centre "
@@ -88,7 +81,7 @@ def boxes_table(boxes: list[dict[str, Any]]) -> list[str]:
     return ["", "## Boxes", "", about, "", *_lines([["run", *subsets], *rows])]
 
 
-def category_gains(categories: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def category_gains(categories: Rows) -> Rows:
     """AP@50 r40 of each name, from the one that gains most to the one that loses most; ties by name.
 
     Of Cluster-CLIP, and of FOR with the most labels and with novel names in the vocabulary: means over the seeds.
@@ -106,35 +99,26 @@ def category_gains(categories: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return table.to_dict("records")  # type: ignore[no-any-return]
 
 
-def gallery_table(rows: list[dict[str, Any]], training: list[dict[str, Any]]) -> list[str]:
+def gallery_table(rows: Rows, training: Rows) -> list[str]:
     """How training images and others fare in one ranking of all images."""
     if not training:
         return []
     everything = [row for row in rows if row["gallery"] == "all"]
     scores = {(row["method"], row["subset"], row["seen"]): f"{row['map50']:.1f}" for row in everything}
     head = ["method", "names", "mAP@50, training images", "mAP@50, others"]
-    head += ["training images among the first 10, %", "among relevant images, %"]
-    lines = [
-        [NAMES[row["method"]], row["subset"]]
-        + [scores.get((row["method"], row["subset"], seen), "") for seen in (True, False)]
-        + [f"{row['first']:.1f}", f"{row['relevant']:.1f}"]
-        for row in training
-    ]
+    lines = [[*head, "training images among the first 10, %", "among relevant images, %"]]
+    for row in training:
+        cells = [scores.get((row["method"], row["subset"], seen), "") for seen in (True, False)]
+        lines.append([NAMES[row["method"]], row["subset"], *cells, f"{row['first']:.1f}", f"{row['relevant']:.1f}"])
     about = (
         "Names asked of train, val and test in one ranking, as users do. Relevant images of the other kind are left "
         "out of an mAP; what is irrelevant stays. What was learned by heart comes first where the share among the "
         "first results is above the share among relevant images."
     )
-    return ["", "## One ranking of all images", "", about, "", *_lines([head, *lines])]
+    return ["", "## One ranking of all images", "", about, "", *_lines(lines)]
 
 
-def compare(
-    rows: list[dict[str, Any]],
-    boxes: list[dict[str, Any]],
-    categories: list[dict[str, Any]],
-    training: list[dict[str, Any]],
-    out: Path,
-) -> None:
+def compare(rows: Rows, boxes: Rows, categories: Rows, training: Rows, out: Path) -> None:
     """Write compare.json, compare.md, compare.png and compare-categories.png into `out`."""
     gains, boxes = category_gains(categories), boxes_of(boxes)
     write_json(out / "compare.json", {"rows": rows, "boxes": boxes, "categories": gains, "training": training})

@@ -6,39 +6,34 @@ A user searches both at once, so what was learned by heart must not come first.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from for_retrieval.evaluate.measure import Method, head_scores, measure
+from for_retrieval.evaluate.measure import Method, Rows, head_scores, measure, names_of
 from for_retrieval.evaluate.metric import rank
-from for_retrieval.evaluate.queries import QuerySet, query_sets
-from for_retrieval.model.model import Model, head_path
+from for_retrieval.evaluate.queries import QuerySet
+from for_retrieval.model.model import SPLITS, Model, head_path
 from for_retrieval.model.training_free import ENSEMBLE, ensemble_scores
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records
 
 FIRST = 10  # results that a user looks at
-SPLITS = ("train", "val", "test")
 AT_ONCE = 2048  # images whose features are in memory; all of a large gallery would not fit
 
 
-def in_one_ranking(
-    project: Project, records: Records, model: Model
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def in_one_ranking(project: Project, records: Records, model: Model) -> tuple[Rows, Rows]:
     """Names asked of train, val and test together: the ensemble without training, and the run that serves.
 
-    Returns:
-        Rows as those of one split, with ``gallery: all`` and ``seen``; relevant images of the other kind are left out
-        of the ranking, irrelevant ones of both stay in it. And for each subset the means over its names of two shares
-        (0 to 100) of training images: among the first results, and among the relevant images.
+    Returns rows as those of one split, with ``gallery: all`` and ``seen``; relevant images of the other kind are left
+    out of the ranking, irrelevant ones of both stay in it. And for each subset the means over its names of two shares
+    (0 to 100) of training images: among the first results, and among the relevant images.
     """
     params, run = project.params, project.params.index.run
     images = records.images[records.images["split"].isin(SPLITS)]
-    names = next(iter(query_sets(records, images["image_id"].tolist(), params.evaluate.small, only=("names",))), None)
+    names = names_of(records, images["image_id"].tolist(), params.evaluate.small)
     if names is None or not (images["split"] == "train").any():
         return [], []
     texts, settings = model.text(names.texts), params.train.run(run)
@@ -56,7 +51,7 @@ def in_one_ranking(
         Method("for", settings.fraction, settings.seeds[0], settings.vocabulary): scores["for"],
     }
     train = (images["split"] == "train").to_numpy()
-    rows, shares = list[dict[str, Any]](), list[dict[str, Any]]()
+    rows, shares = Rows(), Rows()
     for method, table in tables.items():
         for seen in (True, False):
             asked, columns = only(names, train if seen else ~train)
@@ -69,10 +64,7 @@ def in_one_ranking(
 
 
 def only(queries: QuerySet, kind: NDArray[np.bool_]) -> tuple[QuerySet, NDArray[np.intp]]:
-    """`queries` with the relevant images of one kind [n], and which they are; those of the other are not judged.
-
-    Names without any go.
-    """
+    """`queries` with relevant images of one `kind` [n], and which they are; those of the other are not judged."""
     mine = queries.relevant & kind[:, None]
     judged = (np.ones_like(mine) if queries.judged is None else queries.judged) & ~(queries.relevant & ~kind[:, None])
     there = np.flatnonzero(mine.any(0))
@@ -89,8 +81,8 @@ def training_shares(
     first = np.array([train[rank(scores[:, q])[:FIRST]].mean() for q in range(scores.shape[1])])
     relevant = np.array([train[queries.relevant[:, q]].mean() for q in range(scores.shape[1])])
     shares = {"first": first, "relevant": relevant}
+    subsets = {subset: members for subset, members in queries.subsets.items() if len(members)}
     return {
         subset: {name: round(100 * float(values[members].mean()), 2) for name, values in shares.items()}
-        for subset, members in queries.subsets.items()
-        if len(members)
+        for subset, members in subsets.items()
     }

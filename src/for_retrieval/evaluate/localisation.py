@@ -43,21 +43,15 @@ def located(
 ) -> list[dict[str, Any]]:
     """For each subset, of how many true results among the first `k` which shares (0 to 100) show the right place.
 
-    iou50, iou25: the shown box overlaps a thing of that name by so much (intersection over union). inside: its centre
-    lies on one. oracle: some region of the image overlaps by half, shown or not.
-
-    A result's box is the one that the index shows: see `shown`.
+    iou50, iou25: the shown box, which is that of `shown`, overlaps a thing of that name by so much (intersection over
+    union). inside: its centre lies on one. oracle: some region of the image overlaps by half, shown or not.
 
     features: of the n images that `truth` is about. texts, scores: embeddings [T, D] of `queries`, each of which is a
     category's name, and their scores [n, T].
     """
     values = unjudged_last(scores.cpu().numpy(), queries.judged)
-    pairs = [
-        (image, query)
-        for query in range(values.shape[1])
-        for image in rank(values[:, query])[:k].tolist()
-        if queries.relevant[image, query]
-    ]
+    first = [(image, query) for query in range(values.shape[1]) for image in rank(values[:, query])[:k].tolist()]
+    pairs = [pair for pair in first if queries.relevant[pair]]
     there = sorted({image for image, _ in pairs})
     place = {image: n for n, image in enumerate(there)}
     found = [model.regions(features.rows(torch.tensor(there[i : i + BATCH]))) for i in range(0, len(there), BATCH)]
@@ -73,9 +67,9 @@ def located(
         measured.append((one >= 0.5, one >= 0.25, bool(inside), float(overlap.max()) >= 0.5))
     hits, columns = 100 * np.asarray(measured, np.float64).reshape(-1, 4), [query for _, query in pairs]
     mine = {subset: hits[np.isin(columns, members)] for subset, members in queries.subsets.items()}
+    names = ("iou50", "iou25", "inside", "oracle")
     return [
-        {"subset": subset, "results": len(own)}
-        | dict(zip(("iou50", "iou25", "inside", "oracle"), own.mean(0).round(2).tolist(), strict=True))
+        {"subset": subset, "results": len(own), **dict(zip(names, own.mean(0).round(2).tolist(), strict=True))}
         for subset, own in mine.items()
         if len(own)
     ]

@@ -20,6 +20,8 @@ from for_retrieval.model.training_free import scores
 from for_retrieval.params import Params
 from for_retrieval.records.records import Records
 
+Rows = list[dict[str, Any]]
+
 
 @dataclass(frozen=True)
 class Method:
@@ -39,56 +41,40 @@ class Measured:
     plain: NDArray[np.float64]
     rare: NDArray[np.float64]
 
-    def rows(self, benchmark: str, method: Method) -> list[dict[str, Any]]:
+    def rows(self, benchmark: str, method: Method) -> Rows:
         """Rows of reports/compare.json: the means over each subset."""
+        about = {"benchmark": benchmark, "query_set": self.queries.name, **asdict(method)}
+        after = {"vocabulary": about.pop("vocabulary")}  # behind the subset, where readers of the report look for it
         return [
-            {
-                "benchmark": benchmark,
-                "query_set": self.queries.name,
-                "method": method.method,
-                "label_fraction": method.label_fraction,
-                "seed": method.seed,
-                "subset": subset,
-                "vocabulary": method.vocabulary,
-                "n_categories": len(members),
-                **self._means("map50", members, 2),
-            }
-            for subset, members in self._subsets()
+            {**about, "subset": subset, **after, "n_categories": len(members), **self._means("map50", members, 2)}
+            for subset, members in self._subsets.items()
         ]
 
-    def categories(self, method: Method) -> list[dict[str, Any]]:
+    def categories(self, method: Method) -> Rows:
         """Each base and novel query by itself; relevant: the number of images that show it."""
         return [
-            {
-                "category": self.queries.texts[n],
-                "subset": subset,
-                "relevant": int(self.queries.relevant[:, n].sum()),
-                **asdict(method),
-                **self._means("ap50", n, 2),
-            }
-            for subset, members in self._subsets()
-            if subset in ("base", "novel")
-            for n in members
+            {"category": self.queries.texts[n], "subset": subset, "relevant": self._relevant(n)}
+            | {**asdict(method), **self._means("ap50", n, 2)}
+            for subset in ("base", "novel")
+            for n in self._subsets.get(subset, ())
         ]
 
     def to_json(self) -> dict[str, Any]:
         """``{metrics: {subset: {map50, map50_r40, categories}}, categories: {name: {ap50, ap50_r40, ...}}}``."""
-        metrics = {
-            subset: {**self._means("map50", members, 4), "categories": len(members)}
-            for subset, members in self._subsets()
-        }
-        categories = {
-            text: {
-                **self._means("ap50", n, 4),
-                "relevant": int(self.queries.relevant[:, n].sum()),
-                "subsets": [subset for subset, members in self._subsets() if subset != "all" and n in members],
-            }
-            for n, text in enumerate(self.queries.texts)
-        }
+        metrics, categories = dict[str, Any](), dict[str, Any]()
+        for subset, members in self._subsets.items():
+            metrics[subset] = {**self._means("map50", members, 4), "categories": len(members)}
+        for n, text in enumerate(self.queries.texts):
+            subsets = [subset for subset, members in self._subsets.items() if subset != "all" and n in members]
+            categories[text] = {**self._means("ap50", n, 4), "relevant": self._relevant(n), "subsets": subsets}
         return {"metrics": metrics, "categories": categories}
 
-    def _subsets(self) -> list[tuple[str, NDArray[np.intp]]]:
-        return [(name, members) for name, members in self.queries.subsets.items() if len(members)]
+    @property
+    def _subsets(self) -> dict[str, NDArray[np.intp]]:
+        return {name: members for name, members in self.queries.subsets.items() if len(members)}
+
+    def _relevant(self, n: int) -> int:
+        return int(self.queries.relevant[:, n].sum())
 
     def _means(self, name: str, at: NDArray[np.intp] | int, digits: int) -> dict[str, float]:
         values = {name: self.plain, f"{name}_r40": self.rare}
@@ -124,11 +110,9 @@ def validate(
     models: Mapping[str, Model], features: Features, queries: QuerySet | None, params: Params
 ) -> dict[str, Any]:
     """val.json of a run: the scores of each of its models (by training seed); empty where nothing is labelled."""
-    limits = params.evaluate
-    nothing: dict[str, Any] = {"metrics": {}, "categories": {}}
-    seeds = {
-        name: by_category(model, features, queries, params).to_json() if queries else nothing
-        for name, model in models.items()
-    }
-    about = {"query_set": "names", "split": "val", "images": len(features.dense), "k": limits.k, "rare": limits.rare}
+    seeds: dict[str, Any] = {name: {"metrics": {}, "categories": {}} for name in models}
+    if queries:
+        seeds = {name: by_category(model, features, queries, params).to_json() for name, model in models.items()}
+    limits, images = params.evaluate, len(features.dense)
+    about = {"query_set": "names", "split": "val", "images": images, "k": limits.k, "rare": limits.rare}
     return {**about, "seeds": seeds}

@@ -18,10 +18,9 @@ def rank(scores: Scores) -> NDArray[np.intp]:
 
 
 def unjudged_last(scores: Scores, judged: Relevant | None) -> Scores:
-    """Scores [images, queries] without the images that were not judged for a query.
+    """Scores [images, queries] with the images that were not judged for a query last, where they change no value below.
 
-    These are ranked behind every judged image, where they change no value below. None: all are judged, and the scores
-    stay as they are.
+    None: all are judged.
     """
     return scores if judged is None else np.where(judged, scores, np.float32(-np.inf))
 
@@ -29,10 +28,7 @@ def unjudged_last(scores: Scores, judged: Relevant | None) -> Scores:
 def average_precision(relevant_by_rank: Relevant, k: int) -> float:
     """AP@k of one query (docs/concepts.md): ``1 / min(n, k) * sum over r <= k of precision@r * rel(r)``.
 
-    relevant_by_rank: for every image, best first, whether it is relevant; n of them are.
-
-    Raises:
-        ValueError: no image is relevant.
+    relevant_by_rank: for every image, best first, whether it is relevant; n of them are. ValueError if none is.
     """
     n = int(relevant_by_rank.sum())
     if n == 0:
@@ -56,10 +52,8 @@ def rare_average_precisions(
     A query that has no more than `rare` relevant images is the same in every draw.
     """
     out = np.full(scores.shape[1], np.nan)
-    for q in range(scores.shape[1]):
+    for q in np.flatnonzero(relevant.any(0)).tolist():
         hits = np.flatnonzero(relevant[:, q])
-        if len(hits) == 0:
-            continue
         place = np.empty(len(scores), np.intp)
         place[rank(scores[:, q])] = np.arange(len(scores))
         before = place[hits] - place[hits].argsort().argsort()  # irrelevant images ranked before each hit

@@ -20,17 +20,16 @@ COLOURS, SHORT, NAMES = ({method: row[i] for method, row in _METHODS.items()} fo
 MOST_NAMES = 160  # in one panel
 
 
-def panels(rows: int, columns: int, width: float, height: float, *, shared: bool = True) -> tuple[Any, Any]:
+def panels(rows: int, columns: int, width: float, height: float, sharey: Any = "row") -> tuple[Any, Any]:
     """A figure of `width` x `height` inches, and its axes [rows, columns], without a frame at the top and the right.
 
-    shared: the panels of a row have one scale of values.
+    sharey: as matplotlib's; by default the panels of a row have one scale of values.
     """
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    sharey: Any = shared and "row"
     figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, sharey=sharey)
     for axis in axes.flat:
         axis.spines[["top", "right"]].set_visible(False)
@@ -61,9 +60,8 @@ def plot_comparison(table: pd.DataFrame, path: Path, title: str) -> None:
     figure, axes = panels(1, len(sets), 5.2 * len(sets), 5)
     for axis, name in zip(axes[0], sets, strict=True):
         part = table[(table["query_set"] == name) & table["subset"].isin(["base", "novel"])]
-        wide = part.pivot_table(
-            index=["method", "label_fraction", "vocabulary"], columns="subset", values="map50_r40", sort=False
-        )
+        key = ["method", "label_fraction", "vocabulary"]
+        wide = part.pivot_table(index=key, columns="subset", values="map50_r40", sort=False)
         for i, ((method, _, _), row) in enumerate(wide[::-1].iterrows()):
             for offset, subset, alpha in ((0.2, "base", 1.0), (-0.2, "novel", 0.55)):
                 value = row.get(subset, float("nan"))
@@ -71,7 +69,7 @@ def plot_comparison(table: pd.DataFrame, path: Path, title: str) -> None:
                 if value == value:
                     axis.text(value + 0.6, i + offset, f"{value:.0f}", va="center", fontsize=8)
         axis.margins(x=0.1)  # for the figures at the ends of the bars
-        axis.set_yticks(range(len(wide)), [_label(*key) for key in wide.index[::-1]])
+        axis.set_yticks(range(len(wide)), [_label(*each) for key in wide.index[::-1]])
         axis.set_title(f"queries: {name}" if name else "", fontsize=10)
         axis.set_xlabel("mAP@50 r40 (full: base, pale: novel)")
     figure.suptitle(title)
@@ -107,7 +105,7 @@ def plot_curves(history: list[dict[str, float]], path: Path, title: str) -> None
     """Each objective by training step, one panel each: they have different scales."""
     names = list(dict.fromkeys(name for values in history for name in values))
     count = max(1, len(names))
-    figure, axes = panels(1, count, 4 * count, 3, shared=False)
+    figure, axes = panels(1, count, 4 * count, 3, sharey=False)
     for axis, name in zip(axes[0], names, strict=False):
         curve = [(step, values[name]) for step, values in enumerate(history, 1) if name in values]
         axis.plot(*zip(*curve, strict=True), color=COLOURS["for"], linewidth=1)
@@ -126,12 +124,10 @@ def plot_fractions(points: dict[tuple[str, str, float], float], path: Path, titl
         style, note = ("-", "") if vocabulary == "in" else ("--", ", names held out")
         colour = COLOURS["for"] if subset == "base" else COLOURS["cluster-clip"]
         axis.plot(*zip(*line, strict=True), style, marker="o", color=colour, label=subset + note)
-    axis.set_xscale("log")
+    axis.set(xscale="log", xlabel="percent of the labels", ylabel="mAP@50 r40")
     ticks = sorted({key[2] for key in points})
     axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.minorticks_off()
-    axis.set_xlabel("percent of the labels")
-    axis.set_ylabel("mAP@50 r40")
     axis.legend(frameon=False)
     axis.set_title(title, fontsize=9)
     save(figure, path)

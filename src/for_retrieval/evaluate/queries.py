@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import product
 
@@ -19,17 +19,13 @@ Group = tuple[str, ...]  # of objects: those of a (category,), or of a (category
 
 @dataclass(frozen=True)
 class QuerySet:
-    """Queries with at least one relevant image.
-
-    texts: T queries. relevant: [n, T] bool over the images. subsets: name -> the columns that belong to it.
-    judged: [n, T] bool, the images that are known to be right or wrong; None where all are.
-    """
+    """T queries with at least one relevant image."""
 
     name: str
     texts: list[str]
-    relevant: NDArray[np.bool_]
-    subsets: dict[str, NDArray[np.intp]]
-    judged: NDArray[np.bool_] | None = None
+    relevant: NDArray[np.bool_]  # [n, T] over the images
+    subsets: dict[str, NDArray[np.intp]]  # name -> the columns that belong to it
+    judged: NDArray[np.bool_] | None = None  # [n, T], the images that are known to be right or wrong; None: all are
 
 
 ALL = ("names", "attributes", "synonyms")
@@ -41,11 +37,26 @@ def query_sets(records: Records, image_ids: list[str], small: float, only: Colle
     A query belongs to ``base`` (``novel``) if every category it means is base (novel); to ``small`` if its
     largest instance in each relevant image covers less than `small` of the image on the median.
     """
-    groups, negatives, info = _groups(_objects(records, image_ids)), _negatives(records, image_ids), records.info
-    tables = {"names": _names, "attributes": _attributes, "synonyms": _synonyms}
-    wanted = {name: table(info) for name, table in tables.items() if name in only}
-    built = [_build(name, asked, groups, negatives, len(image_ids), info, small) for name, asked in wanted.items()]
-    return [query_set for query_set in built if query_set.texts]
+    info, groups, negatives = records.info, _groups(records, image_ids), _negatives(records, image_ids)
+    found = []
+    for name, table in (("names", _names), ("attributes", _attributes), ("synonyms", _synonyms)):
+        queries = table(info) if name in only else {}
+        answers = {text: [groups[group] for group in asked if group in groups] for text, asked in queries.items()}
+        texts = [text for text, answer in answers.items() if answer]
+        relevant = np.zeros((len(image_ids), len(texts)), bool)
+        judged = None if negatives is None else np.zeros_like(relevant)
+        belongs: list[dict[str, bool]] = []  # to each subset
+        for n, text in enumerate(texts):
+            objects, meant = pd.concat(answers[text]), {group[0] for group in queries[text]}
+            relevant[objects["row"], n] = True
+            if judged is not None and negatives is not None:  # shows what is meant, or is known to show none of it
+                none = [negatives.get(category, np.zeros(len(image_ids), bool)) for category in meant]
+                judged[:, n] = relevant[:, n] | np.logical_and.reduce(none)
+            own = {"base": meant <= set(info.base), "novel": meant <= set(info.novel), "all": True}
+            belongs.append({**own, "small": objects.groupby("row")["share"].max().median() < small})
+        subsets = {subset: np.flatnonzero([own[subset] for own in belongs]) for subset in SUBSETS}
+        found.append(QuerySet(name, texts, relevant, subsets, judged))
+    return [query_set for query_set in found if query_set.texts]
 
 
 def _names(info: DatasetInfo) -> dict[str, list[Group]]:
@@ -73,16 +84,12 @@ def _synonyms(info: DatasetInfo) -> dict[str, list[Group]]:
     return dict(sorted(texts.items()))
 
 
-def _objects(records: Records, image_ids: list[str]) -> pd.DataFrame:
-    """Objects of these images, with their row and share of the image's area."""
+def _groups(records: Records, image_ids: list[str]) -> dict[Group, pd.DataFrame]:
+    """The objects of each category, and of each category, attribute and word, with row and share of the image."""
     objects = records.objects.assign(row=pd.Index(image_ids).get_indexer(records.objects["image_id"]))
     objects = objects[objects["row"] >= 0]
     sizes = records.images.set_index("image_id").loc[objects["image_id"], ["width", "height"]]
-    return objects.assign(share=(objects["w"] * objects["h"]).to_numpy() / sizes.prod(axis=1).to_numpy())
-
-
-def _groups(objects: pd.DataFrame) -> dict[Group, pd.DataFrame]:
-    """The objects of each category, and those of each category, attribute and word."""
+    objects = objects.assign(share=(objects["w"] * objects["h"]).to_numpy() / sizes.prod(axis=1).to_numpy())
     with_words = objects.join(spoken_attributes(objects).set_index("object"), how="inner")
     return dict([*objects.groupby(["category"]), *with_words.groupby(["category", "attribute", "word"])])
 
@@ -94,29 +101,3 @@ def _negatives(records: Records, image_ids: list[str]) -> dict[str, NDArray[np.b
     rows = pd.Series(pd.Index(image_ids).get_indexer(records.negatives["image_id"]))
     parts = rows[rows >= 0].groupby(records.negatives["category"])
     return {str(name): np.bincount(part, minlength=len(image_ids)) > 0 for name, part in parts}
-
-
-def _build(
-    name: str,
-    queries: Mapping[str, list[Group]],
-    groups: Mapping[Group, pd.DataFrame],
-    negatives: dict[str, NDArray[np.bool_]] | None,
-    count: int,
-    info: DatasetInfo,
-    small: float,
-) -> QuerySet:
-    answers = {text: [groups[group] for group in asked if group in groups] for text, asked in queries.items()}
-    texts = [text for text, found in answers.items() if found]
-    relevant = np.zeros((count, len(texts)), bool)
-    judged = None if negatives is None else np.zeros_like(relevant)
-    belongs: list[dict[str, bool]] = []  # to each subset
-    for n, text in enumerate(texts):
-        found, meant = pd.concat(answers[text]), {group[0] for group in queries[text]}
-        relevant[found["row"], n] = True
-        if judged is not None and negatives is not None:  # judged: shows what is meant, or is known to show none of it
-            none = [negatives.get(category, np.zeros(count, bool)) for category in meant]
-            judged[:, n] = relevant[:, n] | np.logical_and.reduce(none)
-        own = {"base": meant <= set(info.base), "novel": meant <= set(info.novel), "all": True}
-        belongs.append({**own, "small": found.groupby("row")["share"].max().median() < small})
-    subsets = {subset: np.flatnonzero([own[subset] for own in belongs]) for subset in SUBSETS}
-    return QuerySet(name, texts, relevant, subsets, judged)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from for_retrieval.evaluate.gallery import in_one_ranking
 from for_retrieval.evaluate.localisation import Truth, located
-from for_retrieval.evaluate.measure import Method, head_scores, measure
+from for_retrieval.evaluate.measure import Method, Rows, head_scores, measure
 from for_retrieval.evaluate.queries import query_sets
 from for_retrieval.model.model import Model, head_path
 from for_retrieval.project import Project
@@ -23,19 +22,16 @@ BASELINES = ("clip", "dense-clip", "cluster-clip", "ensemble")
 class Evaluation:
     """All that was measured on a split, as JSON: see `Measured.rows`, `located`, `Measured.categories`, gallery.py."""
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    boxes: list[dict[str, Any]] = field(default_factory=list)
-    categories: list[dict[str, Any]] = field(default_factory=list)
-    training: list[dict[str, Any]] = field(default_factory=list)
+    rows: Rows = field(default_factory=list)
+    boxes: Rows = field(default_factory=list)
+    categories: Rows = field(default_factory=list)
+    training: Rows = field(default_factory=list)
 
 
 def evaluate(project: Project, records: Records, model: Model, split: str) -> Evaluation:
     """All methods and all trained heads on `split` with the tower of `model`; exact, without an index.
 
-    Without annotated objects there is nothing to measure, and no rows.
-
-    Raises:
-        ForError: a head is missing.
+    Without annotated objects there is nothing to measure, and no rows. ForError if a head is missing.
     """
     params, found = project.params, Evaluation()
     ids, features = model.split(records, split, project.cache)
@@ -47,9 +43,8 @@ def evaluate(project: Project, records: Records, model: Model, split: str) -> Ev
     def add(table: Tensor, method: Method) -> None:
         for queries, own in zip(sets, torch.split(table, [len(one.texts) for one in sets], dim=1), strict=True):
             result = measure(own, queries, params)
-            found.rows.extend(
-                {**row, "gallery": split, "seen": False} for row in result.rows(records.info.name, method)
-            )
+            rows = result.rows(records.info.name, method)
+            found.rows.extend({**row, "gallery": split, "seen": False} for row in rows)
             found.categories.extend(result.categories(method) if queries.name == "names" else [])
 
     for name, table in model.training_free.scores(features, texts, BASELINES).items():
@@ -67,6 +62,4 @@ def evaluate(project: Project, records: Records, model: Model, split: str) -> Ev
                 about = {"benchmark": records.info.name, "run": run, "seed": seed}
                 found.boxes.extend({**about, **share} for share in shares)
     rows, training = in_one_ranking(project, records, model)
-    found.rows.extend(rows)
-    found.training.extend(training)
-    return found
+    return replace(found, rows=found.rows + rows, training=training)

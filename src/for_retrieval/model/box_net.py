@@ -52,15 +52,11 @@ def overlaps(one: Tensor, other: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Proposals:
-    """K boxes of each image.
+    """K boxes of each image."""
 
-    boxes: [B, K, 4] as centre x, centre y, width, height, in sides of the image. objectness: [B, K] logits. cells: [B,
-    K] the fine cell that proposed each; for the quadrants, the one in their middle.
-    """
-
-    boxes: Tensor
-    objectness: Tensor
-    cells: Tensor
+    boxes: Tensor  # [B, K, 4] as centre x, centre y, width, height, in sides of the image
+    objectness: Tensor  # [B, K], logits
+    cells: Tensor  # [B, K], the fine cell that proposed each; for the quadrants, the one in their middle
 
 
 class Residual(nn.Module):
@@ -128,9 +124,7 @@ def propose(boxes: Tensor, objectness: Tensor, cells: Cells, count: int) -> Prop
 
     Greedy suppression, for all images at once. Where all that is left overlaps, the likeliest of that follows, so that
     each image has equally many. A quadrant is as likely as the least likely proposal.
-
-    Args:
-        boxes: [B, M, 4] as centre and size. objectness: [B, M] logits; ties go to the earlier cell.
+    boxes: [B, M, 4] as centre and size. objectness: [B, M] logits; ties go to the earlier cell.
     """
     batch = torch.arange(len(boxes), device=boxes.device).unsqueeze(1)
     left, chosen = objectness.float().clone(), []

@@ -43,13 +43,10 @@ def cells_of(maps: Tensor, grid: tuple[int, int]) -> Tensor:
 
 
 class Kind(Protocol):
-    """How one kind of image tower, `visual`, computes features of cells.
+    """How one kind of image tower, `visual`, computes features of cells."""
 
-    name: as messages list it. convolutions: most of its work is convolutions, which are faster in channels-last memory.
-    """
-
-    name: str
-    convolutions: bool = False
+    name: str  # as messages list it
+    convolutions: bool = False  # most of its work, which is then faster in channels-last memory
 
     def fits(self, visual: Any) -> bool:
         """Whether `visual` is of this kind."""
@@ -101,8 +98,7 @@ class AttentionPool(Kind):
     def features(self, visual: Any, pictures: Tensor) -> Parts:
         """Cells keep their positions, because the pool's values have them.
 
-        With one head the pooled embedding is exactly the attention-weighted mean of the embeddings of the cells and of
-        the mean cell.
+        With one head the pooled embedding is exactly the attention-weighted mean of those of the cells and their mean.
         """
         x = visual.stem(pictures)
         again = torch.is_grad_enabled() and getattr(visual, "checkpointing", False)  # see train/finetune.py
@@ -136,10 +132,10 @@ class ClassToken(Kind):
         return blocks[len(blocks) * 2 // 3], self.stride(visual)
 
     def features(self, visual: Any, pictures: Tensor) -> Parts:
-        """Patches are the last block's output.
+        """Patches are the last block's output, whose residual and MLP are left out of the dense path.
 
-        The block's residual and MLP are left out of the dense path. ClearCLIP (Lan et al., ECCV 2024) found that they
-        hold the noise of a value path; mAP@50 of the variants has not been measured here, for want of weights.
+        ClearCLIP (Lan et al., ECCV 2024) found that they hold the noise of a value path; mAP@50 of the variants has not
+        been measured here, for want of weights.
         """
         last = visual.transformer.resblocks[-1]
         x, (before, _) = visual.transformer.forward_intermediates(visual._embeds(pictures), indices=2)
@@ -178,8 +174,7 @@ class LatentPool(Kind):
     def value_path(self, pool: Any, x: Tensor) -> Tensor:
         """What the pool returns for each token of x [B, N, C] alone.
 
-        Its MLP and the residual around it are part of it: the projection into the joint space was trained on their
-        output only.
+        With its MLP and the residual around it: the projection into the joint space was trained on their output only.
         """
         values: Tensor = pool.proj(pool.kv(x).chunk(2, dim=-1)[1])
         return values if pool.mlp is None else values + pool.mlp(pool.norm(values))
@@ -229,11 +224,7 @@ KINDS: tuple[Kind, ...] = (AttentionPool(), ClassToken(), LatentPool(), AverageP
 
 
 def kind_of(visual: Any, name: str) -> Kind:
-    """The kind of the image tower `visual` of the model `name`.
-
-    Raises:
-        UsageError: no kind fits.
-    """
+    """The kind of the image tower `visual` of the model `name`; UsageError if none fits."""
     if found := next((kind for kind in KINDS if kind.fits(visual)), None):
         return found
     names = "; ".join(kind.name for kind in KINDS)

@@ -60,11 +60,7 @@ class FeatureStore:
         return [h for h in dict.fromkeys(hashes) if h not in self._place]
 
     def add(self, hashes: Sequence[str], features: Features) -> None:
-        """Write one shard in half precision; `hashes` name its rows.
-
-        Raises:
-            ForError: a value is not finite in half precision.
-        """
+        """Write one shard in half precision, whose rows `hashes` name; ForError if a value is not finite there."""
         arrays = features.arrays()
         for part, array in arrays.items():
             if not np.isfinite(array).all():
@@ -83,11 +79,7 @@ class FeatureStore:
                 damaged.unlink(missing_ok=True)
 
     def load(self, hashes: Sequence[str]) -> Features:
-        """The features of `hashes`, in their order, in half precision on the CPU.
-
-        Raises:
-            ForError: an image has not been encoded.
-        """
+        """The features of `hashes`, in their order, in half precision on the CPU; ForError if one is missing."""
         if missing := self.missing(hashes):
             raise ForError(f"{len(missing)} images have no features in {self._folder}; run `for-cli features`")
         if not hashes:  # an empty split; the sizes are unknown
@@ -152,10 +144,7 @@ def encode(
 ) -> int:
     """Encode those of `images` (`view_key` -> file) that `store` lacks; returns how many that were.
 
-    Of several processes each encodes its part. backend: of torch.compile.
-
-    Raises:
-        ForError: an image that `prepare` accepted can no longer be read.
+    Of several processes each encodes its part. backend: of torch.compile. ForError if an image cannot be read.
     """
     # This process's part of all images, not of the missing ones: another process may have written some by now.
     todo = store.missing(list(images)[parallel.rank() :: parallel.count()])
@@ -193,8 +182,8 @@ def _encoded(
 def write_summaries(folder: Path, records: Records, tower: Tower, teacher: Tower) -> None:
     """What was encoded, and by what: the stage's tracked outputs (the features themselves are a cache).
 
-    features.json is about all images. learning.json is about those that heads learn from and are chosen on, and the
-    words that go with them: a new image of the gallery does not change it, so no head is trained again.
+    features.json is about all images. learning.json is about those that heads learn from and are chosen on, and their
+    words: a new image of the gallery does not change it, so no head is trained again.
     """
     learning, info = records.of("train", "val"), records.info
     by = {"tower": tower.id, "teacher": teacher.id}

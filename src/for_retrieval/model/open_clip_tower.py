@@ -40,9 +40,7 @@ class Checkpoint:
 def find_checkpoint(name: str, pretrained: str, root: Path) -> Checkpoint:
     """The weights that params.yaml names: a tag of the model `name`, or a path, absolute or below `root`.
 
-    Raises:
-        UsageError: the model, the tag or the file does not exist, or the file's kind is not accepted.
-        ForError: the tag's weights are not in the local cache.
+    UsageError if there is no such model, tag or kind of file, ForError if a tag's weights are not in the local cache.
     """
     known = open_clip.list_models()
     if name not in known:
@@ -83,8 +81,7 @@ def _cached_weights(name: str, tag: str, place: str) -> Path:
 def load_tokenizer(name: str, checkpoint: Path) -> Any:
     """The tokenizer of the model `name`: callable, texts -> ids [T, L].
 
-    Raises:
-        ForError: it is not part of open_clip, and neither beside the checkpoint nor in the local cache.
+    ForError if it is not part of open_clip, and neither beside the checkpoint nor in the local cache.
     """
     text = open_clip.get_model_config(name)["text_cfg"]
     options = {"context_length": text.get("context_length", DEFAULT_CONTEXT_LENGTH)}
@@ -109,9 +106,8 @@ class OpenClipTower:
     def __init__(self, params: Model, device: torch.device, root: Path, size: SizeKey = "input_size") -> None:
         """Load the model that `params` names; `root` is the folder that relative paths start from.
 
-        Raises:
-            UsageError: no such model, tag or file, a kind without dense path, or an input size between cells.
-            ForError: the weights or the tokenizer are not here, or the weights are another model's.
+        UsageError if there is no such model, tag or file, or its kind has no dense path, or the input size is between
+        cells; ForError if the weights or the tokenizer are not here, or the weights are another model's.
         """
         self.input_size: int = getattr(params, size)
         checkpoint = find_checkpoint(params.name, params.pretrained, root)
@@ -188,9 +184,8 @@ class OpenClipTower:
 def load_model(name: str, checkpoint: Checkpoint, input_size: int) -> Any:
     """The model on the CPU, in float32 and evaluation mode, its positions interpolated to `input_size`.
 
-    Raises:
-        UsageError: its text tower is one of Hugging Face's, whose config would have to be downloaded.
-        ForError: the file is damaged, holds code, or holds another model's weights.
+    UsageError if its text tower is one of Hugging Face's, whose config would have to be downloaded; ForError if the
+    file is damaged, holds code, or holds another model's weights.
     """
     config = open_clip.get_model_config(name)
     if "hf_model_name" in config["text_cfg"]:

@@ -35,9 +35,7 @@ def count() -> int:
 def launch(root: Path, arguments: list[str], devices: int, device: str) -> None:
     """Run ``for-cli`` with `arguments` in `devices` processes on this machine; they meet in a file, so no port is open.
 
-    Raises:
-        UsageError: the machine has fewer GPUs.
-        ForError: a process has failed; its output is above.
+    UsageError if the machine has fewer GPUs, ForError if a process has failed.
     """
     cpu = device == "cpu" or not torch.cuda.is_available()
     if not cpu and devices > (there := torch.cuda.device_count()):
@@ -116,8 +114,8 @@ class Team:
     def joined(self, *outputs: Tensor) -> tuple[Tensor, ...]:
         """Outputs [B, ...] for the whole batch from those of each process's part, in the batch's order.
 
-        Every process then has the same loss of the whole batch. Gradients of a part come back from all of them,
-        `count` times the right one together, and `average` divides: the step is that of one process.
+        Every process then has the whole batch's loss. Gradients of a part come back from all of them, `count` times the
+        right one together, and `average` divides: the step is that of one process.
         """
         return tuple(_Joined.apply(part) for part in outputs) if self._accelerator else outputs
 

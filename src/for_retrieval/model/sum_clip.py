@@ -24,15 +24,11 @@ GEOMETRY = 6  # of a box: centre, sides and their logarithms
 
 @dataclass(frozen=True)
 class Looked:
-    """What a head embeds, for the K regions of B images.
+    """What a head embeds, for the K regions of B images."""
 
-    inputs: [B, K, I], the maps pooled at each box. boxes: [B, K, 4] as centre x, centre y, width, height, in sides of
-    the image. objectness: [B, K], the logarithm of how likely a box holds a thing.
-    """
-
-    inputs: Tensor
-    boxes: Tensor
-    objectness: Tensor
+    inputs: Tensor  # [B, K, I], the maps pooled at each box
+    boxes: Tensor  # [B, K, 4] as centre x, centre y, width, height, in sides of the image
+    objectness: Tensor  # [B, K], the logarithm of how likely a box holds a thing
 
     def rows(self, index: Tensor, device: torch.device) -> Looked:
         """The images at `index`, in float32 on `device`."""
@@ -50,12 +46,9 @@ class Summary:
 
 
 def pool_weights(boxes: Tensor, cells: Cells, spread: float, least: Tensor) -> Tensor:
-    """[B, K, N]: a Gaussian at each box over the cells; rows sum to 1.
+    """[B, K, N]: a Gaussian at each box [B, K, 4] (centre and size) over the cells; rows sum to 1.
 
-    Args:
-        boxes: [B, K, 4] as centre and size.
-        spread: standard deviation / side of the box.
-        least: [2], the smallest standard deviation in x and y, in sides of the image.
+    spread: standard deviation / side of the box. least: [2], its minimum in x and y, in sides of the image.
     """
     centres = cells.centres(boxes.device)
     sigma = torch.maximum(spread * boxes[..., 2:], least)

@@ -18,36 +18,24 @@ REMEDY = "run `for-cli index` to rebuild it"
 
 @dataclass(frozen=True)
 class Bundle:
-    """model: id of the model. dim: of the embeddings. prompts: templates with one {}.
+    """What queries need of bundle.json."""
 
-    text, tokenizer: files. max_tokens: longer input is cut.
-    """
-
-    model: str
-    dim: int
-    prompts: list[str]
+    model: str  # its id
+    dim: int  # of the embeddings
+    prompts: list[str]  # each with one {}
     text: Path
     tokenizer: Path
-    max_tokens: int
+    max_tokens: int  # longer input is cut
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Read bundle.json in `folder`.
-
-    Raises:
-        ForError: it is missing or damaged, or a file that it names is missing or not in `folder`.
-    """
+    """Read bundle.json in `folder`; ForError if it is missing or damaged, or a file that it names is not beside it."""
     path = folder / "bundle.json"
     values = read_json(path, REMEDY)
     try:
-        return Bundle(
-            model=str(values["model"]),
-            dim=int(values["dim"]),
-            prompts=[str(prompt) for prompt in values["prompts"]],
-            text=_file(folder, "text", values["text"]),
-            tokenizer=_file(folder, "tokenizer", values["tokenizer"]),
-            max_tokens=int(values["max_tokens"]),
-        )
+        model, dim, prompts = str(values["model"]), int(values["dim"]), [str(prompt) for prompt in values["prompts"]]
+        text, tokenizer = (_file(folder, key, values[key]) for key in ("text", "tokenizer"))
+        return Bundle(model, dim, prompts, text, tokenizer, int(values["max_tokens"]))
     except KeyError as error:
         raise ForError(f"{path} lacks the key {error}; {REMEDY}") from None
     except (TypeError, ValueError) as error:
@@ -69,11 +57,7 @@ class TextTower:
     """Embeds text in the joint space. bundle: the description of the bundle."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the bundle.
-
-        Raises:
-            ForError: a file is missing or damaged.
-        """
+        """Open the bundle; ForError if a file is missing or damaged."""
         from tokenizers import Tokenizer
 
         self.bundle = load_bundle(folder)
@@ -87,11 +71,7 @@ class TextTower:
         self._session = _open_session(self.bundle.text)
 
     def embed(self, text: str) -> npt.NDArray[np.float32]:
-        """The mean of the prompts' embeddings, L2-normalised, float32 [D].
-
-        Raises:
-            ForError: the output is not an embedding of the bundle's dimension.
-        """
+        """The mean of the prompts' embeddings, L2-normalised, float32 [D]; ForError if it is of another dimension."""
         prompts = fill_prompts(self.bundle.prompts, text)
         encodings = self._tokenizer.encode_batch(prompts)
         ids, mask = ([getattr(each, name) for each in encodings] for name in ("ids", "attention_mask"))

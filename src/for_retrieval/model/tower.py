@@ -15,11 +15,7 @@ from for_retrieval.params import Model
 
 
 def find_device(name: str) -> torch.device:
-    """The torch device for the setting FOR_DEVICE: auto, cpu, cuda, or another name of torch's.
-
-    Raises:
-        UsageError: this machine does not have it.
-    """
+    """The torch device for the setting FOR_DEVICE; UsageError if this machine does not have it."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and parallel.count() > 1:
@@ -28,17 +24,15 @@ def find_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise UsageError(
-            f"device {name!r} cannot be used ({str(error).splitlines()[0]}); set FOR_DEVICE to auto or cpu"
-        ) from None
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"device {name!r} cannot be used ({reason}); set FOR_DEVICE to auto or cpu") from None
     return device
 
 
 def load_tower(params: Model, device: torch.device, root: Path, size: SizeKey = "input_size") -> Tower:
     """The tower that params.yaml names, at the input size with the key `size`: the teacher's has more pixels.
 
-    Raises:
-        ForError: its weights cannot be found or loaded, or its kind is not supported.
+    ForError if its weights cannot be found or loaded, or its kind is not supported.
     """
     if params.name == EMBEDDED:
         if params.pretrained != "embedded":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d, normalize
+from torch.nn.functional import adaptive_avg_pool2d, normalize, one_hot
 
 from for_retrieval.model.features import Features
 
@@ -31,8 +31,8 @@ def pooled_dense(features: Features, grid: tuple[int, int], side: int) -> Tensor
 def cluster_clip(features: Features, clusters: int, iterations: int = 10) -> Tensor:
     """Cluster-CLIP: spherical k-means over the cells of each image, K = min(`clusters`, N).
 
-    The first centre is the cell nearest to the image's mean, each next one the cell farthest from all
-    centres so far, so that nothing is random. A cluster that loses its last cell keeps its centre.
+    The first centre is the cell nearest to the image's mean, each next one the cell farthest from all centres so far,
+    so that nothing is random. A cluster that loses its last cell keeps its centre.
     """
     cells = normalize(features.dense, dim=-1)
     clusters = min(clusters, cells.shape[1])
@@ -46,28 +46,23 @@ def cluster_clip(features: Features, clusters: int, iterations: int = 10) -> Ten
         nearest = torch.maximum(nearest, (cells @ farthest.transpose(1, 2)).squeeze(2))
     for _ in range(iterations):
         member = (cells @ centres.transpose(1, 2)).argmax(2)
-        weights = torch.nn.functional.one_hot(member, clusters).to(cells.dtype).transpose(1, 2)
-        sums = weights @ cells
+        weights = one_hot(member, clusters).to(cells.dtype).transpose(1, 2)
         empty = weights.sum(2, keepdim=True) == 0
-        centres = torch.where(empty, centres, normalize(sums, dim=-1))
+        centres = torch.where(empty, centres, normalize(weights @ cells, dim=-1))
     return centres
 
 
-def scores(regions: Tensor, texts: Tensor) -> Tensor:
-    """``s(image, text) = max_k cos(E_k, t)``: [B, K, D] and [T, D] -> [B, T]."""
-    return (regions @ texts.T).amax(1)
+def scores(regions: Tensor, texts: Tensor, querybank: float = 0.0) -> Tensor:
+    """``s(image, text) = max_k cos(E_k, t)``: [B, K, D] and [T, D] -> [B, T].
 
-
-def querybank_scores(regions: Tensor, texts: Tensor, temperature: float) -> Tensor:
-    """`scores`, but a region that is near to many texts counts less: [B, K, D] and [T, D] -> [B, T].
-
+    With a temperature T of the `querybank` a region that is near to many texts counts less:
     ``max_k [cos(E_k, t) - T * LSE_v(cos(E_k, v) / T)]`` over the bank of all `texts` v: the inverted softmax of Smith
     et al., 2017, against hubs, as in Bogolin et al., "Cross Modal Retrieval with Querybank Normalisation", 2022; here
-    by region (D). A `temperature` of 0 is `scores`.
+    by region (D).
     """
     cosines = regions @ texts.T
-    if temperature:
-        cosines = cosines - temperature * torch.logsumexp(cosines / temperature, dim=-1, keepdim=True)
+    if querybank:
+        cosines = cosines - querybank * torch.logsumexp(cosines / querybank, dim=-1, keepdim=True)
     return cosines.amax(1)
 
 
@@ -87,27 +82,17 @@ ALL = (*ENSEMBLE, "dense-clip", "ensemble")
 
 @dataclass(frozen=True)
 class TrainingFree:
-    """The methods that need no training, with their sizes.
+    """The methods that need no training, with their sizes."""
 
-    grid: rows and columns of cells. clusters: K of Cluster-CLIP. pool: the pooled dense map is `pool` x `pool`.
-    """
-
-    grid: tuple[int, int]
-    clusters: int
-    pool: int
+    grid: tuple[int, int]  # rows and columns of cells
+    clusters: int  # K of Cluster-CLIP
+    pool: int  # the pooled dense map is `pool` x `pool`
 
     @torch.inference_mode()
     def scores(
-        self,
-        features: Features,
-        texts: Tensor,
-        names: Collection[str] = ALL,
-        score: Callable[[Tensor, Tensor], Tensor] = scores,
+        self, features: Features, texts: Tensor, names: Collection[str] = ALL, querybank: float = 0.0
     ) -> dict[str, Tensor]:
-        """Scores [n, T] of each method in `names`, on the device of `texts` [T, D], which are L2-normalised.
-
-        score: of regions [B, K, D] and texts, [B, T].
-        """
+        """`scores` [n, T] of each method in `names`, on the device of `texts` [T, D], which are L2-normalised."""
         methods: dict[str, Callable[[Features], Tensor]] = {
             "clip": clip,
             "dense-clip": dense_clip,
@@ -118,7 +103,7 @@ class TrainingFree:
         rows: dict[str, list[Tensor]] = {name: [] for name in methods if name in needed}
         for part in features.chunks(texts.device):
             for name, column in rows.items():
-                column.append(score(methods[name](part), texts))
+                column.append(scores(methods[name](part), texts, querybank))
         out = {name: torch.cat(parts) for name, parts in rows.items()}
         if "ensemble" in names:
             out["ensemble"] = ensemble_scores(*(out[name] for name in ENSEMBLE))

@@ -58,9 +58,7 @@ class _NullAsWord(RoundTripRepresenter):
 _NullAsWord.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null"))
 
 
-class Change(NamedTuple):
-    """One value that a profile changes, by its path of keys."""
-
+class Change(NamedTuple):  # of one value by a profile
     keys: tuple[str, ...]
     before: Any
     after: Any
@@ -98,8 +96,7 @@ def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 def overridden(root: Path, profile: str | None, fraction: float | None) -> dict[str, Any]:
     """The values of params.yaml with those of a profile laid over them, and with the run of a fraction as `index.run`.
 
-    Raises:
-        UsageError: there is no such profile, no run uses `fraction` percent of the labels, or the result is not valid.
+    UsageError if there is no such profile, no run uses `fraction` percent of the labels, or the result is not valid.
     """
     values = merged(*_with_profile(root, profile))
     params = check_params(values)

@@ -27,11 +27,7 @@ def label_matrix(table: pd.DataFrame, image_ids: list[str], categories: list[str
 
 
 def judged_matrix(records: Records, image_ids: list[str], labels: Tensor, categories: list[str]) -> Tensor:
-    """[n, T] bool: where `labels` [n, T] are known.
-
-    In a set like LVIS an image that is neither positive nor listed as negative was not searched for the category, and
-    is ignored.
-    """
+    """[n, T] bool: where `labels` [n, T] are known; in a set like LVIS, where they are true or said to be false."""
     if records.negatives is None:
         return torch.ones_like(labels)
     return labels | label_matrix(records.negatives, image_ids, categories)
@@ -59,10 +55,7 @@ def seen_in(views: int, labels: Tensor, counted: Tensor, objects: Objects) -> tu
 
 
 def objects_of(records: Records, image_ids: list[str], categories: list[str], most: int) -> Objects:
-    """The objects of `categories` that have a box of their own: no crowds, no labels of whole images.
-
-    Of more than `most` objects in an image, the largest.
-    """
+    """The objects of `categories` with a box of their own: no crowds, no labels of whole images; the `most` largest."""
     table = records.objects
     whole = table["attributes"].str.contains('"whole_image": true', regex=False)
     table = table[table["category"].isin(categories) & ~table["crowd"] & ~whole & table["image_id"].isin(image_ids)]

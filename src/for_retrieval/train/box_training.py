@@ -19,13 +19,10 @@ BOX = 2.0  # weight of the loss of boxes
 
 
 def assigned(objects: Objects, cells: Cells) -> tuple[Tensor, Tensor]:
-    """Which object each cell learns, and with what weight.
+    """Which object each cell learns, as its place [B, M] in the image, and with what weight [B, M]; 0 for none.
 
     A cell takes the object to whose centre it is nearest (Chebyshev distance, in cells, over the object's own reach),
     if it is within reach; the cells of an object share a weight of 1.
-
-    Returns:
-        place [B, M] among an image's objects, and weight [B, M], 0 where there is none.
     """
     sides = objects.boxes.new_tensor([cells.grid[1], cells.grid[0]])
     centres, sizes = objects.boxes[..., :2] * sides, objects.boxes[..., 2:] * sides
@@ -42,11 +39,9 @@ def assigned(objects: Objects, cells: Cells) -> tuple[Tensor, Tensor]:
 def box_losses(boxes: Tensor, logits: Tensor, objects: Objects, cells: Cells) -> dict[str, Tensor]:
     """The losses of what the box net says of B images, boxes [B, M, 4] and logits [B, M] of the fine `cells`.
 
-    Each is divided by the number of objects.
-
-    box: generalised IoU (Rezatofighi et al., 2019) and a smooth L1 distance of centre and sides, each object weighing
-    the same. objectness: binary cross-entropy; cells without an object weigh as much as they are wrong, as in the focal
-    loss (Lin et al., 2017) with an exponent of 1.
+    Each is divided by the number of objects. box: generalised IoU (Rezatofighi et al., 2019) and a smooth L1 distance
+    of centre and sides, each object weighing the same. objectness: binary cross-entropy; cells without an object weigh
+    as much as they are wrong, as in the focal loss (Lin et al., 2017) with an exponent of 1.
     """
     truth, weight = objects.boxes.new_zeros(boxes.shape), torch.zeros_like(logits)
     if objects.category.shape[1]:
@@ -54,13 +49,11 @@ def box_losses(boxes: Tensor, logits: Tensor, objects: Objects, cells: Cells) ->
         truth = objects.boxes.gather(1, place.unsqueeze(2).expand(-1, -1, 4))
     count = (objects.category >= 0).sum().clamp(min=1)
     on = weight > 0
-    found, wanted, share = boxes[on], truth[on], weight[on]
-    overlap = generalized_box_iou_loss(corners(found), corners(wanted))
-    place_loss = smooth_l1_loss(
-        found[:, :2] / wanted[:, 2:], wanted[:, :2] / wanted[:, 2:], beta=BETA, reduction="none"
-    )
-    size_loss = smooth_l1_loss(found[:, 2:].log(), wanted[:, 2:].log(), beta=BETA, reduction="none")
-    box = ((overlap + 0.5 * (place_loss.sum(1) + size_loss.sum(1))) * share).sum()
+    found, wanted = boxes[on], truth[on]
+    overlap, (centre, size) = generalized_box_iou_loss(corners(found), corners(wanted)), (wanted[:, :2], wanted[:, 2:])
+    place_loss = smooth_l1_loss(found[:, :2] / size, centre / size, beta=BETA, reduction="none")
+    size_loss = smooth_l1_loss(found[:, 2:].log(), size.log(), beta=BETA, reduction="none")
+    box = ((overlap + 0.5 * (place_loss.sum(1) + size_loss.sum(1))) * weight[on]).sum()
     there = binary_cross_entropy_with_logits(logits, torch.ones_like(logits), reduction="none")
     empty = binary_cross_entropy_with_logits(logits, torch.zeros_like(logits), reduction="none")
     wrong = logits.detach().sigmoid() * ~on

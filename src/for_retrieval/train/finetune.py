@@ -77,10 +77,7 @@ def finetune(project: Project, records: Records, model: Model, out: Path) -> str
 
     The labels, the vocabulary, the objectives and the head's settings are those of `train`; the teacher is the frozen
     tower, and the box net learns on its maps before. A killed run goes on from its last checkpoint. `model` is
-    untrained, with an open_clip tower; returns the name to load that by.
-
-    Raises:
-        ForError: an earlier stage is missing.
+    untrained, with an open_clip tower; returns the name to load that by. ForError if an earlier stage is missing.
     """
     params = project.params
     settings, tower, head = params.finetune, model.tower, model.head

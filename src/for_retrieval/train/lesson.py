@@ -11,60 +11,42 @@ from torch import Tensor
 from for_retrieval.model.box_net import overlaps
 from for_retrieval.model.features import Features
 from for_retrieval.model.sum_clip import Summary
-from for_retrieval.model.views import is_whole
 
 
 @dataclass(frozen=True)
 class Objects:
-    """Annotated objects of n images, at most M each.
+    """Annotated objects of n images, at most M each."""
 
-    category: [n, M] index of the base category, -1 where there is none. boxes: [n, M, 4] as centre x, centre y,
-    width, height, of the image's sides.
-    """
+    category: Tensor  # [n, M] index of the base category, -1 where there is none
+    boxes: Tensor  # [n, M, 4] as centre x, centre y, width, height, in sides of the image
 
-    category: Tensor
-    boxes: Tensor
-
-    def rows(self, index: Tensor) -> Objects:
-        """Those of the images at `index`."""
-        return Objects(self.category[index], self.boxes[index])
-
-    def to(self, device: torch.device) -> Objects:
-        """The same on `device`."""
-        return Objects(self.category.to(device), self.boxes.to(device))
+    def rows(self, index: Tensor, device: torch.device | str = "cpu") -> Objects:
+        """Those of the images at `index`, on `device`."""
+        return Objects(self.category[index].to(device), self.boxes[index].to(device))
 
 
 @dataclass(frozen=True)
 class PseudoLabels:
-    """For each phrase, the images that the teacher ranks first, and those that count as negatives.
+    """For each of V phrases, the training images that the teacher ranks first, and those that count as negatives."""
 
-    positive, counted: [n, V] bool over training images and phrases; weights: [V] of the phrases in the objective;
-    named: [V] bool, the names of categories and the user's own nouns, which no step leaves out.
-    """
-
-    positive: Tensor
-    counted: Tensor
-    weights: Tensor
-    named: Tensor
+    positive: Tensor  # [n, V] bool
+    counted: Tensor  # [n, V] bool
+    weights: Tensor  # [V], of the phrases in the objective
+    named: Tensor  # [V] bool, the names of categories and the user's own nouns, which no step leaves out
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """All that a head learns from: n training images in v views each. Rows are images, view by view.
+    """All that a head learns from: n training images in v views each. Rows are images, view by view."""
 
-    features: [v n]. base_texts: [T, D] of the base categories; labels, counted: [v n, T] bool, which of them a view
-    shows, and where that may be used; labelled: [n] bool, the images whose labels may be used. objects: [v n], those
-    with boxes, as a view shows them. vocabulary: [V, D]; pseudo: the teacher's ranking of whole images, [n, V].
-    """
-
-    features: Features
-    base_texts: Tensor
-    labels: Tensor
-    counted: Tensor
-    labelled: Tensor
-    objects: Objects
-    vocabulary: Tensor
-    pseudo: PseudoLabels
+    features: Features  # [v n]
+    base_texts: Tensor  # [T, D] of the base categories
+    labels: Tensor  # [v n, T] bool, which of them a view shows
+    counted: Tensor  # [v n, T] bool, where that may be used
+    labelled: Tensor  # [n] bool, the images whose labels may be used
+    objects: Objects  # [v n], those with boxes, as a view shows them
+    vocabulary: Tensor  # [V, D]
+    pseudo: PseudoLabels  # the teacher's ranking of whole images, [n, V]
 
     @property
     def views(self) -> int:
@@ -74,16 +56,13 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Batch:
-    """One step: the rows [B] of `lesson` and the head's output for them.
-
-    temperature: of the smooth maximum over regions. generator: for what an objective draws at this step.
-    """
+    """One step: the rows [B] of `lesson` and the head's output for them."""
 
     summary: Summary
     lesson: Lesson
     rows: Tensor
-    temperature: float
-    generator: torch.Generator | None = None
+    temperature: float  # of the smooth maximum over regions
+    generator: torch.Generator | None = None  # for what an objective draws at this step
 
     @property
     def device(self) -> torch.device:
@@ -97,12 +76,6 @@ class Batch:
     def scores(self, texts: Tensor) -> Tensor:
         """[B, T] scores against `texts` [T, D]: the score's maximum over regions, softened: ``T * LSE_k(cos / T)``."""
         return self.temperature * torch.logsumexp(self.summary.regions @ texts.T / self.temperature, dim=1)
-
-    @property
-    def whole(self) -> Tensor:
-        """[B] bool, the views that show all of their image."""
-        images = len(self.lesson.labelled)
-        return torch.tensor([is_whole(row // images) for row in self.rows.tolist()], device=self.device)
 
     @cached_property
     def objects(self) -> Objects:

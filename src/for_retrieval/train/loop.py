@@ -13,27 +13,26 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from for_retrieval.files import atomic
 from for_retrieval.model.parallel import Team
 
 History = list[dict[str, float]]
+Losses = Callable[[int], dict[str, Tensor]]  # of a step, by name
 
 
 @dataclass(frozen=True)
 class Course:
-    """One training, from its first step to its last.
-
-    seed: of what is drawn. progress: where the state of the unfinished training is kept. title: of its progress bar.
-    """
+    """One training, from its first step to its last."""
 
     steps: int
     warmup: int
     clip: float
     checkpoint_every: int
-    seed: int
-    progress: Path
-    title: str
+    seed: int  # of what is drawn
+    progress: Path  # where the state of the unfinished training is kept
+    title: str  # of its progress bar
     team: Team
 
     def generator(self, step: int) -> torch.Generator:
@@ -44,15 +43,11 @@ class Course:
 def draw_batch(
     labelled: Tensor, size: int, share: float, at_once: float, generator: torch.Generator, views: int = 1
 ) -> Tensor:
-    """Rows of one batch: first of the labelled images, as many as allowed; the rest from all; none twice.
+    """Rows of one batch: first of the labelled images ([n] bool), as many as allowed; the rest from all; none twice.
 
-    Few labelled images in every batch would be overfitted, and leave less room for pseudo-labels.
-
-    Args:
-        labelled: [n] bool.
-        share: of a batch that labelled images may have, beside those that chance draws.
-        at_once: share of all labelled images that a batch takes.
-        views: of each image, of which one is drawn; row ``v n + i`` is view v of image i.
+    Few labelled images in every batch would be overfitted, and leave less room for pseudo-labels. share: of a batch
+    that labelled images may have, beside those that chance draws. at_once: share of all labelled images that a batch
+    takes. views: of each image, of which one is drawn; row ``v n + i`` is view v of image i.
     """
     own = labelled.nonzero().flatten()
     most = min(int(size * share), math.ceil(len(own) * at_once))
@@ -64,21 +59,11 @@ def draw_batch(
 
 
 def descend(
-    course: Course,
-    module: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    losses: Callable[[int], dict[str, Tensor]],
-    weights: dict[str, float] | None = None,
+    course: Course, module: nn.Module, optimizer: Optimizer, losses: Losses, weights: dict[str, float] | None = None
 ) -> History:
-    """Take the remaining steps of `course`: train all parameters of `module` with `optimizer`.
+    """Take the steps of `course` that its last checkpoint leaves: train all parameters of `module` with `optimizer`.
 
-    An interrupted training goes on from its last checkpoint.
-
-    Args:
-        losses: of a step, by name. weights: of each in the sum; 1 where not given.
-
-    Returns:
-        The value of each loss at each step.
+    weights: of each loss in the sum; 1 where not given. Returns each loss at each step.
     """
     team, weigh = course.team, weights or {}
     rates = [group["lr"] for group in optimizer.param_groups]
@@ -110,17 +95,16 @@ def schedule(step: int, steps: int, warmup: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
-def save_progress(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, history: History) -> None:
+def save_progress(path: Path, module: nn.Module, optimizer: Optimizer, history: History) -> None:
     """Keep the state after ``len(history)`` steps, so that a killed run goes on."""
     with atomic(path) as temporary:
         torch.save({"module": module.state_dict(), "optimizer": optimizer.state_dict(), "history": history}, temporary)
 
 
-def load_progress(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer) -> History:
+def load_progress(path: Path, module: nn.Module, optimizer: Optimizer) -> History:
     """Restore what `save_progress` kept, on the device that `module` is on; an empty history if there is none.
 
-    A damaged file is set aside, which a message on stderr reports, and training starts anew. Any other error is raised,
-    and the file stays as it is.
+    A damaged file is set aside, and training starts anew. Any other error is raised, and the file stays as it is.
     """
     if not path.exists():
         return []
@@ -132,9 +116,8 @@ def load_progress(path: Path, module: nn.Module, optimizer: torch.optim.Optimize
     if not intact:
         aside = path.with_name(f"{path.name}.damaged")
         path.replace(aside)
-        print(
-            f"warning: the checkpoint {path} is damaged; moved to {aside.name}, training starts anew", file=sys.stderr
-        )
+        note = f"the checkpoint {path} is damaged; moved to {aside.name}, training starts anew"
+        print(f"warning: {note}", file=sys.stderr)
         return []
     state = torch.load(path, weights_only=True, map_location="cpu")  # written on a GPU, perhaps, and this has none
     module.load_state_dict(state["module"])

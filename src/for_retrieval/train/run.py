@@ -32,12 +32,7 @@ CHUNK = 256  # images that are looked at together
 
 
 def make_lesson(project: Project, records: Records, model: Model, run: str) -> Lesson:
-    """Gather what run `run` may learn from.
-
-    Raises:
-        UsageError: params.yaml weighs an objective that does not exist.
-        ForError: an earlier stage is missing.
-    """
+    """Gather what run `run` may learn from; ForError if an earlier stage is missing, or there is no such objective."""
     train = project.params.train
     settings, objectives = train.runs[run], train.objectives
     for name in objectives.by_name():
@@ -83,11 +78,10 @@ def learn_boxes(head: SumClip, lesson: Lesson, train: Train, course: Course) -> 
         drawn = rows[torch.randperm(len(rows), generator=generator)[: train.boxes.batch_size]]
         drawn = drawn + images * torch.randint(lesson.views, (len(drawn),), generator=generator)
         whole = course.team.even(drawn)
-        mine = course.team.part(whole)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            boxes, logits, _ = net(lesson.features.fine[mine].to(device).float())
+            boxes, logits, _ = net(lesson.features.fine[course.team.part(whole)].to(device).float())
         boxes, logits = course.team.joined(boxes, logits)
-        return box_losses(boxes, logits, lesson.objects.rows(whole).to(device), net.cells)
+        return box_losses(boxes, logits, lesson.objects.rows(whole, device), net.cells)
 
     optimizer = torch.optim.AdamW(net.parameters(), lr=train.boxes.learning_rate, weight_decay=train.weight_decay)
     net.train()
@@ -118,9 +112,8 @@ def learn_embeddings(
     def step_losses(step: int) -> dict[str, Tensor]:
         generator = course.generator(step)
         rows = batch_rows(lesson, train, course, generator)
-        mine = course.team.part(rows)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            summary = head.embed(looked.rows(mine, device))
+            summary = head.embed(looked.rows(course.team.part(rows), device))
         summary = Summary(*course.team.joined(summary.regions, summary.boxes, summary.objectness))
         return losses(Batch(summary, lesson, rows, temperature, generator), train)
 
@@ -138,9 +131,10 @@ def interpolated(head: SumClip, start: SumClip, share: float) -> SumClip:
     WiSE-FT (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022), which keeps what the tower knew of words
     that finetuning never named.
     """
-    mixed, trained = copy.deepcopy(head), head.state_dict()
-    first = {n: value for n, value in start.state_dict().items() if not n.startswith("box_net.")}
-    mixed.load_state_dict({**trained, **{n: torch.lerp(trained[n], value, share) for n, value in first.items()}})
+    mixed, weights = copy.deepcopy(head), head.state_dict()
+    for name, first in start.state_dict().items():
+        weights[name] = weights[name] if name.startswith("box_net.") else torch.lerp(weights[name], first, share)
+    mixed.load_state_dict(weights)
     return mixed.requires_grad_(False).eval()
 
 
@@ -151,10 +145,9 @@ def key_of(*parts: object) -> str:
 
 def box_inputs(project: Project, records: Records, model: Model, run: str) -> tuple[object, ...]:
     """All that the box nets of `run` depend on but their seed; runs on the same labels share them."""
-    params, here = project.params, Path(__file__).parent
-    fraction = fraction_path(project.data / "fractions", params.train.runs[run].fraction)
+    params, train, here = project.params, project.params.train, Path(__file__).parent
+    fraction = fraction_path(project.data / "fractions", train.runs[run].fraction)
     code = (here / "box_training.py", here / "loop.py", here / "annotations.py", Path(box_net.__file__))
-    train = params.train
     settings = (train.boxes, train.views, train.weight_decay, train.clip, params.head.box_net, params.model)
     return (model.tower.id, records.info.digest, *settings, *(file_hash(path) for path in (fraction, *code)))
 
@@ -170,31 +163,22 @@ def inputs_of(project: Project, records: Records, model: Model, run: str) -> tup
     return (model.tower.id, records.info.digest, run, *chosen, *hashes)
 
 
-def _untrained(project: Project, model: Model, run: str, seeds: list[int]) -> list[Path]:
-    """The heads of a set without labels: as they are before training, which would make them worse."""
-    if Team(model.device).writes:
-        for seed in seeds:
-            model.untrained(seed).save_head(head_path(project.heads, run, seed))
-        write_json(project.heads / run / "history.json", {str(seed): [] for seed in seeds})
-    return []
-
-
 def train_run(project: Project, records: Records, model: Model, run: str) -> list[Path]:
     """Train a head for every seed of `run`; writes seed<seed>.safetensors and history.json below ``project.heads``.
 
     The heads get tower, sizes and settings of `model`. Returns the checkpoints of the last step: while they are there,
     the same call trains nothing again. Of several processes one writes. Where `Records.teachable` is false nothing is
-    trained.
-
-    Raises:
-        UsageError: params.yaml has no such run.
-        ForError: an earlier stage is missing.
+    trained, which would make heads worse. ForError if params.yaml has no such run, or an earlier stage is missing.
     """
     params, progress = project.params, project.cache / "progress"
     settings = params.train.run(run)
     train = params.train.of(settings)
     if not records.teachable:
-        return _untrained(project, model, run, settings.seeds)
+        if Team(model.device).writes:
+            for seed in settings.seeds:
+                model.untrained(seed).save_head(head_path(project.heads, run, seed))
+            write_json(project.heads / run / "history.json", {str(seed): [] for seed in settings.seeds})
+        return []
     lesson = make_lesson(project, records, model, run)
     about, about_boxes = inputs_of(project, records, model, run), box_inputs(project, records, model, run)
     history, checkpoints, team = {}, list[Path](), Team(model.device)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,9 +10,7 @@ from torch import Tensor
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import atomic, read_json, write_json
-from for_retrieval.model.features import Features
 from for_retrieval.model.model import Model
-from for_retrieval.model.training_free import querybank_scores
 from for_retrieval.params import Pseudo
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records
@@ -25,12 +22,8 @@ def teach(project: Project, records: Records, teacher: Model, mode: str) -> int:
     """Score the training images against the vocabulary `mode`; returns the number of phrases.
 
     Writes vocabulary.json and scores.safetensors (texts [T, D], scores [n, T]) below ``data/pseudo/<mode>``. The head
-    of `teacher`, which has the teacher's input size, is not used.
-
-    Nothing is scored where nothing will be trained: see `Records.teachable`.
-
-    Raises:
-        ForError: there are no training images.
+    of `teacher`, which has the teacher's input size, is not used. Nothing is scored where nothing will be trained: see
+    `Records.teachable`. ForError if there are no training images.
     """
     params, out = project.params, project.data / "pseudo" / mode
     hashes = records.images.loc[records.images["split"] == "train", "hash"].tolist()
@@ -40,18 +33,14 @@ def teach(project: Project, records: Records, teacher: Model, mode: str) -> int:
     if records.teachable:
         phrases = build_vocabulary(records.info, params.train.vocabulary, mode, params.seed, project.root)
         texts = teacher.text([phrase.text for phrase in phrases])
-        scores = teacher_scores(teacher, teacher.features(hashes, project.cache), texts, params.train.objectives.pseudo)
+        pseudo, features = params.train.objectives.pseudo, teacher.features(hashes, project.cache)
+        found = teacher.training_free.scores(features, texts, (pseudo.teacher,), pseudo.querybank)
+        scores = found[pseudo.teacher]
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "vocabulary.json", [[phrase.text, phrase.kind] for phrase in phrases])
     with atomic(out / "scores.safetensors") as temporary:
         save_file({"texts": texts.cpu(), "scores": scores.half().cpu()}, str(temporary))
     return len(phrases)
-
-
-def teacher_scores(teacher: Model, features: Features, texts: Tensor, pseudo: Pseudo) -> Tensor:
-    """[n, T] scores for the phrases `texts` [T, D], which are each other's bank, by the method `pseudo.teacher`."""
-    score = partial(querybank_scores, temperature=pseudo.querybank)
-    return teacher.training_free.scores(features, texts, (pseudo.teacher,), score)[pseudo.teacher]
 
 
 def load_teacher(folder: Path) -> tuple[list[Phrase], Tensor, Tensor]:

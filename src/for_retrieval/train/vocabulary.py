@@ -25,11 +25,7 @@ class Phrase:
 
 
 def read_nouns(path: Path) -> list[str]:
-    """The phrases of a word list, one a line; empty lines and lines that begin with # do not count.
-
-    Raises:
-        ForError: the file is missing or is not text.
-    """
+    """The phrases of a word list, one a line, but for empty lines and comments (#). ForError: it cannot be read."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -70,11 +66,9 @@ def build_vocabulary(info: DatasetInfo, params: Vocabulary, mode: str, seed: int
 def _tinted(phrases: list[Phrase], colours: list[str], room: int, rng: random.Random) -> list[Phrase]:
     """At most `room` colour phrases, half of them about category names: what the set is known to show."""
     there = {p.text for p in phrases}  # "red panda" is a noun, too
-    pairs = [(p.kind, f"{colour} {p.text}") for p in phrases for colour in colours]
-    about_names, others = (
-        [Phrase(text, "attribute") for kind, text in pairs if (kind == "category") == named and text not in there]
-        for named in (True, False)
-    )
+    pairs = [(p.kind, Phrase(f"{colour} {p.text}", "attribute")) for p in phrases for colour in colours]
+    about_names = [p for kind, p in pairs if kind == "category" and p.text not in there]
+    others = [p for kind, p in pairs if kind != "category" and p.text not in there]
     share = (room + 1) // 2 if others else room
     first = rng.sample(about_names, min(len(about_names), share))
     chosen = set(first)

@@ -28,11 +28,7 @@ def losses(batch: Batch, train: Train) -> dict[str, Tensor]:
 
 
 def loss_of(name: str) -> Loss:
-    """The function of the objective `name`.
-
-    Raises:
-        UsageError: there is none.
-    """
+    """The function of the objective `name`. Raises UsageError: there is none."""
     known = [module.name for module in iter_modules(__path__)]
     if name not in known:
         raise UsageError(f"train.objectives: there is no objective {name!r}; {nearest(name, known)}")

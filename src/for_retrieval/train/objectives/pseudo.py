@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from for_retrieval.model.views import is_whole
 from for_retrieval.params import Pseudo
 from for_retrieval.train.lesson import Batch
 from for_retrieval.train.objectives.base import contrast
@@ -24,6 +25,7 @@ def loss(batch: Batch, settings: Pseudo) -> Tensor:
     chance[others] = count / max(1, len(others))
     weights = (pseudo.weights / chance)[columns].to(batch.device)
     positive, counted = (batch.of(table)[:, columns] for table in (pseudo.positive, pseudo.counted))
-    counted = counted & batch.whole.unsqueeze(1)  # the teacher has seen whole images
+    whole = [is_whole(row // len(lesson.labelled)) for row in batch.rows.tolist()]  # all that the teacher has seen
+    counted = counted & torch.tensor(whole, device=batch.device).unsqueeze(1)
     scores = batch.scores(lesson.vocabulary[columns.to(batch.device)])
     return contrast(scores, positive, counted, settings.temperature, weights)
