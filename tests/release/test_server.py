@@ -59,7 +59,7 @@ def test_a_collection_without_extras(qdrant, on_server):
 def test_every_write_is_waited_for_and_every_request_has_the_key(qdrant, on_server, images):
     engine = engine_with(on_server)
     engine.upsert(images)
-    engine.delete_images(["image-00"])
+    engine.delete_stale({"image-00": None})
     engine.delete_stale({"image-01": "other"})
     engine.close()
     writes = qdrant.sent("PUT", ".*/points") + qdrant.sent("POST", ".*/points/delete")

@@ -18,15 +18,7 @@ from typing import Any
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import file_hash, sync_folder
-from for_retrieval.release.engines import (
-    FILES,
-    Engine,
-    ImageRegions,
-    Place,
-    engine_class,
-    engine_name,
-    open_engine,
-)
+from for_retrieval.release.engines import FILES, Engine, ImageRegions, Place, engine_class, engine_name, open_engine
 from for_retrieval.release.generation import (
     BUNDLE,
     COLLECTION,
@@ -57,11 +49,7 @@ HIDDEN = shutil.ignore_patterns(".*")
 
 
 def bundle_digest(bundle: Path) -> str:
-    """A sha256 over names and contents of the bundle's files.
-
-    Raises:
-        ForError: there is no bundle.
-    """
+    """A sha256 over names and contents of the bundle's files; ForError if there is no bundle."""
     if not (bundle / FILE).is_file():
         raise ForError(f"{bundle / FILE} does not exist; run `dvc repro export`")
     digest = hashlib.sha256()
@@ -70,15 +58,12 @@ def bundle_digest(bundle: Path) -> str:
     return digest.hexdigest()
 
 
-def place_bundle(source: Path, target: Path, digest: str, *, link: bool) -> None:
-    """Copy a bundle into a new generation, or link the files of one that never change again.
-
-    Raises:
-        ForError: what was copied is not what `digest` was made of: another process wrote the bundle meanwhile.
-    """
-    shutil.copytree(source, target, ignore=HIDDEN, copy_function=_link if link else shutil.copyfile)
-    if not link and bundle_digest(target) != digest:
-        raise ForError(f"{source} changed while it was copied; run `for-cli index` again")
+def _place_bundle(plan: Plan, target: Path) -> None:
+    """Copy the bundle into a new generation, or link the files of one that never change again."""
+    digest, copy = plan.bundle_digest, _link if plan.earlier else shutil.copyfile
+    shutil.copytree(plan.bundle, target, ignore=HIDDEN, copy_function=copy)
+    if not plan.earlier and bundle_digest(target) != digest:  # another process wrote it meanwhile
+        raise ForError(f"{plan.bundle} changed while it was copied; run `for-cli index` again")
 
 
 def _link(path: str, place: str) -> None:
@@ -102,7 +87,7 @@ def check_generation(generation: Path) -> Manifest:
 
 
 @contextmanager
-def draft(folder: Path, plan: Plan) -> Iterator[Path]:
+def _draft(folder: Path, plan: Plan) -> Iterator[Path]:
     """An empty folder beside the generations, removed at the end unless it was published."""
     folder.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder))
@@ -115,15 +100,14 @@ def draft(folder: Path, plan: Plan) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def publish(folder: Path, drafted: Path, name: str) -> None:
+def _publish(drafted: Path, target: Path) -> None:
     """Put a finished draft in place; a damaged generation of that name is removed."""
     drafted.chmod(0o755)
     _sync_tree(drafted)
-    target = folder / name
     if target.exists():
         put_aside(target)
     drafted.rename(target)
-    sync_folder(folder)
+    sync_folder(target.parent)
 
 
 def _sync_tree(folder: Path) -> None:
@@ -222,36 +206,28 @@ def build_index(
     with suppress(ForError):
         if (manifest := check_generation(folder / plan.name)).digest == plan.digest:
             return manifest
-    with draft(folder, plan) as drafted:
-        with _disk_errors(folder):
+    with _draft(folder, plan) as drafted:
+        try:
             manifest = _fill(drafted, plan, regions, progress)
+        except OSError as error:  # a full or broken disk; shutil's own holds a list of (from, to, reason)
+            reason = error.strerror or str(error.args[0][0][-1] if isinstance(error.args[0], list) else error)
+            raise ForError(f"{folder} cannot be written ({reason}); make room, then run the same again") from None
         open_engine(drafted, manifest).close()  # reads it back, and counts
         if check:
             check(drafted, manifest)
-        publish(folder, drafted, plan.name)
+        _publish(drafted, folder / plan.name)
     return manifest
-
-
-@contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
-    """Turn what the system reports of a full or broken disk into a sentence."""
-    try:
-        yield
-    except OSError as error:  # shutil's own holds a list of (from, to, reason)
-        reason = error.strerror or str(error.args[0][0][-1] if isinstance(error.args[0], list) else error)
-        raise ForError(f"{folder} cannot be written ({reason}); make room, then run the same again") from None
 
 
 def _fill(drafted: Path, plan: Plan, regions: Iterable[ImageRegions], progress: bool) -> Manifest:
     """Write everything of a generation into `drafted`, the manifest last."""
-    place_bundle(plan.bundle, drafted / BUNDLE, plan.bundle_digest, link=plan.earlier is not None)
+    _place_bundle(plan, drafted / BUNDLE)
     engine = _start(drafted, plan)
     try:
         counts = _write(engine, _fitting(regions, plan.to_write), len(plan.to_write), progress)
         if plan.earlier:
             changes = plan.earlier.changes
-            engine.delete_stale({row.image_id: row.hash for row in changes.changed})
-            engine.delete_images(changes.deleted)
+            engine.delete_stale({row.image_id: row.hash for row in changes.changed} | dict.fromkeys(changes.deleted))
     finally:
         engine.close()
     if plan.earlier:
@@ -296,8 +272,9 @@ def _take_over(engine: Engine, earlier: Earlier) -> None:
     kept = {(row.image_id, row.hash) for row in earlier.changes.unchanged}
     source = open_engine(earlier.generation, earlier.manifest)
     try:
-        points = (point for point in source.points() if (point.image_id, point.hash) in kept)
-        while page := list(islice(points, PAGE)):
+        records = source.read(None, vectors=True)
+        taken = (record for record in records if (record.payload["image_id"], record.payload["hash"]) in kept)
+        while page := list(islice(taken, PAGE)):
             engine.put(page)
     finally:
         source.close()

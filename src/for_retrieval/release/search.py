@@ -13,7 +13,7 @@ import numpy as np
 
 from for_retrieval.errors import ForError
 from for_retrieval.model.where import all_shown
-from for_retrieval.release.engines import Box, Engine, Floats, Point, Region, open_engine, point_from, point_id
+from for_retrieval.release.engines import Box, Engine, Floats, Record, Region, open_engine, point_id
 from for_retrieval.release.generation import MANIFEST, REMEDY, Manifest, check_files, read_manifest
 from for_retrieval.release.pointer import Entry, read_pointer
 
@@ -40,11 +40,10 @@ def search_images(engine: Engine, vector: Floats, top_k: int, n_points: int) -> 
         limit = min(n_points, limit * 2)
 
 
-def _boxes(points: list[Point], vector: Floats) -> list[Box]:
-    boxes = np.asarray([point.box for point in points], np.float32)
-    cosines = np.asarray([point.vector for point in points], np.float32) @ vector
-    objectness = np.asarray([point.objectness for point in points], np.float32)
-    return [tuple(points[number].box) for number in all_shown(cosines, objectness, boxes)]  # type: ignore[misc]
+def _boxes(regions: list[Record], vector: Floats) -> list[Box]:
+    boxes, objectness = (np.asarray([r.payload[name] for r in regions], np.float32) for name in ("box", "objectness"))
+    cosines = np.asarray([region.vector for region in regions], np.float32) @ vector
+    return [tuple(regions[number].payload["box"]) for number in all_shown(cosines, objectness, boxes)]
 
 
 def _best_of_each_image(regions: list[Region]) -> list[Region]:
@@ -72,11 +71,10 @@ class Index(AbstractContextManager["Index"]):
     def locate(self, vector: Floats, images: Sequence[Region]) -> list[list[Box]]:
         """Where in each of these images what `vector` [D] stands for is: boxes x, y, w, h in pixels, the best first."""
         ids = [point_id(image.image_id, number) for image in images for number in range(self.manifest.most)]
-        points: dict[str, list[Point]] = {image.image_id: [] for image in images}
+        regions: dict[str, list[Record]] = {image.image_id: [] for image in images}
         for record in self.engine.fetch(ids):
-            point = point_from(record.payload, record.vector)
-            points[point.image_id].append(point)
-        return [_boxes(sorted(found, key=lambda point: point.number), vector) for found in points.values()]
+            regions[record.payload["image_id"]].append(record)
+        return [_boxes(sorted(found, key=lambda r: r.payload["region"]), vector) for found in regions.values()]
 
     def __exit__(self, *_: object) -> None:
         self.engine.close()
