@@ -56,13 +56,10 @@ class Answer:
 
 
 def answer(project_root: Path, query: str, top_k: int, *, index: Path | None = None) -> Answer:
-    """Find the `top_k` images that show what `query` names, with the live model and index.
+    """Find the `top_k` images that show what `query` names, with the live model and index (by default the project's).
 
-    index: an index folder other than that of the project.
-
-    Raises:
-        UsageError: the query or `top_k` is invalid.
-        ForError: nothing is live, files are damaged, or the server of the index does not answer.
+    Raises UsageError: the query or `top_k` is invalid. ForError: nothing is live, files are damaged, or the server of
+    the index does not answer.
     """
     text = parse_query(query)
     if top_k <= 0:

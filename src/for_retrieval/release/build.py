@@ -74,11 +74,7 @@ def _link(path: str, place: str) -> None:
 
 
 def check_generation(generation: Path) -> Manifest:
-    """Compare every file of a generation with its checksum; reads all of it.
-
-    Raises:
-        ForError: a file is missing or changed, or a server holds another number of regions.
-    """
+    """Read all of a generation; ForError if a file is missing or changed, or a server has another number of regions."""
     manifest = read_manifest(generation)
     check_files(generation, manifest, hash_below=None)
     if engine_class(manifest.engine).remote:  # the files say nothing of what is there
@@ -193,13 +189,9 @@ def build_index(
 
     A complete generation of the same content is left as it is, and `regions` are not asked for.
 
-    Args:
-        regions: of plan.to_write, walked once. progress: show a bar on stderr.
-        check: called with the finished draft before it is put in place; raises to refuse it.
-
-    Raises:
-        ForError: an image is refused or comes twice, `regions` does not fit the plan, what was written cannot be
-            read back, or a server fails.
+    regions: of plan.to_write, walked once. progress: show a bar on stderr. check: called with the finished draft before
+    it is put in place; raises to refuse it. Raises ForError: an image is refused or comes twice, `regions` does not fit
+    the plan, what was written cannot be read back, or a server fails.
     """
     check_rows(plan.rows)
     clear_leftovers(folder)

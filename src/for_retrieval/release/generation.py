@@ -79,11 +79,7 @@ def generation_name(digest: str) -> str:
 
 
 def read_manifest(generation: Path) -> Manifest:
-    """The manifest in a generation's folder.
-
-    Raises:
-        ForError: it is missing, damaged or of another format.
-    """
+    """The manifest in a generation's folder; ForError if it is missing, damaged or of another format."""
     path = generation / MANIFEST
     try:
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -114,11 +110,8 @@ def list_files(folder: Path) -> list[File]:
 def check_files(folder: Path, manifest: Manifest, *, hash_below: int | None = BULK) -> None:
     """Compare all sizes with the manifest, and the checksums of files smaller than `hash_below` (None: all).
 
-    The small ones take milliseconds and matter on every open: one wrong byte in the table of ids makes the
-    engine allocate without end, or write damage into its other files.
-
-    Raises:
-        ForError: a file is missing, truncated, grown or changed.
+    Raises ForError: a file is missing, truncated, grown or changed. The small ones take milliseconds and matter on
+    every open: one wrong byte in the table of ids makes the engine allocate without end, or damage its other files.
     """
     for file in manifest.files:
         path = folder / file.path
@@ -203,11 +196,7 @@ def write_table(path: Path, rows: Iterable[ImageRow], regions: Mapping[str, int]
 
 
 def read_table(generation: Path) -> dict[ImageRow, int]:
-    """The images of a generation, by image id, each with its number of regions.
-
-    Raises:
-        ForError: the table is missing or damaged.
-    """
+    """The images of a generation, by id, with their numbers of regions; ForError if the table is missing or damaged."""
     path = generation / TABLE
     rows: dict[ImageRow, int] = {}
     try:

@@ -53,12 +53,9 @@ def release_lock(root: Path, what: str, *, wait: bool = False, say: Say | None =
 
     It ends with the process, however that dies. The holder's child processes and its own further calls pass through.
 
-    Args:
-        what: names the work in the sentence for others, ``retrain`` for example.
-        wait: wait until the other has finished, and report it to `say` (by default to stderr), instead of failing.
-
-    Raises:
-        Busy: another process holds it, and `wait` is false; the sentence names that process.
+    what: names the work in the sentence for others, ``retrain`` for example. wait: wait until the other has finished,
+    and report it to `say` (by default to stderr), instead of failing. Raises Busy: another process holds it, and `wait`
+    is false; the sentence names that process.
     """
     from filelock import FileLock, Timeout
 
@@ -157,11 +154,7 @@ class Pointer:
 
 
 def read_pointer(folder: Path) -> Pointer:
-    """What the index at `folder` serves.
-
-    Raises:
-        ForError: nothing is live yet, or the pointer is damaged or of an earlier version.
-    """
+    """What the index at `folder` serves; ForError if nothing does, or the pointer is damaged or of an older version."""
     path = folder / CURRENT
     if not path.exists():
         raise ForError(f"there is no index yet in {folder}; run `dvc repro`, or `for-cli index` if it was deleted")
@@ -205,10 +198,8 @@ def move(folder: Path, change: Callable[[Pointer | None], Pointer]) -> Pointer:
     """Replace the pointer by what `change` makes of it, in one step; returns the new one.
 
     A `change` that raises leaves it as it is. Where the live generation is on a server, its aliases move first: if the
-    server does not answer, nothing has changed.
-
-    Raises:
-        ForError: another process has been moving it for PATIENCE seconds, or a server does not answer.
+    server does not answer, nothing has changed. Raises ForError: another process has been moving it for PATIENCE
+    seconds, or a server does not answer.
     """
     from filelock import FileLock, Timeout
 
@@ -246,12 +237,9 @@ def go_live(folder: Path, generation: str, version: int | None, keep: int, *, ov
 
     Also kept: the newest one of an earlier champion, and the candidate. For those who hold the release lock.
 
-    Args:
-        over: what must serve now, since the generation was made from it or judged against it.
-
-    Raises:
-        ForError: the generation is missing or damaged, or its server does not answer. Moved: something else than
-            `over` serves. In both cases the pointer stays as it is.
+    over: what must serve now, since the generation was made from it or judged against it. Raises ForError: the
+    generation is missing or damaged, or its server does not answer. Moved: something else than `over` serves. In both
+    cases the pointer stays as it is.
     """
     if keep < 1:
         raise ValueError(f"keep must be at least 1, not {keep}")
@@ -293,10 +281,8 @@ def earlier_champion(entries: list[Entry], live: Entry) -> Entry | None:
 def roll_back(folder: Path, *, champion: bool) -> Entry:
     """Serve again what served before, of the set that serves, without the release lock.
 
-    champion: go back to the newest generation of another promoted version, not just one generation.
-
-    Raises:
-        ForError: there is nothing to go back to, it is damaged, or its server does not answer.
+    champion: go back to the newest generation of another promoted version, not just one generation. Raises ForError:
+    there is nothing to go back to, it is damaged, or its server does not answer.
     """
 
     def change(old: Pointer | None) -> Pointer:

@@ -65,12 +65,8 @@ class Registered:
 def register(project: Project, *, wait: bool = False, say: Say | None = None) -> Registered:
     """Register the bundle as the next version, with the alias ``challenger``; a model has one version.
 
-    Args:
-        wait: for whoever holds the release lock, instead of failing; `say` is told of it.
-
-    Raises:
-        Busy: another process holds the lock. ForError: there is no bundle, it is of another set than params.yaml
-            names, or MLflow fails.
+    wait: for whoever holds the release lock, instead of failing; `say` is told of it. Raises Busy: another process
+    holds the lock. ForError: there is no bundle, it is of another set than params.yaml names, or MLflow fails.
     """
     with release_lock(project.root, "models register", wait=wait, say=say):
         bundle = read_json(project.bundle / "bundle.json", "run `dvc repro export`")
@@ -134,10 +130,8 @@ def _log(project: Project, registry: Registry, run: Run, bundle: dict[str, Any])
 def rollback(project: Project) -> Entry:
     """Serve the previous champion with its own index again; it neither waits for a lock nor needs MLflow.
 
-    The alias follows in a process of its own, or else at the next command of `for-cli models`.
-
-    Raises:
-        ForError: there is no earlier champion of this set, or its generation is damaged.
+    The alias follows in a process of its own, or else at the next command of `for-cli models`. Raises ForError: there
+    is no earlier champion of this set, or its generation is damaged.
     """
     entry = roll_back(project.index, champion=True)
     log = project.root / "var" / "mlflow" / "alias.log"
@@ -190,13 +184,10 @@ def promote(
     Its index is first brought up to date with the files, as `refresh` does. The decision is written to the version's
     tags and, as decision.json, to its run; the pointer has the last one.
 
-    Args:
-        force: promote although it is not better. A damaged index is refused all the same.
-        wait: for whoever holds the release lock, instead of failing; `say` is told of it.
-
-    Raises:
-        Busy: another process holds the lock. Moved: what it was judged against does not serve any more; nothing was
-            changed. ForError: there is no such version, no generation of it, or MLflow fails.
+    force: promote although it is not better. A damaged index is refused all the same. wait: for whoever holds the
+    release lock, instead of failing; `say` is told of it. Raises Busy: another process holds the lock. Moved: what it
+    was judged against does not serve any more; nothing was changed. ForError: there is no such version, no generation
+    of it, or MLflow fails.
     """
     from for_retrieval.release.gate import judge
     from for_retrieval.release.refresh import take_up

@@ -44,11 +44,7 @@ OTHER_SET = "run `dvc repro`, or `for-cli index` if that has nothing to do"
 
 
 def gallery_rows(records: Records, splits: Sequence[str]) -> list[ImageRow]:
-    """The images of `splits`, by image id.
-
-    Raises:
-        ForError: the splits hold no images.
-    """
+    """The images of `splits`, by image id; ForError if there are none."""
     images = records.images[records.images["split"].isin(splits)]
     if images.empty:
         raise ForError(
@@ -60,11 +56,7 @@ def gallery_rows(records: Records, splits: Sequence[str]) -> list[ImageRow]:
 
 
 def gallery_regions(rows: Sequence[ImageRow], model: Model, cache: Path) -> Iterator[ImageRegions]:
-    """The regions of every image in `rows`, in their order.
-
-    Raises:
-        ForError: an image has no features yet.
-    """
+    """The regions of every image in `rows`, in their order; ForError if one has no features yet."""
     import numpy as np
 
     store = model.store(cache)
@@ -81,11 +73,7 @@ def gallery_regions(rows: Sequence[ImageRow], model: Model, cache: Path) -> Iter
 
 
 def plan_update(project: Project, records: Records, generation: str) -> Plan:
-    """What brings a generation up to date with `records`, by content hash. Loads no torch.
-
-    Raises:
-        ForError: the generation is damaged, or of another set.
-    """
+    """What brings a generation up to date; ForError if it is damaged, or of another set than `records`. Loads no torch."""
     place = project.index / generation
     manifest, table = read_manifest(place), read_table(place)
     rows = gallery_rows(records, project.params.index.gallery)
@@ -121,11 +109,8 @@ def apply_update(
     For those who hold the release lock. Returns how many images had no features yet, and the recall: None where it
     was left to the caller, or the generation was there already.
 
-    verified: check it against the exact evaluator before it is put in place.
-
-    Raises:
-        ForError: the old generation is damaged, an image cannot be read, or the new generation does not pass its
-            verification.
+    verified: check it against the exact evaluator before it is put in place. Raises ForError: the old generation is
+    damaged, an image cannot be read, or the new generation does not pass its verification.
     """
     if plan.earlier:
         check_generation(plan.earlier.generation)
@@ -176,15 +161,12 @@ class Refreshed:
 def refresh(project: Project, *, wait: bool = False, progress: bool = True, say: Say | None = None) -> Refreshed:
     """Take up new, changed and deleted files with the live model: prepare, check, encode, index, verify, go live.
 
-    Queries are answered from the old generation until the new one is complete.
+    Queries are answered from the old generation until the new one is complete. wait: for whoever holds the release
+    lock, instead of failing; `say` is told of it.
 
-    Args:
-        wait: for whoever holds the release lock, instead of failing; `say` is told of it.
-
-    Raises:
-        Busy: another process holds the lock. ForError: nothing is live, or it is of another set; the set fails its
-            checks; the model cannot be rebuilt; the new generation does not pass its verification; or something else
-            went live meanwhile. The old one stays.
+    Raises Busy: another process holds the lock. ForError: nothing is
+    live, or it is of another set; the set fails its checks; the model cannot be rebuilt; the new generation does not
+    pass its verification; or something else went live meanwhile. The old one stays.
     """
     with release_lock(project.root, "index refresh", wait=wait, say=say), ExitStack() as until_the_end:
         live = read_pointer(project.index).live
@@ -317,11 +299,7 @@ class Status:
 
 
 def status(project: Project) -> Status:
-    """Look at the index of a project, and at the files of its set. Loads no torch.
-
-    Raises:
-        ForError: nothing is live, or the pointer is damaged.
-    """
+    """Look at the index of a project and the files of its set, without torch; ForError as for `read_pointer`."""
     pointer = read_pointer(project.index)
     entries = [_described(project.index, "live", pointer.live)]
     entries += [_described(project.index, "previous", entry) for entry in pointer.previous]
@@ -345,10 +323,8 @@ def build_candidate(project: Project, records: Records, model: Model) -> tuple[M
     """Build the generation of `model`, which is that of models/bundle, for the gallery, and make it the candidate.
 
     For those who hold the release lock. It serves only where no champion of its set does: see `add_candidate`, which
-    says so in the second value; empty where there was nothing to do.
-
-    Raises:
-        ForError: a stage before it has not run, or the build fails.
+    says so in the second value; empty where there was nothing to do. Raises ForError: a stage before it has not run, or
+    the build fails.
     """
     rows = gallery_rows(records, project.params.index.gallery)
     registered = str(read_json(project.bundle / "bundle.json", "run `dvc repro export`")["model"])

@@ -61,11 +61,7 @@ class Index(AbstractContextManager["Index"]):
     manifest: Manifest
 
     def search(self, vector: Floats, top_k: int) -> list[Region]:
-        """The `top_k` best images for `vector` [D], as search_images returns them.
-
-        Raises:
-            ForError: `vector` does not fit the index.
-        """
+        """The `top_k` best images for `vector` [D], as search_images returns them; ForError if it does not fit."""
         return search_images(self.engine, vector, top_k, self.manifest.n_points)
 
     def locate(self, vector: Floats, images: Sequence[Region]) -> list[list[Box]]:
@@ -81,11 +77,7 @@ class Index(AbstractContextManager["Index"]):
 
 
 def open_generation(generation: Path) -> Index:
-    """Open a generation for search; takes no lock.
-
-    Raises:
-        ForError: files are missing, truncated or changed, or its server does not answer.
-    """
+    """Open a generation for search, without a lock; ForError if a file is not as it was, or its server is silent."""
     manifest = read_manifest(generation)
     check_files(generation, manifest)
     return Index(open_engine(generation, manifest), manifest)
@@ -94,11 +86,9 @@ def open_generation(generation: Path) -> Index:
 def open_live(folder: Path, opener: Callable[[Entry], T]) -> tuple[Entry, T]:
     """What `opener` makes of the live generation.
 
-    Readers take no lock, so the generation may be pruned between reading the pointer and opening it. Then the
-    pointer says something else by now, and that is opened instead.
-
-    Raises:
-        ForError: nothing is live, or `opener` fails although the pointer still says the same.
+    Readers take no lock, so the generation may be pruned between reading the pointer and opening it. Then the pointer
+    says something else by now, and that is opened instead. Raises ForError: nothing is live, or `opener` fails although
+    the pointer still says the same.
     """
     live = read_pointer(folder).live
     for _ in range(PATIENCE):
@@ -113,11 +103,7 @@ def open_live(folder: Path, opener: Callable[[Entry], T]) -> tuple[Entry, T]:
 
 
 def open_entry(folder: Path, live: Entry) -> Index:
-    """Open the generation that an entry of the pointer names.
-
-    Raises:
-        ForError: as open_generation, or its manifest is not the one that went live.
-    """
+    """The same for an entry of the pointer; ForError also if its manifest is not the one that went live."""
     generation = folder / live.generation
     path = generation / MANIFEST
     try:

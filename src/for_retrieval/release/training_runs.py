@@ -74,10 +74,7 @@ def common_tags(project: Project, dataset: dict[str, Any]) -> Tags:
 def log_training(project: Project, run: str, started: float) -> None:
     """Record the heads in ``models/heads/<run>``; a head that is recorded already stays as it is.
 
-    started: when the training began, in seconds since 1970.
-
-    Raises:
-        ForError: MLflow fails, or a file of the training is missing.
+    started: when the training began, in seconds since 1970. Raises ForError: MLflow fails, or a file is missing.
     """
     from for_retrieval.release.mlflow_store import connected
 

@@ -58,8 +58,7 @@ class Report:
 def verify(project: Project, generation: str | None = None) -> Report:
     """Check a generation of the project, or the live one: every file, every image, a sample of queries.
 
-    Raises:
-        ForError: it cannot even be opened, or its images have no features in the cache.
+    Raises ForError: it cannot even be opened, or its images have no features in the cache.
     """
     from for_retrieval.model.tower import find_device
 

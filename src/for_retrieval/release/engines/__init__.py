@@ -210,10 +210,9 @@ class Engine(ABC):
     def upsert(self, batch: Sequence[ImageRegions]) -> None:
         """Add images, or replace those with the same id.
 
-        Raises:
-            ForError: an id or path is not Unicode, an image has no regions, or its embeddings or boxes have a wrong
-                shape, are not finite or (embeddings) not of length 1: an engine would never return them. The sentence
-                names the image. Or the engine fails.
+        Raises ForError: an id or path is not Unicode, an image has no regions, or its embeddings or boxes have a wrong
+        shape, are not finite or (embeddings) not of length 1: an engine would never return them. The sentence names the
+        image. Or the engine fails.
         """
         for image in batch:
             if problem := _problem(image, self.dim):
