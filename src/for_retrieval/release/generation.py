@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,13 +100,6 @@ def find_manifest(generation: Path) -> Manifest | None:
         return None
 
 
-def list_files(folder: Path) -> list[File]:
-    """Every file below `folder` that must never change again, with its checksum, sorted by path."""
-    unchecked = (*ENGINE_OWNED, MANIFEST)
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in unchecked)
-    return [File(path.relative_to(folder).as_posix(), path.stat().st_size, file_hash(path)) for path in paths]
-
-
 def check_files(folder: Path, manifest: Manifest, *, hash_below: int | None = BULK) -> None:
     """Compare all sizes with the manifest, and the checksums of files smaller than `hash_below` (None: all).
 
@@ -167,34 +160,6 @@ class About:
     image_root: str
 
 
-def digest_of(rows: Iterable[ImageRow], **settings: str | int) -> str:
-    """A sha256 over settings and images, in whatever order they come and however they were gathered."""
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for line in sorted(row.digest for row in rows):
-        digest.update(line.encode())
-    return digest.hexdigest()
-
-
-def check_rows(rows: Sequence[ImageRow]) -> None:
-    """Raise a ForError for a table without images, or with an id that comes twice."""
-    if not rows:
-        raise ForError("there are no images to index; check data.root and index.gallery in params.yaml")
-    seen: set[str] = set()
-    for row in rows:
-        if row.image_id in seen:
-            raise ForError(f"image id {row.image_id!r} comes twice, again as {row.path!r}; make ids unique")
-        seen.add(row.image_id)
-
-
-def write_table(path: Path, rows: Iterable[ImageRow], regions: Mapping[str, int]) -> None:
-    """One JSON object a line, by image id; `regions` says how many each image has."""
-    with path.open("w", encoding="utf-8") as file:
-        for row in sorted(rows, key=lambda row: row.image_id):
-            values = {name: getattr(row, name) for name in ImageRow.__dataclass_fields__}
-            values |= {"regions": regions[row.image_id], "digest": row.digest}
-            file.write(json.dumps(values, ensure_ascii=False) + "\n")
-
-
 def read_table(generation: Path) -> dict[ImageRow, int]:
     """The images of a generation, by id, with their numbers of regions; ForError if the table is missing or damaged."""
     path = generation / TABLE
@@ -210,34 +175,6 @@ def read_table(generation: Path) -> dict[ImageRow, int]:
     except (ValueError, KeyError, TypeError) as error:
         raise ForError(f"the index is damaged: {path} cannot be read ({error}); {REMEDY}") from None
     return rows
-
-
-@dataclass(frozen=True)
-class Changes:
-    """Images that are new, those whose content, path, split or size changed, and ids of those that are gone."""
-
-    new: list[ImageRow]
-    changed: list[ImageRow]
-    deleted: list[str]
-    unchanged: list[ImageRow]
-
-    @property
-    def to_write(self) -> list[ImageRow]:
-        """What must be written, by image id."""
-        return sorted([*self.new, *self.changed], key=lambda row: row.image_id)
-
-
-def changes(old: Iterable[ImageRow], now: Iterable[ImageRow]) -> Changes:
-    """Compare by image id."""
-    before = {row.image_id: row for row in old}
-    rows = list(now)
-    here = {row.image_id for row in rows}
-    return Changes(
-        new=[row for row in rows if row.image_id not in before],
-        changed=[row for row in rows if before.get(row.image_id, row) != row],
-        deleted=[image_id for image_id in before if image_id not in here],
-        unchanged=[row for row in rows if before.get(row.image_id) == row],
-    )
 
 
 def same_set(a: Path, b: Path) -> bool:

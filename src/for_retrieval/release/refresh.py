@@ -22,17 +22,7 @@ from for_retrieval.records.prepare import is_current, prepare, records_now
 from for_retrieval.records.records import Records, load_records
 from for_retrieval.release.build import Earlier, Plan, build_index, check_generation
 from for_retrieval.release.engines import ImageRegions
-from for_retrieval.release.generation import (
-    About,
-    Changes,
-    ImageRow,
-    Manifest,
-    changes,
-    find_manifest,
-    one_set,
-    read_manifest,
-    read_table,
-)
+from for_retrieval.release.generation import About, ImageRow, Manifest, find_manifest, one_set
 from for_retrieval.release.pointer import Entry, Say, add_candidate, bundle_of, go_live, read_pointer, release_lock
 
 if TYPE_CHECKING:
@@ -73,32 +63,27 @@ def gallery_regions(rows: Sequence[ImageRow], model: Model, cache: Path) -> Iter
 
 
 def plan_update(project: Project, records: Records, generation: str) -> Plan:
-    """What brings a generation up to date; ForError if it is damaged, or of another set than `records`. Loads no torch."""
-    place = project.index / generation
-    manifest, table = read_manifest(place), read_table(place)
-    rows = gallery_rows(records, project.params.index.gallery)
-    if not one_set(manifest, table, records.info.name, records.info.root, rows):
-        raise ForError(
-            f"{generation} is of {manifest.dataset} (images in {manifest.image_root}), but params.yaml names "
-            f"{records.info.name} (images in {records.info.root}), which shares no image with it; {OTHER_SET}"
-        )
-    bundle = bundle_of(project.index, generation)
+    """What brings a generation up to date, without torch; ForError if it is damaged or of another set than `records`."""
+    rows, bundle = gallery_rows(records, project.params.index.gallery), bundle_of(project.index, generation)
     try:
         encoder = model_id(read_json(bundle / "bundle.json", "run `for-cli index`"))
     except (KeyError, TypeError):
         raise ForError(f"{bundle} is damaged or was written by an earlier version; run `for-cli index`") from None
-    found = changes(table, rows)
-    if encoder != manifest.encoder:  # other code made the old regions: none of them can stay
-        found = Changes(found.new, [*found.changed, *found.unchanged], found.deleted, [])
+    earlier = Earlier.of(project.index / generation, rows, encoder)
+    manifest = earlier.manifest
+    if not one_set(manifest, earlier.table, records.info.name, records.info.root, rows):
+        raise ForError(
+            f"{generation} is of {manifest.dataset} (images in {manifest.image_root}), but params.yaml names "
+            f"{records.info.name} (images in {records.info.root}), which shares no image with it; {OTHER_SET}"
+        )
     about = About(manifest.model, encoder, manifest.dataset, manifest.dim, records.info.root)
-    return Plan(rows, about, bundle, project.settings, Earlier(place, manifest, found))
+    return Plan(rows, about, bundle, project.settings, earlier)
 
 
 def counted(plan: Plan) -> dict[str, int]:
     """How many images `plan_update` found new, changed and deleted."""
     assert plan.earlier
-    found = plan.earlier.changes
-    return {"new": len(found.new), "changed": len(found.changed), "deleted": len(found.deleted)}
+    return {name: len(getattr(plan.earlier, name)) for name in ("new", "changed", "deleted")}
 
 
 def apply_update(
