@@ -16,8 +16,8 @@ from for_retrieval.errors import ForError, TransientError
 from for_retrieval.release.build import Earlier
 from for_retrieval.release.engines import Place
 from for_retrieval.release.engines.server import Connection, Failure, ServerEngine, attempt
-from for_retrieval.release.generation import generation_name, row_of
-from for_retrieval.release.pointer import bundle_of, go_live, read_pointer, roll_back
+from for_retrieval.release.generation import bundle_of, generation_name, row_of
+from for_retrieval.release.pointer import go_live, read_pointer, roll_back
 from for_retrieval.settings import Settings, load_settings
 
 

@@ -44,7 +44,7 @@ def report(toy, build, tmp_path):
     def run(regions, bound=0.99):
         manifest = build(tmp_path, regions, dim=model.tower.layout.dim)
         name = generation_name(manifest.digest)
-        return verify_generation(tmp_path / name, name, model, cache, sample_texts(records), bound)
+        return verify_generation(tmp_path / name, model, cache, records, bound)
 
     return run
 

@@ -82,7 +82,7 @@ def answer(project_root: Path, query: str, top_k: int, *, index: Path | None = N
 def _found(folder: Path, live: Entry, text: str, top_k: int) -> tuple[list[Region], list[list[Box]], str]:
     """The best images in one generation, by its own text tower, the boxes in each, and their root."""
     from for_retrieval.model.text_tower import TextTower
-    from for_retrieval.release.pointer import bundle_of
+    from for_retrieval.release.generation import bundle_of
     from for_retrieval.release.search import open_entry
 
     tower = TextTower(bundle_of(folder, live.generation))

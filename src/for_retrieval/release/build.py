@@ -44,8 +44,7 @@ FILE = "bundle.json"
 HIDDEN = shutil.ignore_patterns(".*")
 BATCH = 64  # images; larger ones are no faster
 PAGE = 500  # regions that are copied from one engine to another at once
-
-Check = Callable[[Path, Manifest], None]
+Check = Callable[[Path], None]
 
 
 def bundle_digest(bundle: Path) -> str:
@@ -230,7 +229,7 @@ def build_index(
             raise ForError(f"{folder} cannot be written ({reason}); make room, then run the same again") from None
         open_engine(drafted, manifest).close()  # reads it back, and counts
         if check:
-            check(drafted, manifest)
+            check(drafted)
         publish(drafted, folder / plan.name)
     return manifest
 

@@ -9,7 +9,7 @@ from for_retrieval.project import Project
 from for_retrieval.records.records import load_records
 from for_retrieval.records.sheet import Cell, Group, draw_sheet
 from for_retrieval.release.gate import labels
-from for_retrieval.release.pointer import bundle_of
+from for_retrieval.release.generation import bundle_of
 from for_retrieval.release.search import open_generation
 
 TOP = 10  # images that a person looks at

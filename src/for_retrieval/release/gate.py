@@ -16,14 +16,13 @@ from for_retrieval.evaluate.queries import ALL, query_sets
 from for_retrieval.files import read_json, write_json
 from for_retrieval.model.model import Model
 from for_retrieval.model.text_tower import TextTower
-from for_retrieval.model.tower import find_device
 from for_retrieval.params import Canary, Promote
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records
-from for_retrieval.release.generation import same_set, set_of
-from for_retrieval.release.pointer import Entry, bundle_of
+from for_retrieval.release.generation import bundle_of, same_set, set_of
+from for_retrieval.release.pointer import Entry
 from for_retrieval.release.search import open_generation
-from for_retrieval.release.verify import sample_texts, verify_generation
+from for_retrieval.release.verify import load_model, verify_generation
 
 Floats = NDArray[np.float64]
 
@@ -253,12 +252,6 @@ class Decision:
         return "\n".join(lines + [f"- [{name}]({address})" for name, address in links])
 
 
-def model_of(project: Project, generation: str, like: Model | None = None) -> Model:
-    """The model of a generation. like: one whose tower is shared where it is the same."""
-    device = find_device(project.settings.device)
-    return Model.load(bundle_of(project.index, generation), project.root, device, like=like)
-
-
 def judge(
     project: Project, records: Records, version: int, new: Entry, live: Entry, *, force: bool, made: Model | None
 ) -> Decision:
@@ -269,9 +262,9 @@ def judge(
     name, damaged = new.generation, "refused: the index is not what it should be"
     blank = Decision(version, new.model, name, None, False, False, [])
     try:
-        model = made or model_of(project, name)
-        texts, recall = sample_texts(records), project.params.promote.recall
-        problems = verify_generation(project.index / name, name, model, project.cache, texts, recall).problems
+        model = made or load_model(project, bundle_of(project.index, name))
+        recall = project.params.promote.recall
+        problems = verify_generation(project.index / name, model, project.cache, records, recall).problems
         canaries = [] if problems else _ask_canaries(project, records, name)
     except ForError as error:  # it cannot even be opened
         problems = [str(error)]
@@ -297,7 +290,7 @@ def _compare(project: Project, records: Records, blank: Decision, made: Model, l
     if not alone:
         blank = replace(blank, champion=live.version)
         try:
-            models["champion"] = model_of(project, live.generation, made)
+            models["champion"] = load_model(project, bundle_of(project.index, live.generation), made)
         except ForError as error:
             return replace(blank, reasons=[f"refused: the champion cannot be measured: {error}"])
     scores = measure(project, records, images, models)

@@ -78,6 +78,11 @@ def generation_name(digest: str) -> str:
     return f"gen-{digest[:12]}"
 
 
+def bundle_of(folder: Path, generation: str) -> Path:
+    """The bundle of a generation."""
+    return folder / generation / BUNDLE
+
+
 def read_manifest(generation: Path) -> Manifest:
     """The manifest in a generation's folder; ForError if it is missing, damaged or of another format."""
     path = generation / MANIFEST

@@ -25,7 +25,6 @@ from for_retrieval.errors import ForError
 from for_retrieval.files import file_hash, read_json, write_json
 from for_retrieval.project import Project
 from for_retrieval.release.generation import (
-    BUNDLE,
     MANIFEST,
     check_files,
     find_manifest,
@@ -179,11 +178,6 @@ def find_pointer(folder: Path) -> Pointer | None:
         return read_pointer(folder)
     except ForError:
         return None
-
-
-def bundle_of(folder: Path, generation: str) -> Path:
-    """The bundle of a generation."""
-    return folder / generation / BUNDLE
 
 
 def entry_of(folder: Path, generation: str, version: int | None) -> Entry:

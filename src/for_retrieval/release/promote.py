@@ -32,14 +32,7 @@ from for_retrieval.release.pointer import (
     roll_back,
     utc_now,
 )
-from for_retrieval.release.training_runs import (
-    common_tags,
-    find_parent,
-    flattened,
-    log_numbers,
-    score_metrics,
-    shared_params,
-)
+from for_retrieval.release.training_runs import common_tags, find_parent, log_numbers, run_params, score_metrics
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -113,11 +106,10 @@ def _log(project: Project, registry: Registry, run: Run, bundle: dict[str, Any])
     """Parameters, validation scores and the bundle itself, as a model from code."""
     import mlflow
 
-    params = flattened({**shared_params(project), "run": {"name": bundle["run"]}})
     settings = project.params.train.runs.get(bundle["run"])
-    params |= flattened(settings.model_dump(mode="json"), "run") if settings else {}
+    own = {"name": bundle["run"], **(settings.model_dump(mode="json") if settings else {})}
     scores = score_metrics(read_json(project.bundle / "metrics.json", "run `dvc repro export`"))
-    log_numbers(registry, run.info.run_id, params, scores)
+    log_numbers(registry, run.info.run_id, run_params(project, run=own), scores)
     with mlflow.start_run(run_id=run.info.run_id, log_system_metrics=False):
         return mlflow.pyfunc.log_model(
             name="model",
@@ -234,14 +226,14 @@ def _generation_of(project: Project, version: Version) -> tuple[Pointer, str]:
 
 def _up_to_date(project: Project, records: Records, pointer: Pointer, generation: str) -> tuple[str, Model | None]:
     """A generation with today's gallery, and its model where it had to be loaded; nothing of it serves yet."""
-    from for_retrieval.release.gate import model_of
     from for_retrieval.release.refresh import apply_update, checking, plan_update
+    from for_retrieval.release.verify import load_model
 
     plan = plan_update(project, records, generation)
     if not plan.needed:
         return generation, None
     with checking(project, records) as require_checked:
-        model = model_of(project, generation)
+        model = load_model(project, plan.bundle)
         require_checked()
     apply_update(project, records, plan, model, verified=False, progress=False)
     if pointer.candidate and pointer.candidate.generation == generation:  # also kept if it is refused

@@ -22,8 +22,8 @@ from for_retrieval.records.prepare import is_current, prepare, records_now
 from for_retrieval.records.records import Records, load_records
 from for_retrieval.release.build import Earlier, Plan, build_index, check_generation
 from for_retrieval.release.engines import ImageRegions
-from for_retrieval.release.generation import About, ImageRow, Manifest, find_manifest, one_set
-from for_retrieval.release.pointer import Entry, Say, add_candidate, bundle_of, go_live, read_pointer, release_lock
+from for_retrieval.release.generation import About, ImageRow, Manifest, bundle_of, find_manifest, one_set
+from for_retrieval.release.pointer import Entry, Say, add_candidate, find_pointer, go_live, read_pointer, release_lock
 
 if TYPE_CHECKING:
     from for_retrieval.model.model import Model
@@ -63,7 +63,7 @@ def gallery_regions(rows: Sequence[ImageRow], model: Model, cache: Path) -> Iter
 
 
 def plan_update(project: Project, records: Records, generation: str) -> Plan:
-    """What brings a generation up to date, without torch; ForError if it is damaged or of another set than `records`."""
+    """What brings a generation up to date with `records`, without torch; ForError if damaged or of another set."""
     rows, bundle = gallery_rows(records, project.params.index.gallery), bundle_of(project.index, generation)
     try:
         encoder = model_id(read_json(bundle / "bundle.json", "run `for-cli index`"))
@@ -102,11 +102,10 @@ def apply_update(
     encoded = model.encode(project, records, project.params.index.gallery)
     recalls: list[float] = []
 
-    def check(drafted: Path, manifest: Manifest) -> None:
-        from for_retrieval.release.verify import sample_texts, verify_generation
+    def check(drafted: Path) -> None:
+        from for_retrieval.release.verify import verify_generation
 
-        bound, texts = project.params.promote.recall, sample_texts(records)
-        report = verify_generation(drafted, plan.name, model, project.cache, texts, bound)
+        report = verify_generation(drafted, model, project.cache, records, project.params.promote.recall)
         if not report.ok:
             raise ForError(f"the refreshed index is refused: {'; '.join(report.problems)}; the old one goes on serving")
         recalls.append(report.recall)
@@ -147,9 +146,7 @@ def refresh(project: Project, *, wait: bool = False, progress: bool = True, say:
     """Take up new, changed and deleted files with the live model: prepare, check, encode, index, verify, go live.
 
     Queries are answered from the old generation until the new one is complete. wait: for whoever holds the release
-    lock, instead of failing; `say` is told of it.
-
-    Raises Busy: another process holds the lock. ForError: nothing is
+    lock, instead of failing; `say` is told of it. Raises Busy: another process holds the lock. ForError: nothing is
     live, or it is of another set; the set fails its checks; the model cannot be rebuilt; the new generation does not
     pass its verification; or something else went live meanwhile. The old one stays.
     """
@@ -168,11 +165,9 @@ def refresh(project: Project, *, wait: bool = False, progress: bool = True, say:
             return Refreshed(live.generation, live.generation, live.version, **counts, encoded=0, recall=None)
         with checking(project, records, say, child) as require_checked:
             # Only now: a refresh with nothing to do, as most are, loads no torch.
-            from for_retrieval.model.model import Model
-            from for_retrieval.model.tower import find_device
+            from for_retrieval.release.verify import load_model
 
-            bundle = bundle_of(project.index, live.generation)
-            model = Model.load(bundle, project.root, find_device(project.settings.device))
+            model = load_model(project, bundle_of(project.index, live.generation))
             require_checked()
         encoded, recall = apply_update(project, records, plan, model, verified=True, progress=progress)
         go_live(project.index, plan.name, live.version, project.settings.keep_generations, over=live)
@@ -260,7 +255,6 @@ def _checked(project: Project, records: Records) -> bool:
 def accepted_profile(folder: Path) -> Profile | None:
     """The profile of the set that the live generation was built from, which drift is measured against."""
     from for_retrieval.records.checks.run import PROFILE
-    from for_retrieval.release.pointer import find_pointer
 
     pointer = find_pointer(folder)
     path = bundle_of(folder, pointer.live.generation) / PROFILE if pointer else None
@@ -269,18 +263,11 @@ def accepted_profile(folder: Path) -> Profile | None:
 
 @dataclass(frozen=True)
 class Status:
-    """generations: one entry each, the live one first. waiting: what a refresh would do; None where unknown.
-
-    why: why it is unknown.
-    """
+    """generations: one entry each, the live one first. waiting: what a refresh would do; None: unknown, and why."""
 
     generations: list[dict[str, Any]]
     waiting: dict[str, int] | None
     why: str
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it, for programs."""
-        return asdict(self)
 
 
 def status(project: Project) -> Status:
@@ -304,13 +291,16 @@ def _described(folder: Path, role: str, entry: Entry) -> dict[str, Any]:
     return {**about, "problem": "its manifest is damaged; run `for-cli index` to rebuild it"}
 
 
-def build_candidate(project: Project, records: Records, model: Model) -> tuple[Manifest, str]:
-    """Build the generation of `model`, which is that of models/bundle, for the gallery, and make it the candidate.
+def build_candidate(project: Project) -> tuple[Manifest, str]:
+    """Build the generation of the gallery with the model in models/bundle, and make it the candidate.
 
     For those who hold the release lock. It serves only where no champion of its set does: see `add_candidate`, which
     says so in the second value; empty where there was nothing to do. Raises ForError: a stage before it has not run, or
     the build fails.
     """
+    from for_retrieval.release.verify import load_model
+
+    records, model = load_records(project.prepared), load_model(project, project.bundle)
     rows = gallery_rows(records, project.params.index.gallery)
     registered = str(read_json(project.bundle / "bundle.json", "run `dvc repro export`")["model"])
     about = About(registered, model.id, records.info.name, model.tower.layout.dim, records.info.root)

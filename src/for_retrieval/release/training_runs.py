@@ -35,18 +35,22 @@ def _git(root: Path, *arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def shared_params(project: Project) -> dict[str, Any]:
-    """The sections of params.yaml that all heads of one `dvc repro` have in common."""
+def run_params(project: Project, **own: Any) -> dict[str, str]:
+    """Parameters of a run: what all heads of one `dvc repro` share, and `own`; ``{"train.steps": "100"}``."""
+    return _flattened({**_shared(project), **own})
+
+
+def _shared(project: Project) -> dict[str, Any]:
     return project.params.model_dump(mode="json", exclude=NOT_SHARED)
 
 
-def flattened(values: Any, prefix: str = "") -> dict[str, str]:
+def _flattened(values: Any, prefix: str = "") -> dict[str, str]:
     """``{"train": {"steps": 100}}`` -> ``{"train.steps": "100"}``; lists as JSON."""
     if not isinstance(values, dict):
         return {prefix: values if isinstance(values, str) else json.dumps(values, ensure_ascii=False)}
     found: dict[str, str] = {}
     for key, value in values.items():
-        found |= flattened(value, f"{prefix}.{key}" if prefix else str(key))
+        found |= _flattened(value, f"{prefix}.{key}" if prefix else str(key))
     return found
 
 
@@ -58,7 +62,7 @@ def common_tags(project: Project, dataset: dict[str, Any]) -> Tags:
     """
     lock, commit = project.root / "dvc.lock", _git(project.root, "rev-parse", "HEAD")
     changes = "+changes" if commit and _git(project.root, "status", "--porcelain", "--untracked-files=no") else ""
-    shapes = json.dumps([dataset["digest"], shared_params(project)], sort_keys=True)
+    shapes = json.dumps([dataset["digest"], _shared(project)], sort_keys=True)
     tags = {
         "dataset": str(dataset["name"]),
         "dataset_digest": str(dataset["digest"]),
@@ -104,7 +108,7 @@ def find_parent(registry: Registry, project: Project, tags: Tags) -> str:
         model, steps = project.params.model, project.params.train.steps
         name = f"{tags['dataset']}: {model.name} {model.input_size} px, {steps} steps"
         run = registry.client.create_run(registry.experiment, tags={**tags, "kind": "training"}, run_name=name)
-        log_numbers(registry, run.info.run_id, flattened(shared_params(project)), [])
+        log_numbers(registry, run.info.run_id, run_params(project), [])
         return str(run.info.run_id)
 
 
@@ -134,8 +138,8 @@ def _log_head(
     client, params, name = registry.client, project.params, f"{run}, seed {seed}"
     identity = client.create_run(registry.experiment, int(started * 1000), tags, name).info.run_id
     settings = params.train.runs[run].model_dump(mode="json", exclude={"seeds"})
-    about = {**shared_params(project), "run": {"name": run, **settings}, "run_seed": int(seed)}
-    log_numbers(registry, identity, flattened(about), _curves(history) + score_metrics(scores))
+    about: dict[str, Any] = run_params(project, run={"name": run, **settings}, run_seed=int(seed))
+    log_numbers(registry, identity, about, _curves(history) + score_metrics(scores))
     dataset = Dataset(tags["dataset"], digest[:12], "local", f'{{"sha256": "{digest}"}}')
     client.log_inputs(identity, [DatasetInput(dataset)])
     rows = [

@@ -194,14 +194,11 @@ def export(project: Project) -> str:
 
 def index(project: Project) -> str:
     """Build the index of the gallery beside the one that serves; it serves only where no champion does."""
-    from for_retrieval.model.model import Model
-    from for_retrieval.model.tower import find_device
     from for_retrieval.release.pointer import release_lock
     from for_retrieval.release.refresh import build_candidate
 
     with release_lock(project.root, "index", wait=True):
-        model = Model.load(project.bundle, project.root, find_device(project.settings.device))
-        found, note = build_candidate(project, load_records(project.prepared), model)
+        found, note = build_candidate(project)
     about = {"model": found.model, "images": found.n_images, "points": found.n_points, "digest": found.digest}
     write_json(project.data / "index.json", about)
     return f"{found.n_images} images, {found.n_points} regions{f'; {note}' if note else ''}"
