@@ -55,8 +55,8 @@ class Answer:
         return json.dumps(value, indent=1, ensure_ascii=False)
 
 
-def answer(project_root: Path, query: str, top_k: int, *, index: Path | None = None) -> Answer:
-    """Find the `top_k` images that show what `query` names, with the live model and index (by default the project's).
+def answer(project_root: Path, query: str, top_k: int) -> Answer:
+    """Find the `top_k` images that show what `query` names, with the live model and index.
 
     Raises UsageError: the query or `top_k` is invalid. ForError: nothing is live, files are damaged, or the server of
     the index does not answer.
@@ -67,7 +67,7 @@ def answer(project_root: Path, query: str, top_k: int, *, index: Path | None = N
     # Imported here, so that an invalid query fails before numpy and the engines are loaded.
     from for_retrieval.release.search import open_live
 
-    folder = index or project_root / INDEX
+    folder = project_root / INDEX
     # With the search inside: a generation on a server can be pruned between opening and searching it.
     live, (regions, boxes, image_root) = open_live(folder, lambda live: _found(folder, live, text, top_k))
     results = []

@@ -74,8 +74,7 @@ def _link(path: str, place: str) -> None:
 
 def check_generation(generation: Path) -> Manifest:
     """Read all of a generation; ForError if a file is missing or changed, or a server has another number of regions."""
-    manifest = read_manifest(generation)
-    check_files(generation, manifest, hash_below=None)
+    manifest = check_files(generation, hash_below=None)
     if engine_class(manifest.engine).remote:  # the files say nothing of what is there
         open_engine(generation, manifest).close()
     return manifest

@@ -236,8 +236,8 @@ class Decision:
     def rows(self) -> list[dict[str, Any]]:
         """The comparison as a table, a row for each subset."""
         champion = "champion" if self.champion is None else f"champion (version {self.champion})"
-        challenger, more = f"challenger (version {self.version})", {"difference": "difference", "at least": "low"}
-        more["categories"] = "categories"
+        challenger = f"challenger (version {self.version})"
+        more = {"difference": "difference", "at least": "low", "categories": "categories"}
         return [
             {"subset": name, champion: figures.get("champion", "none"), challenger: figures["challenger"]}
             | {title: figures.get(key, "") for title, key in more.items()}

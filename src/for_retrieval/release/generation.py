@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Collection, Container
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,12 +105,13 @@ def find_manifest(generation: Path) -> Manifest | None:
         return None
 
 
-def check_files(folder: Path, manifest: Manifest, *, hash_below: int | None = BULK) -> None:
-    """Compare all sizes with the manifest, and the checksums of files smaller than `hash_below` (None: all).
+def check_files(folder: Path, *, hash_below: int | None = BULK) -> Manifest:
+    """Compare all sizes with the manifest, which is returned, and checksums of files below `hash_below` (None: of all).
 
     Raises ForError: a file is missing, truncated, grown or changed. The small ones take milliseconds and matter on
     every open: one wrong byte in the table of ids makes the engine allocate without end, or damage its other files.
     """
+    manifest = read_manifest(folder)
     for file in manifest.files:
         path = folder / file.path
         try:
@@ -121,6 +122,7 @@ def check_files(folder: Path, manifest: Manifest, *, hash_below: int | None = BU
             raise ForError(f"the index is damaged: {path} has {size} bytes instead of {file.size}; {REMEDY}")
         if (hash_below is None or size < hash_below) and file_hash(path) != file.sha256:
             raise ForError(f"the index is damaged: the content of {path} has changed; {REMEDY}")
+    return manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,9 @@ class ImageRow:
         """
         values = [self.image_id, self.path, self.hash, self.split, self.width, self.height]
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+
+
+Rows = Iterable[ImageRow]
 
 
 def row_of(image: ImageRegions) -> ImageRow:
@@ -185,28 +190,21 @@ def read_table(generation: Path) -> dict[ImageRow, int]:
 def same_set(a: Path, b: Path) -> bool:
     """Whether two generations are of one data set; damaged ones are taken to be."""
     try:
-        first, second = read_manifest(a), read_manifest(b)
-        known = first.dataset != second.dataset or _one_place(first.image_root, second.image_root)
-        rows: Collection[ImageRow] = () if known else read_table(b)
-        return one_set(first, () if known else read_table(a), second.dataset, second.image_root, rows)
+        second = read_manifest(b)
+        return one_set(read_manifest(a), second.dataset, second.image_root, lambda: (read_table(a), read_table(b)))
     except ForError:
         return True
 
 
-def one_set(
-    manifest: Manifest, table: Collection[ImageRow], name: str, image_root: str, rows: Collection[ImageRow]
-) -> bool:
-    """Whether a generation and other images are of one set: one name, and one place or a common image.
+def one_set(manifest: Manifest, name: str, image_root: str, tables: Callable[[], tuple[Rows, Rows]]) -> bool:
+    """Whether a generation and other images are of one set: one name, and one place or a common image in `tables`.
 
     Images may all be replaced in their folder, and a folder may move; where both happened, it is another set.
     """
-    if manifest.dataset != name or _one_place(manifest.image_root, image_root):
+    if manifest.dataset != name or (manifest.image_root == image_root and not manifest.unpacked):
         return manifest.dataset == name
-    return not {row.hash for row in table}.isdisjoint(row.hash for row in rows)
-
-
-def _one_place(a: str, b: str) -> bool:
-    return a == b and not a.startswith(UNPACKED)
+    one, other = tables()
+    return not {row.hash for row in one}.isdisjoint(row.hash for row in other)
 
 
 def set_of(generation: Path) -> str:

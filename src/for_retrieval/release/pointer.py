@@ -182,8 +182,7 @@ def find_pointer(folder: Path) -> Pointer | None:
 
 def entry_of(folder: Path, generation: str, version: int | None) -> Entry:
     """The entry of a generation whose files are all there with the right sizes; ForError for any other."""
-    manifest = read_manifest(folder / generation)
-    check_files(folder / generation, manifest, hash_below=0)
+    manifest = check_files(folder / generation, hash_below=0)
     digest = file_hash(folder / generation / MANIFEST)
     return Entry(generation, digest, manifest.model, manifest.dataset, version, utc_now("milliseconds"))
 
@@ -235,8 +234,6 @@ def go_live(folder: Path, generation: str, version: int | None, keep: int, *, ov
     generation is missing or damaged, or its server does not answer. Moved: something else than `over` serves. In both
     cases the pointer stays as it is.
     """
-    if keep < 1:
-        raise ValueError(f"keep must be at least 1, not {keep}")
     new = entry_of(folder, generation, version)
 
     def change(old: Pointer | None) -> Pointer:

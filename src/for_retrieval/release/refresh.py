@@ -71,7 +71,7 @@ def plan_update(project: Project, records: Records, generation: str) -> Plan:
         raise ForError(f"{bundle} is damaged or was written by an earlier version; run `for-cli index`") from None
     earlier = Earlier.of(project.index / generation, rows, encoder)
     manifest = earlier.manifest
-    if not one_set(manifest, earlier.table, records.info.name, records.info.root, rows):
+    if not one_set(manifest, records.info.name, records.info.root, lambda: (earlier.table, rows)):
         raise ForError(
             f"{generation} is of {manifest.dataset} (images in {manifest.image_root}), but params.yaml names "
             f"{records.info.name} (images in {records.info.root}), which shares no image with it; {OTHER_SET}"

@@ -14,7 +14,7 @@ import numpy as np
 from for_retrieval.errors import ForError
 from for_retrieval.model.where import all_shown
 from for_retrieval.release.engines import Box, Engine, Floats, Record, Region, open_engine, point_id
-from for_retrieval.release.generation import MANIFEST, REMEDY, Manifest, check_files, read_manifest
+from for_retrieval.release.generation import MANIFEST, REMEDY, Manifest, check_files
 from for_retrieval.release.pointer import Entry, read_pointer
 
 DECIMALS = 6  # scores that agree to here are ties: float32 sums differ beyond
@@ -32,7 +32,10 @@ def search_images(engine: Engine, vector: Floats, top_k: int, n_points: int) -> 
     limit = min(n_points, top_k * REGIONS_PER_IMAGE)
     while True:
         regions = [replace(region, score=round(region.score, DECIMALS)) for region in engine.search(vector, limit)]
-        best = _best_of_each_image(regions)[:top_k]
+        of_image: dict[str, Region] = {}
+        for region in sorted(regions, key=lambda r: (-r.score, r.image_id, r.number)):
+            of_image.setdefault(region.image_id, region)
+        best = list(of_image.values())[:top_k]
         # Regions beyond the limit can still tie with the last image, unless the scan went below its score.
         enough = len(best) == top_k and regions[-1].score < best[-1].score
         if enough or limit >= n_points:
@@ -44,13 +47,6 @@ def _boxes(regions: list[Record], vector: Floats) -> list[Box]:
     boxes, objectness = (np.asarray([r.payload[name] for r in regions], np.float32) for name in ("box", "objectness"))
     cosines = np.asarray([region.vector for region in regions], np.float32) @ vector
     return [tuple(regions[number].payload["box"]) for number in all_shown(cosines, objectness, boxes)]
-
-
-def _best_of_each_image(regions: list[Region]) -> list[Region]:
-    best: dict[str, Region] = {}
-    for region in sorted(regions, key=lambda r: (-r.score, r.image_id, r.number)):
-        best.setdefault(region.image_id, region)
-    return list(best.values())
 
 
 @dataclass(frozen=True)
@@ -78,8 +74,7 @@ class Index(AbstractContextManager["Index"]):
 
 def open_generation(generation: Path) -> Index:
     """Open a generation for search, without a lock; ForError if a file is not as it was, or its server is silent."""
-    manifest = read_manifest(generation)
-    check_files(generation, manifest)
+    manifest = check_files(generation)
     return Index(open_engine(generation, manifest), manifest)
 
 

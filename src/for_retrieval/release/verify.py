@@ -79,7 +79,7 @@ def verify_generation(
     with open_generation(generation) as index:
         problems = _count_problems(index, rows)
         try:
-            check_files(generation, index.manifest, hash_below=None)
+            check_files(generation, hash_below=None)
         except ForError as error:
             problems.insert(0, str(error))
         exact, vectors = exact_scores(list(rows), model, cache, texts, anew=anew)
