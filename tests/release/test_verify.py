@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def test_a_whole_index_passes(toy, report):
     found = report(toy[3])
     assert found.ok
     assert (found.images, found.regions, found.queries, found.recall) == (120, 960, 4, 1.0)
-    assert found.to_json()["ok"] is True
+    assert asdict(found)["ok"] is True
 
 
 def test_vectors_of_another_model_are_told(toy, report):

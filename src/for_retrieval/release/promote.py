@@ -164,12 +164,7 @@ def _point_alias(project: Project, registry: Registry) -> None:
 
 
 def promote(
-    project: Project,
-    version: str | int | None = None,
-    force: bool = False,
-    *,
-    wait: bool = False,
-    say: Say | None = None,
+    project: Project, version: str | None = None, force: bool = False, *, wait: bool = False, say: Say | None = None
 ) -> Decision:
     """Let a version (number or alias; by default that of models/bundle) serve, if it passes the gate.
 
@@ -187,7 +182,7 @@ def promote(
     with release_lock(project.root, "models promote", wait=wait, say=say), reconciled(project) as registry:
         # By default the version of models/bundle also where it serves, so that a promotion that was cut short can end.
         bundled = registry.with_model(bundled_model(project)) if version is None else None
-        chosen = bundled or registry.find(CHALLENGER if version is None else str(version))
+        chosen = bundled or registry.find(version or CHALLENGER)
         pointer, generation = _generation_of(project, chosen)
         live = pointer.live
         if (live.dataset, live.version) == (chosen.dataset, chosen.number):
@@ -226,16 +221,12 @@ def _generation_of(project: Project, version: Version) -> tuple[Pointer, str]:
 
 def _up_to_date(project: Project, records: Records, pointer: Pointer, generation: str) -> tuple[str, Model | None]:
     """A generation with today's gallery, and its model where it had to be loaded; nothing of it serves yet."""
-    from for_retrieval.release.refresh import apply_update, checking, plan_update
-    from for_retrieval.release.verify import load_model
+    from for_retrieval.release.refresh import apply_update, plan_update
 
     plan = plan_update(project, records, generation)
     if not plan.needed:
         return generation, None
-    with checking(project, records) as require_checked:
-        model = load_model(project, plan.bundle)
-        require_checked()
-    apply_update(project, records, plan, model, verified=False, progress=False)
+    model, *_ = apply_update(project, records, plan, verified=False, progress=False)
     if pointer.candidate and pointer.candidate.generation == generation:  # also kept if it is refused
         candidate = entry_of(project.index, plan.name, None)
         move(project.index, lambda old: replace(old or pointer, candidate=candidate))

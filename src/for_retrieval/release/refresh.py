@@ -87,24 +87,34 @@ def counted(plan: Plan) -> dict[str, int]:
 
 
 def apply_update(
-    project: Project, records: Records, plan: Plan, model: Model, *, verified: bool, progress: bool
-) -> tuple[int, float | None]:
-    """Build what `plan_update` planned, with the model of the generation; it does not serve yet.
+    project: Project,
+    records: Records,
+    plan: Plan,
+    *,
+    verified: bool,
+    progress: bool,
+    say: Say | None = None,
+    child: subprocess.Popen[str] | None = None,
+) -> tuple[Model, int, float | None]:
+    """Check the set, then build what `plan_update` planned, with the model of the generation; it does not serve yet.
 
-    For those who hold the release lock. Returns how many images had no features yet, and the recall: None where it
-    was left to the caller, or the generation was there already.
-
-    verified: check it against the exact evaluator before it is put in place. Raises ForError: the old generation is
-    damaged, an image cannot be read, or the new generation does not pass its verification.
+    For those who hold the release lock. Returns the model, how many images had no features yet, and the recall: None
+    where it was left to the caller, or the generation was there already. verified: check it against the exact evaluator
+    before it is put in place. say, child: see `_checking`. Raises ForError: the set fails its checks, the old
+    generation is damaged, an image cannot be read, or the new generation does not pass its verification.
     """
+    with _checking(project, records, say, child) as require_checked:
+        # Only now: a refresh with nothing to do, as most are, loads no torch.
+        from for_retrieval.release.verify import load_model, verify_generation
+
+        model = load_model(project, plan.bundle)
+        require_checked()
     if plan.earlier:
         check_generation(plan.earlier.generation)
     encoded = model.encode(project, records, project.params.index.gallery)
     recalls: list[float] = []
 
     def check(drafted: Path) -> None:
-        from for_retrieval.release.verify import verify_generation
-
         report = verify_generation(drafted, model, project.cache, records, project.params.promote.recall)
         if not report.ok:
             raise ForError(f"the refreshed index is refused: {'; '.join(report.problems)}; the old one goes on serving")
@@ -112,7 +122,7 @@ def apply_update(
 
     regions = gallery_regions(plan.to_write, model, project.cache)
     build_index(project.index, plan, regions, progress=progress, check=check if verified else None)
-    return encoded, recalls[0] if recalls else None
+    return model, encoded, recalls[0] if recalls else None
 
 
 @dataclass(frozen=True)
@@ -131,15 +141,7 @@ class Refreshed:
     unchanged: int
     encoded: int
     recall: float | None
-
-    @property
-    def nothing_to_do(self) -> bool:
-        """Whether the pointer was left alone."""
-        return self.before == self.generation
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it, for programs."""
-        return {**asdict(self), "nothing_to_do": self.nothing_to_do}
+    nothing_to_do: bool  # the pointer was left alone
 
 
 def refresh(project: Project, *, wait: bool = False, progress: bool = True, say: Say | None = None) -> Refreshed:
@@ -162,16 +164,14 @@ def refresh(project: Project, *, wait: bool = False, progress: bool = True, say:
         counts = counted(plan)
         counts["unchanged"] = len(plan.rows) - counts["new"] - counts["changed"]
         if not plan.needed:
-            return Refreshed(live.generation, live.generation, live.version, **counts, encoded=0, recall=None)
-        with checking(project, records, say, child) as require_checked:
-            # Only now: a refresh with nothing to do, as most are, loads no torch.
-            from for_retrieval.release.verify import load_model
-
-            model = load_model(project, bundle_of(project.index, live.generation))
-            require_checked()
-        encoded, recall = apply_update(project, records, plan, model, verified=True, progress=progress)
-        go_live(project.index, plan.name, live.version, project.settings.keep_generations, over=live)
-        return Refreshed(live.generation, plan.name, live.version, **counts, encoded=encoded, recall=recall)
+            name, encoded, recall = live.generation, 0, None
+        else:
+            name = plan.name
+            done = apply_update(project, records, plan, verified=True, progress=progress, say=say, child=child)
+            _, encoded, recall = done
+            go_live(project.index, name, live.version, project.settings.keep_generations, over=live)
+        about: dict[str, Any] = {**counts, "encoded": encoded, "recall": recall, "nothing_to_do": not plan.needed}
+        return Refreshed(live.generation, name, live.version, **about)
 
 
 def take_up(project: Project) -> Records:
@@ -206,7 +206,7 @@ if sys.stdin.read():  # nothing comes from a parent that was killed
 
 
 @contextmanager
-def checking(
+def _checking(
     project: Project, records: Records, say: Say | None = None, child: subprocess.Popen[str] | None = None
 ) -> Iterator[Callable[[], None]]:
     """Check the prepared set before anything is made of it, as the stages `fractions` and `validate` do.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
 import numpy as np
@@ -35,7 +35,7 @@ WORDS = ("car", "person", "tree", "dog", "house", "bicycle", "bird", "chair", "b
 class Report:
     """What was found. recall: of the exact best images, over all queries; bound: what it must reach.
 
-    problems: a sentence each; none where the generation may serve.
+    problems: a sentence each; none where the generation may serve (`ok`).
     """
 
     generation: str
@@ -45,15 +45,7 @@ class Report:
     recall: float
     bound: float
     problems: list[str]
-
-    @property
-    def ok(self) -> bool:
-        """Whether it may serve."""
-        return not self.problems
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it, for programs."""
-        return {**asdict(self), "ok": self.ok}
+    ok: bool
 
 
 def verify(project: Project, generation: str | None = None) -> Report:
@@ -87,7 +79,8 @@ def verify_generation(
         manifest, name = index.manifest, generation_name(index.manifest.digest)
     if recall < bound:
         problems.append(f"recall of the first {TOP} images is {recall:.4f} against the exact evaluator, below {bound}")
-    return Report(name, manifest.n_images, manifest.n_points, len(texts), round(recall, 6), bound, problems)
+    counts = manifest.n_images, manifest.n_points, len(texts)
+    return Report(name, *counts, round(recall, 6), bound, problems, ok=not problems)
 
 
 def sample_texts(records: Records) -> list[str]:
