@@ -44,7 +44,7 @@ rows = [row_of(i) for i in now]
 def refresh(folder):
     live = json.loads((folder / "CURRENT").read_text())["live"]["generation"]
     earlier = Earlier.of(folder / live, rows, "e")
-    regions = [i for i in now if row_of(i) in earlier.to_write]
+    regions = [i for i in now if row_of(i) in [*earlier.new, *earlier.changed]]
     plan = Plan(rows, about, folder / live / "bundle", Settings(), earlier)
     build_index(folder, plan, regions, progress=False)
     go_live(folder, plan.name, 2, 1, over=read_pointer(folder).live)

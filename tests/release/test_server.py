@@ -208,7 +208,7 @@ def test_from_build_to_refresh_and_rollback(qdrant, on_server, tmp_path, build, 
     now = [replace(images[1], hash="new"), *images[2:], replace(images[0], image_id="image-99", path="99.png")]
     rows = [row_of(image) for image in now]
     earlier = Earlier.of(folder / name, rows, "e")
-    wanted = [image for image in now if row_of(image) in earlier.to_write]
+    wanted = [image for image in now if row_of(image) in [*earlier.new, *earlier.changed]]
     assert len(wanted) == 2
     before = len(qdrant.requests)
     second = build(

@@ -139,18 +139,10 @@ class Earlier:
         deleted = [row.image_id for row in table if row.image_id not in here]
         return cls(generation, manifest, table, new, changed, deleted, [row for row in rows if row in kept])
 
-    @property
-    def to_write(self) -> list[ImageRow]:
-        """What must be written, by image id."""
-        return sorted([*self.new, *self.changed], key=lambda row: row.image_id)
-
 
 @dataclass(frozen=True)
 class Plan:
-    """rows: all images. bundle: the folder that goes with them. settings: which engine.
-
-    earlier: what to start from; the bundle is then its own.
-    """
+    """rows: all images. bundle: its folder, that of `earlier` if there is one to start from. settings: which engine."""
 
     rows: list[ImageRow]
     about: About
@@ -166,7 +158,8 @@ class Plan:
     @property
     def to_write(self) -> list[ImageRow]:
         """The images whose regions are needed."""
-        return self.earlier.to_write if self.earlier else self.rows
+        old = self.earlier
+        return sorted([*old.new, *old.changed], key=lambda row: row.image_id) if old else self.rows
 
     @property
     def engine(self) -> str:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Container, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,10 +100,9 @@ def read_manifest(generation: Path) -> Manifest:
 
 def find_manifest(generation: Path) -> Manifest | None:
     """The same, but None where it cannot be read."""
-    try:
+    with suppress(ForError):
         return read_manifest(generation)
-    except ForError:
-        return None
+    return None
 
 
 def check_files(folder: Path, *, hash_below: int | None = BULK) -> Manifest:

@@ -174,10 +174,9 @@ def read_pointer(folder: Path) -> Pointer:
 
 def find_pointer(folder: Path) -> Pointer | None:
     """The same, but None where nothing is live or the pointer is unusable."""
-    try:
+    with suppress(ForError):
         return read_pointer(folder)
-    except ForError:
-        return None
+    return None
 
 
 def entry_of(folder: Path, generation: str, version: int | None) -> Entry:
@@ -337,10 +336,9 @@ def record_decision(folder: Path, decided: Decided) -> None:
 
 def bundled_model(project: Project) -> str | None:
     """The id of the model in models/bundle; None where there is none."""
-    try:
+    with suppress(ForError, KeyError, TypeError):
         return str(read_json(project.bundle / "bundle.json")["model"])
-    except (ForError, KeyError, TypeError):
-        return None
+    return None
 
 
 def needs_release(project: Project) -> bool:

@@ -32,7 +32,7 @@ from for_retrieval.release.pointer import (
     roll_back,
     utc_now,
 )
-from for_retrieval.release.training_runs import common_tags, find_parent, log_numbers, run_params, score_metrics
+from for_retrieval.release.training_runs import common_tags, find_parent, log_numbers, score_metrics, shared_params
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -109,7 +109,7 @@ def _log(project: Project, registry: Registry, run: Run, bundle: dict[str, Any])
     settings = project.params.train.runs.get(bundle["run"])
     own = {"name": bundle["run"], **(settings.model_dump(mode="json") if settings else {})}
     scores = score_metrics(read_json(project.bundle / "metrics.json", "run `dvc repro export`"))
-    log_numbers(registry, run.info.run_id, run_params(project, run=own), scores)
+    log_numbers(registry, run.info.run_id, scores, {**shared_params(project), "run": own})
     with mlflow.start_run(run_id=run.info.run_id, log_system_metrics=False):
         return mlflow.pyfunc.log_model(
             name="model",
@@ -137,8 +137,7 @@ def rollback(project: Project) -> Entry:
 
 def reconcile(project: Project) -> None:
     """Point the alias ``champion`` at the version that serves; ForError where MLflow cannot be reached."""
-    pointer = find_pointer(project.index)
-    if pointer and pointer.live.version is not None:
+    if (pointer := find_pointer(project.index)) and pointer.live.version is not None:
         with reconciled(project, pointer.live.dataset):
             pass
 
@@ -234,9 +233,8 @@ def _up_to_date(project: Project, records: Records, pointer: Pointer, generation
 
 
 def _go_live(project: Project, registry: Registry, chosen: Version, decision: Decision, live: Entry) -> None:
-    keep = project.settings.keep_generations
     try:
-        go_live(project.index, decision.generation, chosen.number, keep, over=live)
+        go_live(project.index, decision.generation, chosen.number, project.settings.keep_generations, over=live)
     except Moved as moved:
         reasons = [*decision.reasons, f"not promoted: {moved}"]
         _record(project, registry, chosen, replace(decision, promoted=False, forced=False, reasons=reasons))

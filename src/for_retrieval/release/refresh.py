@@ -245,11 +245,10 @@ def _checking(
 
 def _checked(project: Project, records: Records) -> bool:
     """Whether the set has passed its checks as it is now."""
-    try:
+    with suppress(ForError, KeyError, TypeError):
         last = read_json(project.reports / "validation.json")
         return bool(last["digest"] == records.info.digest and last["success"])
-    except (ForError, KeyError, TypeError):
-        return False
+    return False
 
 
 def accepted_profile(folder: Path) -> Profile | None:

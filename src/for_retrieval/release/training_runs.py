@@ -15,11 +15,12 @@ from for_retrieval.files import file_hash, read_json, write_json
 from for_retrieval.project import Project
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric, Run
+    from mlflow.entities import Run
 
     from for_retrieval.release.mlflow_store import Registry
 
 Tags = dict[str, str]
+Numbers = list[tuple[str, float, int]]  # name of a metric, value, step
 History = list[dict[str, float]]  # step -> objective -> loss
 # What does not shape a head (where it serves and how it is watched), and what differs between those of one `dvc repro`.
 NOT_SHARED: dict[str, Any] = {"index": True, "checks": True, "promote": True, "monitor": True, "train": {"runs"}}
@@ -35,12 +36,8 @@ def _git(root: Path, *arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def run_params(project: Project, **own: Any) -> dict[str, str]:
-    """Parameters of a run: what all heads of one `dvc repro` share, and `own`; ``{"train.steps": "100"}``."""
-    return _flattened({**_shared(project), **own})
-
-
-def _shared(project: Project) -> dict[str, Any]:
+def shared_params(project: Project) -> dict[str, Any]:
+    """The sections of params.yaml that all heads of one `dvc repro` have in common."""
     return project.params.model_dump(mode="json", exclude=NOT_SHARED)
 
 
@@ -62,7 +59,7 @@ def common_tags(project: Project, dataset: dict[str, Any]) -> Tags:
     """
     lock, commit = project.root / "dvc.lock", _git(project.root, "rev-parse", "HEAD")
     changes = "+changes" if commit and _git(project.root, "status", "--porcelain", "--untracked-files=no") else ""
-    shapes = json.dumps([dataset["digest"], _shared(project)], sort_keys=True)
+    shapes = json.dumps([dataset["digest"], shared_params(project)], sort_keys=True)
     tags = {
         "dataset": str(dataset["name"]),
         "dataset_digest": str(dataset["digest"]),
@@ -108,7 +105,7 @@ def find_parent(registry: Registry, project: Project, tags: Tags) -> str:
         model, steps = project.params.model, project.params.train.steps
         name = f"{tags['dataset']}: {model.name} {model.input_size} px, {steps} steps"
         run = registry.client.create_run(registry.experiment, tags={**tags, "kind": "training"}, run_name=name)
-        log_numbers(registry, run.info.run_id, run_params(project), [])
+        log_numbers(registry, run.info.run_id, [], shared_params(project))
         return str(run.info.run_id)
 
 
@@ -138,8 +135,8 @@ def _log_head(
     client, params, name = registry.client, project.params, f"{run}, seed {seed}"
     identity = client.create_run(registry.experiment, int(started * 1000), tags, name).info.run_id
     settings = params.train.runs[run].model_dump(mode="json", exclude={"seeds"})
-    about: dict[str, Any] = run_params(project, run={"name": run, **settings}, run_seed=int(seed))
-    log_numbers(registry, identity, about, _curves(history) + score_metrics(scores))
+    about = {**shared_params(project), "run": {"name": run, **settings}, "run_seed": int(seed)}
+    log_numbers(registry, identity, _curves(history) + score_metrics(scores), about)
     dataset = Dataset(tags["dataset"], digest[:12], "local", f'{{"sha256": "{digest}"}}')
     client.log_inputs(identity, [DatasetInput(dataset)])
     rows = [
@@ -160,32 +157,30 @@ def _log_head(
     client.set_terminated(identity, "FINISHED")
 
 
-def log_numbers(registry: Registry, run: str, params: dict[str, str], metrics: list[Metric]) -> None:
-    """Parameters and metrics of a run, in as many calls as MLflow needs; it takes 6,000 characters of a value."""
-    from mlflow.entities import Param
+def log_numbers(registry: Registry, run: str, metrics: Numbers, params: dict[str, Any]) -> None:
+    """Metrics and (nested) parameters of a run; MLflow takes 6,000 characters of a value."""
+    from mlflow.entities import Metric, Param
 
-    registry.client.log_batch(run, metrics, [Param(key, value[:6000]) for key, value in params.items()])
+    now = int(time.time() * 1000)
+    found = [Metric(name, value, now, step) for name, value, step in metrics]
+    registry.client.log_batch(run, found, [Param(key, value[:6000]) for key, value in _flattened(params).items()])
 
 
-def _curves(history: History) -> list[Metric]:
+def _curves(history: History) -> Numbers:
     """``train/<objective>`` by step."""
-    from mlflow.entities import Metric
-
-    now, stride = int(time.time() * 1000), -(-len(history) // POINTS) or 1
+    stride = -(-len(history) // POINTS) or 1
     return [
-        Metric(f"train/{name}", value, now, step)
+        (f"train/{name}", value, step)
         for step, values in enumerate(history, 1)
         if step % stride == 0 or step in (1, len(history))
         for name, value in values.items()
     ]
 
 
-def score_metrics(scores: dict[str, Any]) -> list[Metric]:
+def score_metrics(scores: dict[str, Any]) -> Numbers:
     """The means of val.json or of a bundle's metrics.json as MLflow names them: ``val/base/map50_r40``."""
-    from mlflow.entities import Metric
-
     return [
-        Metric(f"val/{subset}/{measure}", float(values[measure]), int(time.time() * 1000), 0)
+        (f"val/{subset}/{measure}", float(values[measure]), 0)
         for subset, values in scores["metrics"].items()
         for measure in ("map50", "map50_r40")
     ]
@@ -193,8 +188,6 @@ def score_metrics(scores: dict[str, Any]) -> list[Metric]:
 
 def _summarise(registry: Registry, parent: str, group: str) -> None:
     """On the parent: base and novel against the share of labels, from all heads that are recorded so far."""
-    from mlflow.entities import Metric
-
     from for_retrieval.evaluate.plots import plot_fractions
 
     client = registry.client
@@ -209,13 +202,13 @@ def _summarise(registry: Registry, parent: str, group: str) -> None:
                 key = (subset, head.params["run.vocabulary"], float(head.params["run.fraction"]))
                 points.setdefault(key, []).append(value)
     means = {key: sum(values) / len(values) for key, values in sorted(points.items())}
-    metrics = [
-        # The step is the percentage of labels, in thousandths: steps are whole numbers.
-        Metric(f"by percent of labels/{subset} {vocabulary}", value, int(time.time() * 1000), round(1000 * fraction))
-        for (subset, vocabulary, fraction), value in means.items()
-    ]
-    if metrics:
-        client.log_batch(parent, metrics)
+    if means:
+        numbers = [
+            # The step is the percentage of labels, in thousandths: steps are whole numbers.
+            (f"by percent of labels/{subset} {vocabulary}", value, round(1000 * fraction))
+            for (subset, vocabulary, fraction), value in means.items()
+        ]
+        log_numbers(registry, parent, numbers, {})
         with TemporaryDirectory() as name:
             path = Path(name) / "fractions.png"
             plot_fractions(means, path, f"validation, {client.get_run(parent).info.run_name}")
