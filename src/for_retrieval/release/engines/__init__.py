@@ -11,8 +11,8 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
@@ -235,8 +235,7 @@ def engine_class(name: str) -> type[Engine]:
     """The class of an entry of ENGINES, whose library is loaded now; ForError if this version has no such engine."""
     if name not in ENGINES:
         raise ForError(f"the index is on the engine {name!r}, which this version does not have; run `for-cli index`")
-    module, _, attribute = ENGINES[name].partition(":")
-    return cast("type[Engine]", getattr(import_module(module), attribute))
+    return cast("type[Engine]", resolve_name(ENGINES[name]))
 
 
 def engine_name(settings: Settings) -> str:
