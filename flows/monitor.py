@@ -19,7 +19,8 @@ from for_retrieval.params import Params
 from for_retrieval.project import Project
 from for_retrieval.query.log import Asked, read_queries
 from for_retrieval.records.checks.tables import drift
-from for_retrieval.release.pointer import bundle_of, read_pointer
+from for_retrieval.release.generation import bundle_of
+from for_retrieval.release.pointer import read_pointer
 from for_retrieval.settings import find_root
 from for_retrieval.stages import dvc
 

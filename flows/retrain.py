@@ -76,7 +76,7 @@ def register(root: Path) -> int:
 @task(name="gate and promote", cache_policy=NO_CACHE, timeout_seconds=4 * HOUR, **RETRIED)
 def gate_and_promote(root: Path, version: int, force: bool) -> Decision:
     """Compare with the champion; if it passes, its index goes live, and it becomes the champion."""
-    decision = promote(Project(root), version, force)
+    decision = promote(Project(root), str(version), force)
     for reason in decision.reasons:
         get_run_logger().info(reason)
     return decision
@@ -85,7 +85,7 @@ def gate_and_promote(root: Path, version: int, force: bool) -> Decision:
 @task(name="report", cache_policy=NO_CACHE, timeout_seconds=HOUR)
 def publish(root: Path, decision: Decision, before: Entry | None) -> None:
     """Write what a person reads in Prefect's UI. before: what was live before, whose answers are compared."""
-    from for_retrieval.release.differences import draw_differences
+    from for_retrieval.release.gate import draw_differences
 
     project, version = Project(root), decision.version
     create_table_artifact(decision.rows(), key="champion-challenger", description=f"version {version}")

@@ -40,7 +40,7 @@ def write(here: Project, seen: set[Any]) -> int:
         seen.add(pair_of(here.root))
         if number % (REFRESHES // SWITCHES) == 0:
             if moves % 2:
-                assert promote(here, 2, force=True).promoted
+                assert promote(here, "2", force=True).promoted
             else:
                 assert rollback(here).version == 1
             moves += 1

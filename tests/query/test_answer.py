@@ -92,28 +92,28 @@ def test_the_live_generation_brings_its_own_bundle(project, tmp_path):
 
 
 def test_a_bundle_of_another_model(project, tmp_path):
-    folder = shutil.copytree(project / "data/index", tmp_path / "index")
+    folder = shutil.copytree(project / "data/index", tmp_path / "data/index")
     (path,) = folder.glob("gen-*/bundle/bundle.json")
     path.write_text(path.read_text().replace("tiny-1", "tiny-2"))
     with pytest.raises(ForError, match=r"is of model 'tiny-1', but its bundle holds 'tiny-2'; run `for-cli index`"):
-        answer(project, "red", 3, index=folder)
+        answer(tmp_path, "red", 3)
 
 
 def test_an_answer_names_its_generation_and_version(project, tmp_path):
-    folder = shutil.copytree(project / "data/index", tmp_path / "index")
+    folder = shutil.copytree(project / "data/index", tmp_path / "data/index")
     bundle = project / "models/bundle"
     new = serve(folder, bundle, [regions("other", "day/other.png", ["red"])], version=4)
-    found = answer(project, "red", 3, index=folder)
+    found = answer(tmp_path, "red", 3)
     assert (found.generation, found.version, ids(found)) == (new, 4, ["other"])
     go_back = roll_back(folder, champion=False)
-    found = answer(project, "red", 3, index=folder)
+    found = answer(tmp_path, "red", 3)
     assert (found.generation, found.version) == (go_back.generation, None)
     assert "street-1" in ids(found)
 
 
 def test_a_generation_that_vanishes_meanwhile_is_asked_for_again(project, tmp_path):
     """The pointer moves, and what it named is pruned, between reading it and opening what it names."""
-    folder = shutil.copytree(project / "data/index", tmp_path / "index")
+    folder = shutil.copytree(project / "data/index", tmp_path / "data/index")
     asked = []
 
     def open_late(live):
@@ -131,11 +131,11 @@ def test_a_generation_that_vanishes_meanwhile_is_asked_for_again(project, tmp_pa
 
 
 def test_a_generation_that_is_gone_for_good_is_an_error(project, tmp_path):
-    folder = shutil.copytree(project / "data/index", tmp_path / "index")
+    folder = shutil.copytree(project / "data/index", tmp_path / "data/index")
     (generation,) = folder.glob("gen-*")
     shutil.rmtree(generation)
     with pytest.raises(ForError, match=r"bundle.json does not exist; run `for-cli index` to rebuild it"):
-        answer(project, "red", 3, index=folder)
+        answer(tmp_path, "red", 3)
 
 
 # The log

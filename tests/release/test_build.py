@@ -12,7 +12,7 @@ from tests.conftest import check_live
 
 from for_retrieval.errors import ForError
 from for_retrieval.release.build import Earlier
-from for_retrieval.release.generation import changes, generation_name, read_manifest, read_table, row_of
+from for_retrieval.release.generation import generation_name, row_of
 
 
 def snapshot(folder):
@@ -149,7 +149,7 @@ def test_what_a_reader_is_about_to_rename_is_not_taken_over(tmp_path, build, ima
     first = tmp_path / generation_name(build(tmp_path, images).digest)
     (first / "engine" / ".atomicwriteXYZ").symlink_to(tmp_path / "gone")
     rows = [row_of(image) for image in images[1:]]
-    earlier = Earlier(first, read_manifest(first), changes(read_table(first), rows))
+    earlier = Earlier.of(first, rows, "e")
     manifest = build(tmp_path, [], rows=rows, earlier=earlier)
     assert manifest.n_images == len(images) - 1
     assert not list((tmp_path / generation_name(manifest.digest) / "engine").glob(".*"))
@@ -158,7 +158,7 @@ def test_what_a_reader_is_about_to_rename_is_not_taken_over(tmp_path, build, ima
 def test_a_full_disk_is_a_sentence(tmp_path, build, images):
     first = tmp_path / generation_name(build(tmp_path, images).digest)
     rows = [row_of(image) for image in images[1:]]
-    earlier = Earlier(first, read_manifest(first), changes(read_table(first), rows))
+    earlier = Earlier.of(first, rows, "e")
     (first / "engine" / "unreadable").symlink_to(tmp_path / "gone")  # fails as a full disk does: inside copytree
     with pytest.raises(ForError, match=r"cannot be written \(.*No such file.*\); make room, then run the same again$"):
         build(tmp_path, [], rows=rows, earlier=earlier)

@@ -24,13 +24,10 @@ import json, os, signal, sys
 from pathlib import Path
 import numpy as np
 import for_retrieval.release.engines.edge
-from for_retrieval.release.build import build_index
-from for_retrieval.release.generation import changes
-from for_retrieval.release.pointer import add_candidate, go_live, read_pointer, roll_back
-from for_retrieval.release.generation import read_manifest
-from for_retrieval.release.build import Earlier, Plan
+from for_retrieval.release.build import Earlier, Plan, build_index
 from for_retrieval.release.engines import ImageRegions
-from for_retrieval.release.generation import About, read_table, row_of
+from for_retrieval.release.generation import About, row_of
+from for_retrieval.release.pointer import add_candidate, go_live, read_pointer, roll_back
 from for_retrieval.settings import Settings
 
 WATCHED = ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree")
@@ -46,9 +43,8 @@ rows = [row_of(i) for i in now]
 
 def refresh(folder):
     live = json.loads((folder / "CURRENT").read_text())["live"]["generation"]
-    found = changes(read_table(folder / live), rows)
-    earlier = Earlier(folder / live, read_manifest(folder / live), found)
-    regions = [i for i in now if row_of(i) in found.to_write]
+    earlier = Earlier.of(folder / live, rows, "e")
+    regions = [i for i in now if row_of(i) in [*earlier.new, *earlier.changed]]
     plan = Plan(rows, about, folder / live / "bundle", Settings(), earlier)
     build_index(folder, plan, regions, progress=False)
     go_live(folder, plan.name, 2, 1, over=read_pointer(folder).live)

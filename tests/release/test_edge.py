@@ -56,7 +56,7 @@ def test_a_copy_can_be_written(tmp_path, images):
     writer.close()
     before = {path: path.read_bytes() for path in (tmp_path / "a").rglob("*") if path.is_file()}
     copy = EdgeEngine.open(place(shutil.copytree(tmp_path / "a", tmp_path / "b")), writable=True)
-    copy.delete_images([image.image_id for image in images[5:]])
+    copy.delete_stale(dict.fromkeys(image.image_id for image in images[5:]))
     copy.upsert([replace(images[0], hash="new")])
     copy.close()
     reader = EdgeEngine.open(place(tmp_path / "b"))
@@ -72,7 +72,7 @@ def test_what_was_deleted_is_compacted_away(tmp_path, make_image):
     writer.close()
     shutil.copytree(tmp_path / "segments", tmp_path / "before")
     copy = EdgeEngine.open(place(tmp_path), writable=True)
-    copy.delete_images([f"i{n:03}" for n in range(200)])
+    copy.delete_stale({f"i{n:03}": None for n in range(200)})
     copy.close()
     (before,), (after,) = (
         [*(tmp_path / f).glob("*/vector_storage/vectors/status.dat")] for f in ("before", "segments")

@@ -11,16 +11,7 @@ import numpy as np
 import pytest
 
 from for_retrieval.errors import ForError, UsageError
-from for_retrieval.release.engines import (
-    ENGINES,
-    Engine,
-    Place,
-    engine_class,
-    engine_name,
-    point_from,
-    point_id,
-    points_of,
-)
+from for_retrieval.release.engines import ENGINES, Engine, Place, engine_class, engine_name, point_id, records_of
 from for_retrieval.settings import Settings
 
 
@@ -69,6 +60,11 @@ def test_same_image_twice_replaces(engine, images):
     assert engine.images() == versions(replace(images[0], hash="new"), images[1])
 
 
+def whose(record):
+    """The image of a stored region, and its number in it."""
+    return record.payload["image_id"], record.payload["region"]
+
+
 def first(image, count):
     """An image with its first regions only."""
     parts = ("embeddings", "boxes", "objectness")
@@ -79,13 +75,11 @@ def test_regions_are_fetched_by_their_ids(engine, images):
     likely = [replace(image, objectness=np.arange(3, dtype=np.float32) - 4) for image in images[:4]]
     engine.upsert(likely)
     wanted = [point_id(name, number) for name in ("image-01", "image-02", "unknown") for number in range(5)]
-    found = sorted(
-        (point_from(r.payload, r.vector) for r in engine.fetch(wanted)), key=lambda p: (p.image_id, p.number)
-    )
-    assert [(p.image_id, p.number) for p in found] == [(n, k) for n in ("image-01", "image-02") for k in range(3)]
-    assert [p.objectness for p in found] == [-4, -3, -2] * 2
-    assert np.allclose([p.vector for p in found[:3]], likely[1].embeddings, atol=1e-6)
-    assert np.allclose([p.box for p in found[:3]], likely[1].boxes)
+    found = sorted(engine.fetch(wanted), key=whose)
+    assert [whose(r) for r in found] == [(n, k) for n in ("image-01", "image-02") for k in range(3)]
+    assert [r.payload["objectness"] for r in found] == [-4, -3, -2] * 2
+    assert np.allclose([r.vector for r in found[:3]], likely[1].embeddings, atol=1e-6)
+    assert np.allclose([r.payload["box"] for r in found[:3]], likely[1].boxes)
     assert engine.fetch([]) == []
 
 
@@ -111,7 +105,7 @@ def test_contents_that_change_places(engine, images):
 
 def test_deleted_images(engine, images):
     engine.upsert(images)
-    engine.delete_images([image.image_id for image in images[5:]])
+    engine.delete_stale(dict.fromkeys(image.image_id for image in images[5:]))
     assert engine.images() == versions(*images[:5])
     assert {region.image_id for region in engine.search(images[9].embeddings[0], 60)} == {
         image.image_id for image in images[:5]
@@ -120,9 +114,8 @@ def test_deleted_images(engine, images):
 
 def test_nothing_to_delete(engine, images):
     engine.upsert(images[:2])
-    engine.delete_images([])
-    engine.delete_images(["unknown"])
     engine.delete_stale({})
+    engine.delete_stale({"unknown": None})
     assert engine.count() == 6
 
 
@@ -132,12 +125,12 @@ def test_points_carry_an_engine_over(engine, create, images, make_image):
     many = [*images, *(make_image(f"x{n}", rng.standard_normal((20, 8))) for n in range(60))]
     engine.upsert(many)
     other = create("two")
-    points = list(engine.points())
-    other.put(points)
-    assert len(points) > 1000
+    stored = list(engine.read(None, vectors=True))
+    other.put(stored)
+    assert len(stored) > 1000
     assert other.images() == versions(*many)
-    expected = Counter((p.image_id, p.number, tuple(p.box)) for image in many for p in points_of(image))
-    assert Counter((p.image_id, p.number, tuple(p.box)) for p in points) == expected
+    expected = Counter((*whose(r), tuple(r.payload["box"])) for image in many for r in records_of(image))
+    assert Counter((*whose(r), tuple(r.payload["box"])) for r in stored) == expected
     vector = images[3].embeddings[0]
     assert [(r.image_id, r.number, r.box) for r in other.search(vector, 9)] == [
         (r.image_id, r.number, r.box) for r in engine.search(vector, 9)

@@ -21,12 +21,9 @@ from for_retrieval.model.text_tower import TextTower
 from for_retrieval.project import Project
 from for_retrieval.query.answer import answer
 from for_retrieval.release.gate import frozen_path
+from for_retrieval.release.generation import bundle_of
 from for_retrieval.release.mlflow_store import Version, connected
-from for_retrieval.release.pointer import (
-    bundle_of,
-    needs_release,
-    read_pointer,
-)
+from for_retrieval.release.pointer import needs_release, read_pointer
 
 PICKLES = {".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib"}
 

@@ -10,12 +10,11 @@ import pytest
 from filelock import FileLock
 
 from for_retrieval.errors import ForError
-from for_retrieval.release.generation import generation_name
+from for_retrieval.release.generation import bundle_of, generation_name
 from for_retrieval.release.pointer import (
     Decided,
     Moved,
     add_candidate,
-    bundle_of,
     find_pointer,
     go_live,
     read_pointer,

@@ -16,8 +16,8 @@ from for_retrieval.errors import ForError, TransientError
 from for_retrieval.release.build import Earlier
 from for_retrieval.release.engines import Place
 from for_retrieval.release.engines.server import Connection, Failure, ServerEngine, attempt
-from for_retrieval.release.generation import changes, generation_name, read_manifest, read_table, row_of
-from for_retrieval.release.pointer import bundle_of, go_live, read_pointer, roll_back
+from for_retrieval.release.generation import bundle_of, generation_name, row_of
+from for_retrieval.release.pointer import go_live, read_pointer, roll_back
 from for_retrieval.settings import Settings, load_settings
 
 
@@ -59,7 +59,7 @@ def test_a_collection_without_extras(qdrant, on_server):
 def test_every_write_is_waited_for_and_every_request_has_the_key(qdrant, on_server, images):
     engine = engine_with(on_server)
     engine.upsert(images)
-    engine.delete_images(["image-00"])
+    engine.delete_stale({"image-00": None})
     engine.delete_stale({"image-01": "other"})
     engine.close()
     writes = qdrant.sent("PUT", ".*/points") + qdrant.sent("POST", ".*/points/delete")
@@ -207,9 +207,8 @@ def test_from_build_to_refresh_and_rollback(qdrant, on_server, tmp_path, build, 
 
     now = [replace(images[1], hash="new"), *images[2:], replace(images[0], image_id="image-99", path="99.png")]
     rows = [row_of(image) for image in now]
-    found = changes(read_table(folder / name), rows)
-    earlier = Earlier(folder / name, read_manifest(folder / name), found)
-    wanted = [image for image in now if row_of(image) in found.to_write]
+    earlier = Earlier.of(folder / name, rows, "e")
+    wanted = [image for image in now if row_of(image) in [*earlier.new, *earlier.changed]]
     assert len(wanted) == 2
     before = len(qdrant.requests)
     second = build(
@@ -278,7 +277,7 @@ def test_from_the_embedded_engine_to_a_server_and_back(qdrant, on_server, tmp_pa
     here = build(folder, images)
     for settings in (on_server, Settings()):
         generation = folder / read_pointer(folder).live.generation
-        earlier = Earlier(generation, read_manifest(generation), changes(read_table(generation), rows))
+        earlier = Earlier.of(generation, rows, "e")
         bundle = bundle_of(folder, generation.name)
         moved = build(folder, [], rows=rows, settings=settings, earlier=earlier, bundle=bundle)
         with open_index(folder) as index:

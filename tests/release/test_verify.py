@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def report(toy, build, tmp_path):
     def run(regions, bound=0.99):
         manifest = build(tmp_path, regions, dim=model.tower.layout.dim)
         name = generation_name(manifest.digest)
-        return verify_generation(tmp_path / name, name, model, cache, sample_texts(records), bound)
+        return verify_generation(tmp_path / name, model, cache, records, bound)
 
     return run
 
@@ -60,7 +60,7 @@ def test_a_whole_index_passes(toy, report):
     found = report(toy[3])
     assert found.ok
     assert (found.images, found.regions, found.queries, found.recall) == (120, 960, 4, 1.0)
-    assert found.to_json()["ok"] is True
+    assert asdict(found)["ok"] is True
 
 
 def test_vectors_of_another_model_are_told(toy, report):

@@ -30,7 +30,7 @@ def index_refresh(context: typer.Context, wait: Wait = False, as_json: AsJson = 
 
     done = refresh(project(context), wait=wait, say=say)
     if as_json:
-        print_json(done.to_json())
+        print_json(asdict(done))
     if done.nothing_to_do:
         say(f"nothing to do: {done.generation} has all {done.unchanged} images")
     else:
@@ -69,7 +69,7 @@ def index_verify(context: typer.Context, generation: Given = None, as_json: AsJs
 
     report = verify(project(context), generation)
     if as_json:
-        print_json(report.to_json())
+        print_json(asdict(report))
     else:
         counts = f"{report.images} images, {report.regions} regions"
         typer.echo(f"{report.generation}: {counts}; recall {report.recall:.4f} in {report.queries} queries")

@@ -55,14 +55,11 @@ class Answer:
         return json.dumps(value, indent=1, ensure_ascii=False)
 
 
-def answer(project_root: Path, query: str, top_k: int, *, index: Path | None = None) -> Answer:
+def answer(project_root: Path, query: str, top_k: int) -> Answer:
     """Find the `top_k` images that show what `query` names, with the live model and index.
 
-    index: an index folder other than that of the project.
-
-    Raises:
-        UsageError: the query or `top_k` is invalid.
-        ForError: nothing is live, files are damaged, or the server of the index does not answer.
+    Raises UsageError: the query or `top_k` is invalid. ForError: nothing is live, files are damaged, or the server of
+    the index does not answer.
     """
     text = parse_query(query)
     if top_k <= 0:
@@ -70,7 +67,7 @@ def answer(project_root: Path, query: str, top_k: int, *, index: Path | None = N
     # Imported here, so that an invalid query fails before numpy and the engines are loaded.
     from for_retrieval.release.search import open_live
 
-    folder = index or project_root / INDEX
+    folder = project_root / INDEX
     # With the search inside: a generation on a server can be pruned between opening and searching it.
     live, (regions, boxes, image_root) = open_live(folder, lambda live: _found(folder, live, text, top_k))
     results = []
@@ -85,7 +82,7 @@ def answer(project_root: Path, query: str, top_k: int, *, index: Path | None = N
 def _found(folder: Path, live: Entry, text: str, top_k: int) -> tuple[list[Region], list[list[Box]], str]:
     """The best images in one generation, by its own text tower, the boxes in each, and their root."""
     from for_retrieval.model.text_tower import TextTower
-    from for_retrieval.release.pointer import bundle_of
+    from for_retrieval.release.generation import bundle_of
     from for_retrieval.release.search import open_entry
 
     tower = TextTower(bundle_of(folder, live.generation))

@@ -10,11 +10,7 @@ MAX_CHARACTERS = 1000  # a query is a phrase; the tower reads a few dozen words 
 
 
 def parse_query(text: str) -> str:
-    """The query, with runs of white space replaced by single blanks.
-
-    Raises:
-        UsageError: it is empty, too long, or not valid Unicode.
-    """
+    """The query, with single blanks for white space; UsageError if it is empty, too long, or not valid Unicode."""
     query = " ".join(text.split())
     if not query:
         raise UsageError('the query is empty; name what to look for, for example "red car"')

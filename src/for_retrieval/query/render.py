@@ -42,11 +42,7 @@ def table(answer: Answer) -> Table:
 
 
 def contact_sheet(answer: Answer, path: Path) -> None:
-    """Write a PNG with all results, the places that show what was asked for framed in red.
-
-    Raises:
-        UsageError: `path` does not end in .png.
-    """
+    """Write a PNG (UsageError: another suffix) with all results, the places that show what was asked for in red."""
     cells = [
         Cell(answer.root / result.path, f"{result.rank}.   {result.score:.3f}", [(box, "") for box in result.boxes])
         for result in answer.results

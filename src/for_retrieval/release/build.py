@@ -8,60 +8,47 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from for_retrieval.errors import ForError
 from for_retrieval.files import file_hash, sync_folder
-from for_retrieval.release.engines import (
-    FILES,
-    Engine,
-    ImageRegions,
-    Place,
-    engine_class,
-    engine_name,
-    open_engine,
-)
+from for_retrieval.release.engines import FILES, Engine, ImageRegions, Place, engine_class, engine_name, open_engine
 from for_retrieval.release.generation import (
     BUNDLE,
     COLLECTION,
+    ENGINE_OWNED,
     FORMAT,
     MANIFEST,
     TABLE,
     TEMPORARY,
     About,
-    Changes,
+    File,
     ImageRow,
     Manifest,
     check_files,
-    check_rows,
     clear_leftovers,
-    digest_of,
     generation_name,
-    list_files,
     put_aside,
     read_manifest,
     read_table,
     row_of,
-    write_table,
 )
 from for_retrieval.settings import Settings
 
 FILE = "bundle.json"
 HIDDEN = shutil.ignore_patterns(".*")
+BATCH = 64  # images; larger ones are no faster
+PAGE = 500  # regions that are copied from one engine to another at once
+Check = Callable[[Path], None]
 
 
 def bundle_digest(bundle: Path) -> str:
-    """A sha256 over names and contents of the bundle's files.
-
-    Raises:
-        ForError: there is no bundle.
-    """
+    """A sha256 over names and contents of the bundle's files; ForError if there is no bundle."""
     if not (bundle / FILE).is_file():
         raise ForError(f"{bundle / FILE} does not exist; run `dvc repro export`")
     digest = hashlib.sha256()
@@ -70,15 +57,12 @@ def bundle_digest(bundle: Path) -> str:
     return digest.hexdigest()
 
 
-def place_bundle(source: Path, target: Path, digest: str, *, link: bool) -> None:
-    """Copy a bundle into a new generation, or link the files of one that never change again.
-
-    Raises:
-        ForError: what was copied is not what `digest` was made of: another process wrote the bundle meanwhile.
-    """
-    shutil.copytree(source, target, ignore=HIDDEN, copy_function=_link if link else shutil.copyfile)
-    if not link and bundle_digest(target) != digest:
-        raise ForError(f"{source} changed while it was copied; run `for-cli index` again")
+def place_bundle(plan: Plan, target: Path) -> None:
+    """Copy the bundle into a new generation, or link the files of one that never change again."""
+    digest, copy = plan.bundle_digest, _link if plan.earlier else shutil.copyfile
+    shutil.copytree(plan.bundle, target, ignore=HIDDEN, copy_function=copy)
+    if not plan.earlier and bundle_digest(target) != digest:  # another process wrote it meanwhile
+        raise ForError(f"{plan.bundle} changed while it was copied; run `for-cli index` again")
 
 
 def _link(path: str, place: str) -> None:
@@ -89,13 +73,8 @@ def _link(path: str, place: str) -> None:
 
 
 def check_generation(generation: Path) -> Manifest:
-    """Compare every file of a generation with its checksum; reads all of it.
-
-    Raises:
-        ForError: a file is missing or changed, or a server holds another number of regions.
-    """
-    manifest = read_manifest(generation)
-    check_files(generation, manifest, hash_below=None)
+    """Read all of a generation; ForError if a file is missing or changed, or a server has another number of regions."""
+    manifest = check_files(generation, hash_below=None)
     if engine_class(manifest.engine).remote:  # the files say nothing of what is there
         open_engine(generation, manifest).close()
     return manifest
@@ -115,15 +94,14 @@ def draft(folder: Path, plan: Plan) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def publish(folder: Path, drafted: Path, name: str) -> None:
+def publish(drafted: Path, target: Path) -> None:
     """Put a finished draft in place; a damaged generation of that name is removed."""
     drafted.chmod(0o755)
     _sync_tree(drafted)
-    target = folder / name
     if target.exists():
         put_aside(target)
     drafted.rename(target)
-    sync_folder(folder)
+    sync_folder(target.parent)
 
 
 def _sync_tree(folder: Path) -> None:
@@ -136,19 +114,35 @@ def _sync_tree(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Earlier:
-    """The generation that a new one starts from, and what differs."""
+    """The generation that a new one starts from, and what differs.
+
+    new, changed: images to write; a changed one has another content, path, split or size, or other code made its
+    regions. deleted: ids of images that are gone.
+    """
 
     generation: Path
     manifest: Manifest
-    changes: Changes
+    table: dict[ImageRow, int]  # as `read_table`
+    new: list[ImageRow]
+    changed: list[ImageRow]
+    deleted: list[str]
+    unchanged: list[ImageRow]
+
+    @classmethod
+    def of(cls, generation: Path, rows: list[ImageRow], encoder: str) -> Earlier:
+        """Compare a generation with `rows`, and its encoder with the one of today; ForError if it is damaged."""
+        manifest, table = read_manifest(generation), read_table(generation)
+        before, here = {row.image_id for row in table}, {row.image_id for row in rows}
+        kept = table if manifest.encoder == encoder else {}  # of regions that other code made none can stay
+        new = [row for row in rows if row.image_id not in before]
+        changed = [row for row in rows if row.image_id in before and row not in kept]
+        deleted = [row.image_id for row in table if row.image_id not in here]
+        return cls(generation, manifest, table, new, changed, deleted, [row for row in rows if row in kept])
 
 
 @dataclass(frozen=True)
 class Plan:
-    """rows: all images. bundle: the folder that goes with them. settings: which engine.
-
-    earlier: what to start from; the bundle is then its own.
-    """
+    """rows: all images. bundle: its folder, that of `earlier` if there is one to start from. settings: which engine."""
 
     rows: list[ImageRow]
     about: About
@@ -164,7 +158,8 @@ class Plan:
     @property
     def to_write(self) -> list[ImageRow]:
         """The images whose regions are needed."""
-        return self.earlier.changes.to_write if self.earlier else self.rows
+        old = self.earlier
+        return sorted([*old.new, *old.changed], key=lambda row: row.image_id) if old else self.rows
 
     @property
     def engine(self) -> str:
@@ -179,8 +174,11 @@ class Plan:
     @cached_property
     def digest(self) -> str:
         """Of everything that goes in: the same whether it is built from nothing or from an earlier generation."""
-        shared: dict[str, Any] = {"format": FORMAT, "bundle": self.bundle_digest, "engine": self.engine}
-        return digest_of(self.rows, **shared, **asdict(self.about))
+        shared = {"format": FORMAT, "bundle": self.bundle_digest, "engine": self.engine, **asdict(self.about)}
+        digest = hashlib.sha256(json.dumps(shared, sort_keys=True).encode())
+        for line in sorted(row.digest for row in self.rows):
+            digest.update(line.encode())
+        return digest.hexdigest()
 
     @property
     def name(self) -> str:
@@ -193,71 +191,56 @@ class Plan:
         return f"{self.about.dataset}-{self.name}" if engine_class(self.engine).remote else ""
 
 
-BATCH = 64  # images; larger ones are no faster
-PAGE = 500  # regions that are copied from one engine to another at once
-
-
 def build_index(
-    folder: Path,
-    plan: Plan,
-    regions: Iterable[ImageRegions],
-    *,
-    progress: bool,
-    check: Callable[[Path, Manifest], None] | None = None,
+    folder: Path, plan: Plan, regions: Iterable[ImageRegions], *, progress: bool, check: Check | None = None
 ) -> Manifest:
     """Build the generation of `plan` at `folder`; what is live stays live. For those who hold the release lock.
 
     A complete generation of the same content is left as it is, and `regions` are not asked for.
 
-    Args:
-        regions: of plan.to_write, walked once. progress: show a bar on stderr.
-        check: called with the finished draft before it is put in place; raises to refuse it.
-
-    Raises:
-        ForError: an image is refused or comes twice, `regions` does not fit the plan, what was written cannot be
-            read back, or a server fails.
+    regions: of plan.to_write, walked once. progress: show a bar on stderr. check: called with the finished draft before
+    it is put in place; raises to refuse it. Raises ForError: an image is refused or comes twice, `regions` does not fit
+    the plan, what was written cannot be read back, or a server fails.
     """
-    check_rows(plan.rows)
+    if not plan.rows:
+        raise ForError("there are no images to index; check data.root and index.gallery in params.yaml")
+    seen: set[str] = set()
+    for row in plan.rows:
+        if row.image_id in seen:
+            raise ForError(f"image id {row.image_id!r} comes twice, again as {row.path!r}; make ids unique")
+        seen.add(row.image_id)
     clear_leftovers(folder)
     with suppress(ForError):
         if (manifest := check_generation(folder / plan.name)).digest == plan.digest:
             return manifest
     with draft(folder, plan) as drafted:
-        with _disk_errors(folder):
+        try:
             manifest = _fill(drafted, plan, regions, progress)
+        except OSError as error:  # a full or broken disk; shutil's own holds a list of (from, to, reason)
+            reason = error.strerror or str(error.args[0][0][-1] if isinstance(error.args[0], list) else error)
+            raise ForError(f"{folder} cannot be written ({reason}); make room, then run the same again") from None
         open_engine(drafted, manifest).close()  # reads it back, and counts
         if check:
-            check(drafted, manifest)
-        publish(folder, drafted, plan.name)
+            check(drafted)
+        publish(drafted, folder / plan.name)
     return manifest
-
-
-@contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
-    """Turn what the system reports of a full or broken disk into a sentence."""
-    try:
-        yield
-    except OSError as error:  # shutil's own holds a list of (from, to, reason)
-        reason = error.strerror or str(error.args[0][0][-1] if isinstance(error.args[0], list) else error)
-        raise ForError(f"{folder} cannot be written ({reason}); make room, then run the same again") from None
 
 
 def _fill(drafted: Path, plan: Plan, regions: Iterable[ImageRegions], progress: bool) -> Manifest:
     """Write everything of a generation into `drafted`, the manifest last."""
-    place_bundle(plan.bundle, drafted / BUNDLE, plan.bundle_digest, link=plan.earlier is not None)
-    engine = _start(drafted, plan)
-    try:
+    place_bundle(plan, drafted / BUNDLE)
+    earlier = plan.earlier
+    with closing(_start(drafted, plan)) as engine:
         counts = _write(engine, _fitting(regions, plan.to_write), len(plan.to_write), progress)
-        if plan.earlier:
-            changes = plan.earlier.changes
-            engine.delete_stale({row.image_id: row.hash for row in changes.changed})
-            engine.delete_images(changes.deleted)
-    finally:
-        engine.close()
-    if plan.earlier:
-        known = {row.image_id: count for row, count in read_table(plan.earlier.generation).items()}
-        counts |= {row.image_id: known[row.image_id] for row in plan.earlier.changes.unchanged}
-    write_table(drafted / TABLE, plan.rows, counts)
+        if earlier:
+            engine.delete_stale({row.image_id: row.hash for row in earlier.changed} | dict.fromkeys(earlier.deleted))
+            counts |= {row.image_id: earlier.table[row] for row in earlier.unchanged}
+    with (drafted / TABLE).open("w", encoding="utf-8") as file:
+        for row in sorted(plan.rows, key=lambda row: row.image_id):
+            values = {**asdict(row), "regions": counts[row.image_id], "digest": row.digest}
+            file.write(json.dumps(values, ensure_ascii=False) + "\n")
+    unchecked = (*ENGINE_OWNED, MANIFEST)  # all other files must never change again
+    paths = sorted(path for path in drafted.rglob("*") if path.is_file() and path.name not in unchecked)
     manifest = Manifest(
         **asdict(plan.about),
         format=FORMAT,
@@ -270,7 +253,7 @@ def _fill(drafted: Path, plan: Plan, regions: Iterable[ImageRegions], progress: 
         most=max(counts.values(), default=0),
         digest=plan.digest,
         created_by=f"{plan.engine} {version(engine_class(plan.engine).package)}",
-        files=list_files(drafted),
+        files=[File(path.relative_to(drafted).as_posix(), path.stat().st_size, file_hash(path)) for path in paths],
     )
     # No times and no host names: equal builds are equal bytes.
     text = json.dumps(asdict(manifest), indent=1, ensure_ascii=False)
@@ -287,20 +270,13 @@ def _start(drafted: Path, plan: Plan) -> Engine:
         return open_engine(drafted, earlier.manifest, writable=True)
     engine = kind.create(Place(drafted / FILES, plan.collection, plan.about.dim, plan.settings))
     if earlier:
-        _take_over(engine, earlier)
+        kept = {(row.image_id, row.hash) for row in earlier.unchanged}
+        with closing(open_engine(earlier.generation, earlier.manifest)) as source:
+            records = source.read(None, vectors=True)
+            taken = (one for one in records if (one.payload["image_id"], one.payload["hash"]) in kept)
+            while page := list(islice(taken, PAGE)):
+                engine.put(page)
     return engine
-
-
-def _take_over(engine: Engine, earlier: Earlier) -> None:
-    """Copy the regions of unchanged images from the earlier engine."""
-    kept = {(row.image_id, row.hash) for row in earlier.changes.unchanged}
-    source = open_engine(earlier.generation, earlier.manifest)
-    try:
-        points = (point for point in source.points() if (point.image_id, point.hash) in kept)
-        while page := list(islice(points, PAGE)):
-            engine.put(page)
-    finally:
-        source.close()
 
 
 def _write(engine: Engine, regions: Iterable[ImageRegions], total: int, progress: bool) -> dict[str, int]:

@@ -16,14 +16,14 @@ from for_retrieval.evaluate.queries import ALL, query_sets
 from for_retrieval.files import read_json, write_json
 from for_retrieval.model.model import Model
 from for_retrieval.model.text_tower import TextTower
-from for_retrieval.model.tower import find_device
 from for_retrieval.params import Canary, Promote
 from for_retrieval.project import Project
-from for_retrieval.records.records import Records
-from for_retrieval.release.generation import same_set, set_of
-from for_retrieval.release.pointer import Entry, bundle_of
+from for_retrieval.records.records import Records, load_records
+from for_retrieval.records.sheet import Cell, Group, draw_sheet
+from for_retrieval.release.generation import bundle_of, same_set, set_of
+from for_retrieval.release.pointer import Entry
 from for_retrieval.release.search import open_generation
-from for_retrieval.release.verify import sample_texts, verify_generation
+from for_retrieval.release.verify import load_model, verify_generation
 
 Floats = NDArray[np.float64]
 
@@ -237,8 +237,8 @@ class Decision:
     def rows(self) -> list[dict[str, Any]]:
         """The comparison as a table, a row for each subset."""
         champion = "champion" if self.champion is None else f"champion (version {self.champion})"
-        challenger, more = f"challenger (version {self.version})", {"difference": "difference", "at least": "low"}
-        more["categories"] = "categories"
+        challenger = f"challenger (version {self.version})"
+        more = {"difference": "difference", "at least": "low", "categories": "categories"}
         return [
             {"subset": name, champion: figures.get("champion", "none"), challenger: figures["challenger"]}
             | {title: figures.get(key, "") for title, key in more.items()}
@@ -253,12 +253,6 @@ class Decision:
         return "\n".join(lines + [f"- [{name}]({address})" for name, address in links])
 
 
-def model_of(project: Project, generation: str, like: Model | None = None) -> Model:
-    """The model of a generation. like: one whose tower is shared where it is the same."""
-    device = find_device(project.settings.device)
-    return Model.load(bundle_of(project.index, generation), project.root, device, like=like)
-
-
 def judge(
     project: Project, records: Records, version: int, new: Entry, live: Entry, *, force: bool, made: Model | None
 ) -> Decision:
@@ -269,9 +263,9 @@ def judge(
     name, damaged = new.generation, "refused: the index is not what it should be"
     blank = Decision(version, new.model, name, None, False, False, [])
     try:
-        model = made or model_of(project, name)
-        texts, recall = sample_texts(records), project.params.promote.recall
-        problems = verify_generation(project.index / name, name, model, project.cache, texts, recall).problems
+        model = made or load_model(project, bundle_of(project.index, name))
+        recall = project.params.promote.recall
+        problems = verify_generation(project.index / name, model, project.cache, records, recall).problems
         canaries = [] if problems else _ask_canaries(project, records, name)
     except ForError as error:  # it cannot even be opened
         problems = [str(error)]
@@ -297,7 +291,7 @@ def _compare(project: Project, records: Records, blank: Decision, made: Model, l
     if not alone:
         blank = replace(blank, champion=live.version)
         try:
-            models["champion"] = model_of(project, live.generation, made)
+            models["champion"] = load_model(project, bundle_of(project.index, live.generation), made)
         except ForError as error:
             return replace(blank, reasons=[f"refused: the champion cannot be measured: {error}"])
     scores = measure(project, records, images, models)
@@ -322,3 +316,40 @@ def no_champion(folder: Path, live: Entry, generation: str, name: str) -> str | 
     if same_set(folder / live.generation, folder / generation):
         return None
     return f"no comparison: the champion belongs to another set of the same name, {set_of(folder / live.generation)}"
+
+
+# The images on which two generations differ most: found by one only, as a contact sheet.
+TOP = 10  # images that a person looks at
+ROWS = 4  # of each kind
+PER_ROW = 5  # images
+WIN, LOSS = "#1a7f37", "#cf222e"
+
+
+def draw_differences(project: Project, old: str, new: str, path: Path) -> bool:
+    """Write a PNG at `path`: names of categories, with right images that only one generation has among its TOP.
+
+    Returns False, and writes nothing, where the two never differ.
+    """
+    records, params = load_records(project.prepared), project.params
+    known = labels(records, params.index.gallery, params.evaluate.small)
+    right = {text: label.right for text, label in known.items() if label.name and label.right}
+    before, now = (_answers(project, generation, right) for generation in (old, new))
+    paths = dict(zip(records.images["image_id"], records.paths(project.root), strict=True))
+    groups = []
+    for what, colour, here, there in (("found now", WIN, now, before), ("no longer found", LOSS, before, now)):
+        only = {text: [image for image in here[text] if image not in there[text]] for text in right}
+        most = sorted((text for text in right if only[text]), key=lambda text: (-len(only[text]), text))
+        for text in most[:ROWS]:
+            cells = [Cell(paths[image]) for image in only[text][:PER_ROW]]
+            groups.append(Group(f"“{text}”: {what}", cells, colour, framed=True))
+    if groups:
+        draw_sheet(groups, path, PER_ROW)
+    return bool(groups)
+
+
+def _answers(project: Project, generation: str, right: dict[str, set[str]]) -> dict[str, list[str]]:
+    """The right images among the first TOP for each query, by the generation's own model."""
+    tower = TextTower(bundle_of(project.index, generation))
+    with open_generation(project.index / generation) as index:
+        found = {text: [hit.image_id for hit in index.search(tower.embed(text), TOP)] for text in right}
+    return {text: [image for image in images if image in right[text]] for text, images in found.items()}

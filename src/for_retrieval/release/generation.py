@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,12 +79,13 @@ def generation_name(digest: str) -> str:
     return f"gen-{digest[:12]}"
 
 
-def read_manifest(generation: Path) -> Manifest:
-    """The manifest in a generation's folder.
+def bundle_of(folder: Path, generation: str) -> Path:
+    """The bundle of a generation."""
+    return folder / generation / BUNDLE
 
-    Raises:
-        ForError: it is missing, damaged or of another format.
-    """
+
+def read_manifest(generation: Path) -> Manifest:
+    """The manifest in a generation's folder; ForError if it is missing, damaged or of another format."""
     path = generation / MANIFEST
     try:
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -98,28 +100,18 @@ def read_manifest(generation: Path) -> Manifest:
 
 def find_manifest(generation: Path) -> Manifest | None:
     """The same, but None where it cannot be read."""
-    try:
+    with suppress(ForError):
         return read_manifest(generation)
-    except ForError:
-        return None
+    return None
 
 
-def list_files(folder: Path) -> list[File]:
-    """Every file below `folder` that must never change again, with its checksum, sorted by path."""
-    unchecked = (*ENGINE_OWNED, MANIFEST)
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in unchecked)
-    return [File(path.relative_to(folder).as_posix(), path.stat().st_size, file_hash(path)) for path in paths]
+def check_files(folder: Path, *, hash_below: int | None = BULK) -> Manifest:
+    """Compare all sizes with the manifest, which is returned, and checksums of files below `hash_below` (None: of all).
 
-
-def check_files(folder: Path, manifest: Manifest, *, hash_below: int | None = BULK) -> None:
-    """Compare all sizes with the manifest, and the checksums of files smaller than `hash_below` (None: all).
-
-    The small ones take milliseconds and matter on every open: one wrong byte in the table of ids makes the
-    engine allocate without end, or write damage into its other files.
-
-    Raises:
-        ForError: a file is missing, truncated, grown or changed.
+    Raises ForError: a file is missing, truncated, grown or changed. The small ones take milliseconds and matter on
+    every open: one wrong byte in the table of ids makes the engine allocate without end, or damage its other files.
     """
+    manifest = read_manifest(folder)
     for file in manifest.files:
         path = folder / file.path
         try:
@@ -130,6 +122,7 @@ def check_files(folder: Path, manifest: Manifest, *, hash_below: int | None = BU
             raise ForError(f"the index is damaged: {path} has {size} bytes instead of {file.size}; {REMEDY}")
         if (hash_below is None or size < hash_below) and file_hash(path) != file.sha256:
             raise ForError(f"the index is damaged: the content of {path} has changed; {REMEDY}")
+    return manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +147,9 @@ class ImageRow:
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
+Rows = Iterable[ImageRow]
+
+
 def row_of(image: ImageRegions) -> ImageRow:
     """The row that an image's regions belong to."""
     return ImageRow(*(getattr(image, name) for name in ImageRow.__dataclass_fields__))
@@ -174,40 +170,8 @@ class About:
     image_root: str
 
 
-def digest_of(rows: Iterable[ImageRow], **settings: str | int) -> str:
-    """A sha256 over settings and images, in whatever order they come and however they were gathered."""
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for line in sorted(row.digest for row in rows):
-        digest.update(line.encode())
-    return digest.hexdigest()
-
-
-def check_rows(rows: Sequence[ImageRow]) -> None:
-    """Raise a ForError for a table without images, or with an id that comes twice."""
-    if not rows:
-        raise ForError("there are no images to index; check data.root and index.gallery in params.yaml")
-    seen: set[str] = set()
-    for row in rows:
-        if row.image_id in seen:
-            raise ForError(f"image id {row.image_id!r} comes twice, again as {row.path!r}; make ids unique")
-        seen.add(row.image_id)
-
-
-def write_table(path: Path, rows: Iterable[ImageRow], regions: Mapping[str, int]) -> None:
-    """One JSON object a line, by image id; `regions` says how many each image has."""
-    with path.open("w", encoding="utf-8") as file:
-        for row in sorted(rows, key=lambda row: row.image_id):
-            values = {name: getattr(row, name) for name in ImageRow.__dataclass_fields__}
-            values |= {"regions": regions[row.image_id], "digest": row.digest}
-            file.write(json.dumps(values, ensure_ascii=False) + "\n")
-
-
 def read_table(generation: Path) -> dict[ImageRow, int]:
-    """The images of a generation, by image id, each with its number of regions.
-
-    Raises:
-        ForError: the table is missing or damaged.
-    """
+    """The images of a generation, by id, with their numbers of regions; ForError if the table is missing or damaged."""
     path = generation / TABLE
     rows: dict[ImageRow, int] = {}
     try:
@@ -223,59 +187,24 @@ def read_table(generation: Path) -> dict[ImageRow, int]:
     return rows
 
 
-@dataclass(frozen=True)
-class Changes:
-    """Images that are new, those whose content, path, split or size changed, and ids of those that are gone."""
-
-    new: list[ImageRow]
-    changed: list[ImageRow]
-    deleted: list[str]
-    unchanged: list[ImageRow]
-
-    @property
-    def to_write(self) -> list[ImageRow]:
-        """What must be written, by image id."""
-        return sorted([*self.new, *self.changed], key=lambda row: row.image_id)
-
-
-def changes(old: Iterable[ImageRow], now: Iterable[ImageRow]) -> Changes:
-    """Compare by image id."""
-    before = {row.image_id: row for row in old}
-    rows = list(now)
-    here = {row.image_id for row in rows}
-    return Changes(
-        new=[row for row in rows if row.image_id not in before],
-        changed=[row for row in rows if before.get(row.image_id, row) != row],
-        deleted=[image_id for image_id in before if image_id not in here],
-        unchanged=[row for row in rows if before.get(row.image_id) == row],
-    )
-
-
 def same_set(a: Path, b: Path) -> bool:
     """Whether two generations are of one data set; damaged ones are taken to be."""
     try:
-        first, second = read_manifest(a), read_manifest(b)
-        known = first.dataset != second.dataset or _one_place(first.image_root, second.image_root)
-        rows: Collection[ImageRow] = () if known else read_table(b)
-        return one_set(first, () if known else read_table(a), second.dataset, second.image_root, rows)
+        second = read_manifest(b)
+        return one_set(read_manifest(a), second.dataset, second.image_root, lambda: (read_table(a), read_table(b)))
     except ForError:
         return True
 
 
-def one_set(
-    manifest: Manifest, table: Collection[ImageRow], name: str, image_root: str, rows: Collection[ImageRow]
-) -> bool:
-    """Whether a generation and other images are of one set: one name, and one place or a common image.
+def one_set(manifest: Manifest, name: str, image_root: str, tables: Callable[[], tuple[Rows, Rows]]) -> bool:
+    """Whether a generation and other images are of one set: one name, and one place or a common image in `tables`.
 
     Images may all be replaced in their folder, and a folder may move; where both happened, it is another set.
     """
-    if manifest.dataset != name or _one_place(manifest.image_root, image_root):
+    if manifest.dataset != name or (manifest.image_root == image_root and not manifest.unpacked):
         return manifest.dataset == name
-    return not {row.hash for row in table}.isdisjoint(row.hash for row in rows)
-
-
-def _one_place(a: str, b: str) -> bool:
-    return a == b and not a.startswith(UNPACKED)
+    one, other = tables()
+    return not {row.hash for row in one}.isdisjoint(row.hash for row in other)
 
 
 def set_of(generation: Path) -> str:

@@ -44,11 +44,7 @@ class Place:
 
 
 def place(project: Project) -> Place:
-    """The server or database that settings name; by default SQLite in ``var/mlflow``.
-
-    Raises:
-        UsageError: settings name something that MLflow no longer writes to.
-    """
+    """The server or database that settings name (UsageError: a plain folder); by default SQLite in ``var/mlflow``."""
     uri = project.settings.tracking_uri or f"sqlite:///{project.root.resolve() / 'var' / 'mlflow' / 'mlflow.db'}"
     if uri.startswith("sqlite:///"):
         database = Path(uri.removeprefix("sqlite:///")).resolve()
@@ -62,9 +58,8 @@ def place(project: Project) -> Place:
 def check(project: Project) -> None:
     """Make sure that runs can be written, in a few seconds at most.
 
-    Raises:
-        UsageError: settings name something that MLflow cannot use.
-        TransientError: the server does not answer. ForError: the folder of the database cannot be written.
+    Raises UsageError: settings name something that MLflow cannot use. TransientError: the server does not answer.
+    ForError: the folder of the database cannot be written.
     """
     where = place(project)
     if where.database:
@@ -108,10 +103,7 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",  # 7 by default: minutes for a server that has gone
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
-
-
-CHAMPION = "champion"
-CHALLENGER = "challenger"
+CHAMPION, CHALLENGER = "champion", "challenger"
 
 
 @dataclass(frozen=True)
@@ -186,11 +178,7 @@ class Registry:
 
 @contextmanager
 def connected(project: Project, name: str | None = None) -> Iterator[Registry]:
-    """The registry of the project's dataset, or of the one called `name`; MLflow's exceptions become sentences.
-
-    Raises:
-        ForError: the server does not answer, or refuses something.
-    """
+    """The registry of the project's dataset, or of the one called `name`; MLflow's exceptions become ForErrors."""
     check(project)
     for variable, value in ENVIRONMENT.items():
         os.environ.setdefault(variable, value)

@@ -25,7 +25,6 @@ from for_retrieval.errors import ForError
 from for_retrieval.files import file_hash, read_json, write_json
 from for_retrieval.project import Project
 from for_retrieval.release.generation import (
-    BUNDLE,
     MANIFEST,
     check_files,
     find_manifest,
@@ -53,12 +52,9 @@ def release_lock(root: Path, what: str, *, wait: bool = False, say: Say | None =
 
     It ends with the process, however that dies. The holder's child processes and its own further calls pass through.
 
-    Args:
-        what: names the work in the sentence for others, ``retrain`` for example.
-        wait: wait until the other has finished, and report it to `say` (by default to stderr), instead of failing.
-
-    Raises:
-        Busy: another process holds it, and `wait` is false; the sentence names that process.
+    what: names the work in the sentence for others, ``retrain`` for example. wait: wait until the other has finished,
+    and report it to `say` (by default to stderr), instead of failing. Raises Busy: another process holds it, and `wait`
+    is false; the sentence names that process.
     """
     from filelock import FileLock, Timeout
 
@@ -157,11 +153,7 @@ class Pointer:
 
 
 def read_pointer(folder: Path) -> Pointer:
-    """What the index at `folder` serves.
-
-    Raises:
-        ForError: nothing is live yet, or the pointer is damaged or of an earlier version.
-    """
+    """What the index at `folder` serves; ForError if nothing does, or the pointer is damaged or of an older version."""
     path = folder / CURRENT
     if not path.exists():
         raise ForError(f"there is no index yet in {folder}; run `dvc repro`, or `for-cli index` if it was deleted")
@@ -182,21 +174,14 @@ def read_pointer(folder: Path) -> Pointer:
 
 def find_pointer(folder: Path) -> Pointer | None:
     """The same, but None where nothing is live or the pointer is unusable."""
-    try:
+    with suppress(ForError):
         return read_pointer(folder)
-    except ForError:
-        return None
-
-
-def bundle_of(folder: Path, generation: str) -> Path:
-    """The bundle of a generation."""
-    return folder / generation / BUNDLE
+    return None
 
 
 def entry_of(folder: Path, generation: str, version: int | None) -> Entry:
     """The entry of a generation whose files are all there with the right sizes; ForError for any other."""
-    manifest = read_manifest(folder / generation)
-    check_files(folder / generation, manifest, hash_below=0)
+    manifest = check_files(folder / generation, hash_below=0)
     digest = file_hash(folder / generation / MANIFEST)
     return Entry(generation, digest, manifest.model, manifest.dataset, version, utc_now("milliseconds"))
 
@@ -205,10 +190,8 @@ def move(folder: Path, change: Callable[[Pointer | None], Pointer]) -> Pointer:
     """Replace the pointer by what `change` makes of it, in one step; returns the new one.
 
     A `change` that raises leaves it as it is. Where the live generation is on a server, its aliases move first: if the
-    server does not answer, nothing has changed.
-
-    Raises:
-        ForError: another process has been moving it for PATIENCE seconds, or a server does not answer.
+    server does not answer, nothing has changed. Raises ForError: another process has been moving it for PATIENCE
+    seconds, or a server does not answer.
     """
     from filelock import FileLock, Timeout
 
@@ -246,15 +229,10 @@ def go_live(folder: Path, generation: str, version: int | None, keep: int, *, ov
 
     Also kept: the newest one of an earlier champion, and the candidate. For those who hold the release lock.
 
-    Args:
-        over: what must serve now, since the generation was made from it or judged against it.
-
-    Raises:
-        ForError: the generation is missing or damaged, or its server does not answer. Moved: something else than
-            `over` serves. In both cases the pointer stays as it is.
+    over: what must serve now, since the generation was made from it or judged against it. Raises ForError: the
+    generation is missing or damaged, or its server does not answer. Moved: something else than `over` serves. In both
+    cases the pointer stays as it is.
     """
-    if keep < 1:
-        raise ValueError(f"keep must be at least 1, not {keep}")
     new = entry_of(folder, generation, version)
 
     def change(old: Pointer | None) -> Pointer:
@@ -293,10 +271,8 @@ def earlier_champion(entries: list[Entry], live: Entry) -> Entry | None:
 def roll_back(folder: Path, *, champion: bool) -> Entry:
     """Serve again what served before, of the set that serves, without the release lock.
 
-    champion: go back to the newest generation of another promoted version, not just one generation.
-
-    Raises:
-        ForError: there is nothing to go back to, it is damaged, or its server does not answer.
+    champion: go back to the newest generation of another promoted version, not just one generation. Raises ForError:
+    there is nothing to go back to, it is damaged, or its server does not answer.
     """
 
     def change(old: Pointer | None) -> Pointer:
@@ -360,10 +336,9 @@ def record_decision(folder: Path, decided: Decided) -> None:
 
 def bundled_model(project: Project) -> str | None:
     """The id of the model in models/bundle; None where there is none."""
-    try:
+    with suppress(ForError, KeyError, TypeError):
         return str(read_json(project.bundle / "bundle.json")["model"])
-    except (ForError, KeyError, TypeError):
-        return None
+    return None
 
 
 def needs_release(project: Project) -> bool:

@@ -32,14 +32,7 @@ from for_retrieval.release.pointer import (
     roll_back,
     utc_now,
 )
-from for_retrieval.release.training_runs import (
-    common_tags,
-    find_parent,
-    flattened,
-    log_numbers,
-    score_metrics,
-    shared_params,
-)
+from for_retrieval.release.training_runs import common_tags, find_parent, log_numbers, score_metrics, shared_params
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -65,12 +58,8 @@ class Registered:
 def register(project: Project, *, wait: bool = False, say: Say | None = None) -> Registered:
     """Register the bundle as the next version, with the alias ``challenger``; a model has one version.
 
-    Args:
-        wait: for whoever holds the release lock, instead of failing; `say` is told of it.
-
-    Raises:
-        Busy: another process holds the lock. ForError: there is no bundle, it is of another set than params.yaml
-            names, or MLflow fails.
+    wait: for whoever holds the release lock, instead of failing; `say` is told of it. Raises Busy: another process
+    holds the lock. ForError: there is no bundle, it is of another set than params.yaml names, or MLflow fails.
     """
     with release_lock(project.root, "models register", wait=wait, say=say):
         bundle = read_json(project.bundle / "bundle.json", "run `dvc repro export`")
@@ -117,11 +106,10 @@ def _log(project: Project, registry: Registry, run: Run, bundle: dict[str, Any])
     """Parameters, validation scores and the bundle itself, as a model from code."""
     import mlflow
 
-    params = flattened({**shared_params(project), "run": {"name": bundle["run"]}})
     settings = project.params.train.runs.get(bundle["run"])
-    params |= flattened(settings.model_dump(mode="json"), "run") if settings else {}
+    own = {"name": bundle["run"], **(settings.model_dump(mode="json") if settings else {})}
     scores = score_metrics(read_json(project.bundle / "metrics.json", "run `dvc repro export`"))
-    log_numbers(registry, run.info.run_id, params, scores)
+    log_numbers(registry, run.info.run_id, scores, {**shared_params(project), "run": own})
     with mlflow.start_run(run_id=run.info.run_id, log_system_metrics=False):
         return mlflow.pyfunc.log_model(
             name="model",
@@ -134,10 +122,8 @@ def _log(project: Project, registry: Registry, run: Run, bundle: dict[str, Any])
 def rollback(project: Project) -> Entry:
     """Serve the previous champion with its own index again; it neither waits for a lock nor needs MLflow.
 
-    The alias follows in a process of its own, or else at the next command of `for-cli models`.
-
-    Raises:
-        ForError: there is no earlier champion of this set, or its generation is damaged.
+    The alias follows in a process of its own, or else at the next command of `for-cli models`. Raises ForError: there
+    is no earlier champion of this set, or its generation is damaged.
     """
     entry = roll_back(project.index, champion=True)
     log = project.root / "var" / "mlflow" / "alias.log"
@@ -151,8 +137,7 @@ def rollback(project: Project) -> Entry:
 
 def reconcile(project: Project) -> None:
     """Point the alias ``champion`` at the version that serves; ForError where MLflow cannot be reached."""
-    pointer = find_pointer(project.index)
-    if pointer and pointer.live.version is not None:
+    if (pointer := find_pointer(project.index)) and pointer.live.version is not None:
         with reconciled(project, pointer.live.dataset):
             pass
 
@@ -178,25 +163,17 @@ def _point_alias(project: Project, registry: Registry) -> None:
 
 
 def promote(
-    project: Project,
-    version: str | int | None = None,
-    force: bool = False,
-    *,
-    wait: bool = False,
-    say: Say | None = None,
+    project: Project, version: str | None = None, force: bool = False, *, wait: bool = False, say: Say | None = None
 ) -> Decision:
     """Let a version (number or alias; by default that of models/bundle) serve, if it passes the gate.
 
     Its index is first brought up to date with the files, as `refresh` does. The decision is written to the version's
     tags and, as decision.json, to its run; the pointer has the last one.
 
-    Args:
-        force: promote although it is not better. A damaged index is refused all the same.
-        wait: for whoever holds the release lock, instead of failing; `say` is told of it.
-
-    Raises:
-        Busy: another process holds the lock. Moved: what it was judged against does not serve any more; nothing was
-            changed. ForError: there is no such version, no generation of it, or MLflow fails.
+    force: promote although it is not better. A damaged index is refused all the same. wait: for whoever holds the
+    release lock, instead of failing; `say` is told of it. Raises Busy: another process holds the lock. Moved: what it
+    was judged against does not serve any more; nothing was changed. ForError: there is no such version, no generation
+    of it, or MLflow fails.
     """
     from for_retrieval.release.gate import judge
     from for_retrieval.release.refresh import take_up
@@ -204,7 +181,7 @@ def promote(
     with release_lock(project.root, "models promote", wait=wait, say=say), reconciled(project) as registry:
         # By default the version of models/bundle also where it serves, so that a promotion that was cut short can end.
         bundled = registry.with_model(bundled_model(project)) if version is None else None
-        chosen = bundled or registry.find(CHALLENGER if version is None else str(version))
+        chosen = bundled or registry.find(version or CHALLENGER)
         pointer, generation = _generation_of(project, chosen)
         live = pointer.live
         if (live.dataset, live.version) == (chosen.dataset, chosen.number):
@@ -243,16 +220,12 @@ def _generation_of(project: Project, version: Version) -> tuple[Pointer, str]:
 
 def _up_to_date(project: Project, records: Records, pointer: Pointer, generation: str) -> tuple[str, Model | None]:
     """A generation with today's gallery, and its model where it had to be loaded; nothing of it serves yet."""
-    from for_retrieval.release.gate import model_of
-    from for_retrieval.release.refresh import apply_update, checking, plan_update
+    from for_retrieval.release.refresh import apply_update, plan_update
 
     plan = plan_update(project, records, generation)
     if not plan.needed:
         return generation, None
-    with checking(project, records) as require_checked:
-        model = model_of(project, generation)
-        require_checked()
-    apply_update(project, records, plan, model, verified=False, progress=False)
+    model, *_ = apply_update(project, records, plan, verified=False, progress=False)
     if pointer.candidate and pointer.candidate.generation == generation:  # also kept if it is refused
         candidate = entry_of(project.index, plan.name, None)
         move(project.index, lambda old: replace(old or pointer, candidate=candidate))
@@ -260,9 +233,8 @@ def _up_to_date(project: Project, records: Records, pointer: Pointer, generation
 
 
 def _go_live(project: Project, registry: Registry, chosen: Version, decision: Decision, live: Entry) -> None:
-    keep = project.settings.keep_generations
     try:
-        go_live(project.index, decision.generation, chosen.number, keep, over=live)
+        go_live(project.index, decision.generation, chosen.number, project.settings.keep_generations, over=live)
     except Moved as moved:
         reasons = [*decision.reasons, f"not promoted: {moved}"]
         _record(project, registry, chosen, replace(decision, promoted=False, forced=False, reasons=reasons))

@@ -22,18 +22,8 @@ from for_retrieval.records.prepare import is_current, prepare, records_now
 from for_retrieval.records.records import Records, load_records
 from for_retrieval.release.build import Earlier, Plan, build_index, check_generation
 from for_retrieval.release.engines import ImageRegions
-from for_retrieval.release.generation import (
-    About,
-    Changes,
-    ImageRow,
-    Manifest,
-    changes,
-    find_manifest,
-    one_set,
-    read_manifest,
-    read_table,
-)
-from for_retrieval.release.pointer import Entry, Say, add_candidate, bundle_of, go_live, read_pointer, release_lock
+from for_retrieval.release.generation import About, ImageRow, Manifest, bundle_of, find_manifest, one_set
+from for_retrieval.release.pointer import Entry, Say, add_candidate, find_pointer, go_live, read_pointer, release_lock
 
 if TYPE_CHECKING:
     from for_retrieval.model.model import Model
@@ -44,11 +34,7 @@ OTHER_SET = "run `dvc repro`, or `for-cli index` if that has nothing to do"
 
 
 def gallery_rows(records: Records, splits: Sequence[str]) -> list[ImageRow]:
-    """The images of `splits`, by image id.
-
-    Raises:
-        ForError: the splits hold no images.
-    """
+    """The images of `splits`, by image id; ForError if there are none."""
     images = records.images[records.images["split"].isin(splits)]
     if images.empty:
         raise ForError(
@@ -60,11 +46,7 @@ def gallery_rows(records: Records, splits: Sequence[str]) -> list[ImageRow]:
 
 
 def gallery_regions(rows: Sequence[ImageRow], model: Model, cache: Path) -> Iterator[ImageRegions]:
-    """The regions of every image in `rows`, in their order.
-
-    Raises:
-        ForError: an image has no features yet.
-    """
+    """The regions of every image in `rows`, in their order; ForError if one has no features yet."""
     import numpy as np
 
     store = model.store(cache)
@@ -81,69 +63,66 @@ def gallery_regions(rows: Sequence[ImageRow], model: Model, cache: Path) -> Iter
 
 
 def plan_update(project: Project, records: Records, generation: str) -> Plan:
-    """What brings a generation up to date with `records`, by content hash. Loads no torch.
-
-    Raises:
-        ForError: the generation is damaged, or of another set.
-    """
-    place = project.index / generation
-    manifest, table = read_manifest(place), read_table(place)
-    rows = gallery_rows(records, project.params.index.gallery)
-    if not one_set(manifest, table, records.info.name, records.info.root, rows):
-        raise ForError(
-            f"{generation} is of {manifest.dataset} (images in {manifest.image_root}), but params.yaml names "
-            f"{records.info.name} (images in {records.info.root}), which shares no image with it; {OTHER_SET}"
-        )
-    bundle = bundle_of(project.index, generation)
+    """What brings a generation up to date with `records`, without torch; ForError if damaged or of another set."""
+    rows, bundle = gallery_rows(records, project.params.index.gallery), bundle_of(project.index, generation)
     try:
         encoder = model_id(read_json(bundle / "bundle.json", "run `for-cli index`"))
     except (KeyError, TypeError):
         raise ForError(f"{bundle} is damaged or was written by an earlier version; run `for-cli index`") from None
-    found = changes(table, rows)
-    if encoder != manifest.encoder:  # other code made the old regions: none of them can stay
-        found = Changes(found.new, [*found.changed, *found.unchanged], found.deleted, [])
+    earlier = Earlier.of(project.index / generation, rows, encoder)
+    manifest = earlier.manifest
+    if not one_set(manifest, records.info.name, records.info.root, lambda: (earlier.table, rows)):
+        raise ForError(
+            f"{generation} is of {manifest.dataset} (images in {manifest.image_root}), but params.yaml names "
+            f"{records.info.name} (images in {records.info.root}), which shares no image with it; {OTHER_SET}"
+        )
     about = About(manifest.model, encoder, manifest.dataset, manifest.dim, records.info.root)
-    return Plan(rows, about, bundle, project.settings, Earlier(place, manifest, found))
+    return Plan(rows, about, bundle, project.settings, earlier)
 
 
 def counted(plan: Plan) -> dict[str, int]:
     """How many images `plan_update` found new, changed and deleted."""
     assert plan.earlier
-    found = plan.earlier.changes
-    return {"new": len(found.new), "changed": len(found.changed), "deleted": len(found.deleted)}
+    return {name: len(getattr(plan.earlier, name)) for name in ("new", "changed", "deleted")}
 
 
 def apply_update(
-    project: Project, records: Records, plan: Plan, model: Model, *, verified: bool, progress: bool
-) -> tuple[int, float | None]:
-    """Build what `plan_update` planned, with the model of the generation; it does not serve yet.
+    project: Project,
+    records: Records,
+    plan: Plan,
+    *,
+    verified: bool,
+    progress: bool,
+    say: Say | None = None,
+    child: subprocess.Popen[str] | None = None,
+) -> tuple[Model, int, float | None]:
+    """Check the set, then build what `plan_update` planned, with the model of the generation; it does not serve yet.
 
-    For those who hold the release lock. Returns how many images had no features yet, and the recall: None where it
-    was left to the caller, or the generation was there already.
-
-    verified: check it against the exact evaluator before it is put in place.
-
-    Raises:
-        ForError: the old generation is damaged, an image cannot be read, or the new generation does not pass its
-            verification.
+    For those who hold the release lock. Returns the model, how many images had no features yet, and the recall: None
+    where it was left to the caller, or the generation was there already. verified: check it against the exact evaluator
+    before it is put in place. say, child: see `_checking`. Raises ForError: the set fails its checks, the old
+    generation is damaged, an image cannot be read, or the new generation does not pass its verification.
     """
+    with _checking(project, records, say, child) as require_checked:
+        # Only now: a refresh with nothing to do, as most are, loads no torch.
+        from for_retrieval.release.verify import load_model, verify_generation
+
+        model = load_model(project, plan.bundle)
+        require_checked()
     if plan.earlier:
         check_generation(plan.earlier.generation)
     encoded = model.encode(project, records, project.params.index.gallery)
     recalls: list[float] = []
 
-    def check(drafted: Path, manifest: Manifest) -> None:
-        from for_retrieval.release.verify import sample_texts, verify_generation
-
-        bound, texts = project.params.promote.recall, sample_texts(records)
-        report = verify_generation(drafted, plan.name, model, project.cache, texts, bound)
+    def check(drafted: Path) -> None:
+        report = verify_generation(drafted, model, project.cache, records, project.params.promote.recall)
         if not report.ok:
             raise ForError(f"the refreshed index is refused: {'; '.join(report.problems)}; the old one goes on serving")
         recalls.append(report.recall)
 
     regions = gallery_regions(plan.to_write, model, project.cache)
     build_index(project.index, plan, regions, progress=progress, check=check if verified else None)
-    return encoded, recalls[0] if recalls else None
+    return model, encoded, recalls[0] if recalls else None
 
 
 @dataclass(frozen=True)
@@ -162,29 +141,16 @@ class Refreshed:
     unchanged: int
     encoded: int
     recall: float | None
-
-    @property
-    def nothing_to_do(self) -> bool:
-        """Whether the pointer was left alone."""
-        return self.before == self.generation
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it, for programs."""
-        return {**asdict(self), "nothing_to_do": self.nothing_to_do}
+    nothing_to_do: bool  # the pointer was left alone
 
 
 def refresh(project: Project, *, wait: bool = False, progress: bool = True, say: Say | None = None) -> Refreshed:
     """Take up new, changed and deleted files with the live model: prepare, check, encode, index, verify, go live.
 
-    Queries are answered from the old generation until the new one is complete.
-
-    Args:
-        wait: for whoever holds the release lock, instead of failing; `say` is told of it.
-
-    Raises:
-        Busy: another process holds the lock. ForError: nothing is live, or it is of another set; the set fails its
-            checks; the model cannot be rebuilt; the new generation does not pass its verification; or something else
-            went live meanwhile. The old one stays.
+    Queries are answered from the old generation until the new one is complete. wait: for whoever holds the release
+    lock, instead of failing; `say` is told of it. Raises Busy: another process holds the lock. ForError: nothing is
+    live, or it is of another set; the set fails its checks; the model cannot be rebuilt; the new generation does not
+    pass its verification; or something else went live meanwhile. The old one stays.
     """
     with release_lock(project.root, "index refresh", wait=wait, say=say), ExitStack() as until_the_end:
         live = read_pointer(project.index).live
@@ -198,18 +164,14 @@ def refresh(project: Project, *, wait: bool = False, progress: bool = True, say:
         counts = counted(plan)
         counts["unchanged"] = len(plan.rows) - counts["new"] - counts["changed"]
         if not plan.needed:
-            return Refreshed(live.generation, live.generation, live.version, **counts, encoded=0, recall=None)
-        with checking(project, records, say, child) as require_checked:
-            # Only now: a refresh with nothing to do, as most are, loads no torch.
-            from for_retrieval.model.model import Model
-            from for_retrieval.model.tower import find_device
-
-            bundle = bundle_of(project.index, live.generation)
-            model = Model.load(bundle, project.root, find_device(project.settings.device))
-            require_checked()
-        encoded, recall = apply_update(project, records, plan, model, verified=True, progress=progress)
-        go_live(project.index, plan.name, live.version, project.settings.keep_generations, over=live)
-        return Refreshed(live.generation, plan.name, live.version, **counts, encoded=encoded, recall=recall)
+            name, encoded, recall = live.generation, 0, None
+        else:
+            name = plan.name
+            done = apply_update(project, records, plan, verified=True, progress=progress, say=say, child=child)
+            _, encoded, recall = done
+            go_live(project.index, name, live.version, project.settings.keep_generations, over=live)
+        about: dict[str, Any] = {**counts, "encoded": encoded, "recall": recall, "nothing_to_do": not plan.needed}
+        return Refreshed(live.generation, name, live.version, **about)
 
 
 def take_up(project: Project) -> Records:
@@ -244,7 +206,7 @@ if sys.stdin.read():  # nothing comes from a parent that was killed
 
 
 @contextmanager
-def checking(
+def _checking(
     project: Project, records: Records, say: Say | None = None, child: subprocess.Popen[str] | None = None
 ) -> Iterator[Callable[[], None]]:
     """Check the prepared set before anything is made of it, as the stages `fractions` and `validate` do.
@@ -283,17 +245,15 @@ def checking(
 
 def _checked(project: Project, records: Records) -> bool:
     """Whether the set has passed its checks as it is now."""
-    try:
+    with suppress(ForError, KeyError, TypeError):
         last = read_json(project.reports / "validation.json")
         return bool(last["digest"] == records.info.digest and last["success"])
-    except (ForError, KeyError, TypeError):
-        return False
+    return False
 
 
 def accepted_profile(folder: Path) -> Profile | None:
     """The profile of the set that the live generation was built from, which drift is measured against."""
     from for_retrieval.records.checks.run import PROFILE
-    from for_retrieval.release.pointer import find_pointer
 
     pointer = find_pointer(folder)
     path = bundle_of(folder, pointer.live.generation) / PROFILE if pointer else None
@@ -302,26 +262,15 @@ def accepted_profile(folder: Path) -> Profile | None:
 
 @dataclass(frozen=True)
 class Status:
-    """generations: one entry each, the live one first. waiting: what a refresh would do; None where unknown.
-
-    why: why it is unknown.
-    """
+    """generations: one entry each, the live one first. waiting: what a refresh would do; None: unknown, and why."""
 
     generations: list[dict[str, Any]]
     waiting: dict[str, int] | None
     why: str
 
-    def to_json(self) -> dict[str, Any]:
-        """All of it, for programs."""
-        return asdict(self)
-
 
 def status(project: Project) -> Status:
-    """Look at the index of a project, and at the files of its set. Loads no torch.
-
-    Raises:
-        ForError: nothing is live, or the pointer is damaged.
-    """
+    """Look at the index of a project and the files of its set, without torch; ForError as for `read_pointer`."""
     pointer = read_pointer(project.index)
     entries = [_described(project.index, "live", pointer.live)]
     entries += [_described(project.index, "previous", entry) for entry in pointer.previous]
@@ -341,15 +290,16 @@ def _described(folder: Path, role: str, entry: Entry) -> dict[str, Any]:
     return {**about, "problem": "its manifest is damaged; run `for-cli index` to rebuild it"}
 
 
-def build_candidate(project: Project, records: Records, model: Model) -> tuple[Manifest, str]:
-    """Build the generation of `model`, which is that of models/bundle, for the gallery, and make it the candidate.
+def build_candidate(project: Project) -> tuple[Manifest, str]:
+    """Build the generation of the gallery with the model in models/bundle, and make it the candidate.
 
     For those who hold the release lock. It serves only where no champion of its set does: see `add_candidate`, which
-    says so in the second value; empty where there was nothing to do.
-
-    Raises:
-        ForError: a stage before it has not run, or the build fails.
+    says so in the second value; empty where there was nothing to do. Raises ForError: a stage before it has not run, or
+    the build fails.
     """
+    from for_retrieval.release.verify import load_model
+
+    records, model = load_records(project.prepared), load_model(project, project.bundle)
     rows = gallery_rows(records, project.params.index.gallery)
     registered = str(read_json(project.bundle / "bundle.json", "run `dvc repro export`")["model"])
     about = About(registered, model.id, records.info.name, model.tower.layout.dim, records.info.root)

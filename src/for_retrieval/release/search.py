@@ -13,8 +13,8 @@ import numpy as np
 
 from for_retrieval.errors import ForError
 from for_retrieval.model.where import all_shown
-from for_retrieval.release.engines import Box, Engine, Floats, Point, Region, open_engine, point_from, point_id
-from for_retrieval.release.generation import MANIFEST, REMEDY, Manifest, check_files, read_manifest
+from for_retrieval.release.engines import Box, Engine, Floats, Record, Region, open_engine, point_id
+from for_retrieval.release.generation import MANIFEST, REMEDY, Manifest, check_files
 from for_retrieval.release.pointer import Entry, read_pointer
 
 DECIMALS = 6  # scores that agree to here are ties: float32 sums differ beyond
@@ -32,7 +32,10 @@ def search_images(engine: Engine, vector: Floats, top_k: int, n_points: int) -> 
     limit = min(n_points, top_k * REGIONS_PER_IMAGE)
     while True:
         regions = [replace(region, score=round(region.score, DECIMALS)) for region in engine.search(vector, limit)]
-        best = _best_of_each_image(regions)[:top_k]
+        of_image: dict[str, Region] = {}
+        for region in sorted(regions, key=lambda r: (-r.score, r.image_id, r.number)):
+            of_image.setdefault(region.image_id, region)
+        best = list(of_image.values())[:top_k]
         # Regions beyond the limit can still tie with the last image, unless the scan went below its score.
         enough = len(best) == top_k and regions[-1].score < best[-1].score
         if enough or limit >= n_points:
@@ -40,18 +43,10 @@ def search_images(engine: Engine, vector: Floats, top_k: int, n_points: int) -> 
         limit = min(n_points, limit * 2)
 
 
-def _boxes(points: list[Point], vector: Floats) -> list[Box]:
-    boxes = np.asarray([point.box for point in points], np.float32)
-    cosines = np.asarray([point.vector for point in points], np.float32) @ vector
-    objectness = np.asarray([point.objectness for point in points], np.float32)
-    return [tuple(points[number].box) for number in all_shown(cosines, objectness, boxes)]  # type: ignore[misc]
-
-
-def _best_of_each_image(regions: list[Region]) -> list[Region]:
-    best: dict[str, Region] = {}
-    for region in sorted(regions, key=lambda r: (-r.score, r.image_id, r.number)):
-        best.setdefault(region.image_id, region)
-    return list(best.values())
+def _boxes(regions: list[Record], vector: Floats) -> list[Box]:
+    boxes, objectness = (np.asarray([r.payload[name] for r in regions], np.float32) for name in ("box", "objectness"))
+    cosines = np.asarray([region.vector for region in regions], np.float32) @ vector
+    return [tuple(regions[number].payload["box"]) for number in all_shown(cosines, objectness, boxes)]
 
 
 @dataclass(frozen=True)
@@ -62,45 +57,33 @@ class Index(AbstractContextManager["Index"]):
     manifest: Manifest
 
     def search(self, vector: Floats, top_k: int) -> list[Region]:
-        """The `top_k` best images for `vector` [D], as search_images returns them.
-
-        Raises:
-            ForError: `vector` does not fit the index.
-        """
+        """The `top_k` best images for `vector` [D], as search_images returns them; ForError if it does not fit."""
         return search_images(self.engine, vector, top_k, self.manifest.n_points)
 
     def locate(self, vector: Floats, images: Sequence[Region]) -> list[list[Box]]:
         """Where in each of these images what `vector` [D] stands for is: boxes x, y, w, h in pixels, the best first."""
         ids = [point_id(image.image_id, number) for image in images for number in range(self.manifest.most)]
-        points: dict[str, list[Point]] = {image.image_id: [] for image in images}
+        regions: dict[str, list[Record]] = {image.image_id: [] for image in images}
         for record in self.engine.fetch(ids):
-            point = point_from(record.payload, record.vector)
-            points[point.image_id].append(point)
-        return [_boxes(sorted(found, key=lambda point: point.number), vector) for found in points.values()]
+            regions[record.payload["image_id"]].append(record)
+        return [_boxes(sorted(found, key=lambda r: r.payload["region"]), vector) for found in regions.values()]
 
     def __exit__(self, *_: object) -> None:
         self.engine.close()
 
 
 def open_generation(generation: Path) -> Index:
-    """Open a generation for search; takes no lock.
-
-    Raises:
-        ForError: files are missing, truncated or changed, or its server does not answer.
-    """
-    manifest = read_manifest(generation)
-    check_files(generation, manifest)
+    """Open a generation for search, without a lock; ForError if a file is not as it was, or its server is silent."""
+    manifest = check_files(generation)
     return Index(open_engine(generation, manifest), manifest)
 
 
 def open_live(folder: Path, opener: Callable[[Entry], T]) -> tuple[Entry, T]:
     """What `opener` makes of the live generation.
 
-    Readers take no lock, so the generation may be pruned between reading the pointer and opening it. Then the
-    pointer says something else by now, and that is opened instead.
-
-    Raises:
-        ForError: nothing is live, or `opener` fails although the pointer still says the same.
+    Readers take no lock, so the generation may be pruned between reading the pointer and opening it. Then the pointer
+    says something else by now, and that is opened instead. Raises ForError: nothing is live, or `opener` fails although
+    the pointer still says the same.
     """
     live = read_pointer(folder).live
     for _ in range(PATIENCE):
@@ -115,11 +98,7 @@ def open_live(folder: Path, opener: Callable[[Entry], T]) -> tuple[Entry, T]:
 
 
 def open_entry(folder: Path, live: Entry) -> Index:
-    """Open the generation that an entry of the pointer names.
-
-    Raises:
-        ForError: as open_generation, or its manifest is not the one that went live.
-    """
+    """The same for an entry of the pointer; ForError also if its manifest is not the one that went live."""
     generation = folder / live.generation
     path = generation / MANIFEST
     try:

@@ -15,11 +15,12 @@ from for_retrieval.files import file_hash, read_json, write_json
 from for_retrieval.project import Project
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric, Run
+    from mlflow.entities import Run
 
     from for_retrieval.release.mlflow_store import Registry
 
 Tags = dict[str, str]
+Numbers = list[tuple[str, float, int]]  # name of a metric, value, step
 History = list[dict[str, float]]  # step -> objective -> loss
 # What does not shape a head (where it serves and how it is watched), and what differs between those of one `dvc repro`.
 NOT_SHARED: dict[str, Any] = {"index": True, "checks": True, "promote": True, "monitor": True, "train": {"runs"}}
@@ -40,13 +41,13 @@ def shared_params(project: Project) -> dict[str, Any]:
     return project.params.model_dump(mode="json", exclude=NOT_SHARED)
 
 
-def flattened(values: Any, prefix: str = "") -> dict[str, str]:
+def _flattened(values: Any, prefix: str = "") -> dict[str, str]:
     """``{"train": {"steps": 100}}`` -> ``{"train.steps": "100"}``; lists as JSON."""
     if not isinstance(values, dict):
         return {prefix: values if isinstance(values, str) else json.dumps(values, ensure_ascii=False)}
     found: dict[str, str] = {}
     for key, value in values.items():
-        found |= flattened(value, f"{prefix}.{key}" if prefix else str(key))
+        found |= _flattened(value, f"{prefix}.{key}" if prefix else str(key))
     return found
 
 
@@ -74,10 +75,7 @@ def common_tags(project: Project, dataset: dict[str, Any]) -> Tags:
 def log_training(project: Project, run: str, started: float) -> None:
     """Record the heads in ``models/heads/<run>``; a head that is recorded already stays as it is.
 
-    started: when the training began, in seconds since 1970.
-
-    Raises:
-        ForError: MLflow fails, or a file of the training is missing.
+    started: when the training began, in seconds since 1970. Raises ForError: MLflow fails, or a file is missing.
     """
     from for_retrieval.release.mlflow_store import connected
 
@@ -107,7 +105,7 @@ def find_parent(registry: Registry, project: Project, tags: Tags) -> str:
         model, steps = project.params.model, project.params.train.steps
         name = f"{tags['dataset']}: {model.name} {model.input_size} px, {steps} steps"
         run = registry.client.create_run(registry.experiment, tags={**tags, "kind": "training"}, run_name=name)
-        log_numbers(registry, run.info.run_id, flattened(shared_params(project)), [])
+        log_numbers(registry, run.info.run_id, [], shared_params(project))
         return str(run.info.run_id)
 
 
@@ -138,7 +136,7 @@ def _log_head(
     identity = client.create_run(registry.experiment, int(started * 1000), tags, name).info.run_id
     settings = params.train.runs[run].model_dump(mode="json", exclude={"seeds"})
     about = {**shared_params(project), "run": {"name": run, **settings}, "run_seed": int(seed)}
-    log_numbers(registry, identity, flattened(about), _curves(history) + score_metrics(scores))
+    log_numbers(registry, identity, _curves(history) + score_metrics(scores), about)
     dataset = Dataset(tags["dataset"], digest[:12], "local", f'{{"sha256": "{digest}"}}')
     client.log_inputs(identity, [DatasetInput(dataset)])
     rows = [
@@ -159,32 +157,30 @@ def _log_head(
     client.set_terminated(identity, "FINISHED")
 
 
-def log_numbers(registry: Registry, run: str, params: dict[str, str], metrics: list[Metric]) -> None:
-    """Parameters and metrics of a run, in as many calls as MLflow needs; it takes 6,000 characters of a value."""
-    from mlflow.entities import Param
+def log_numbers(registry: Registry, run: str, metrics: Numbers, params: dict[str, Any]) -> None:
+    """Metrics and (nested) parameters of a run; MLflow takes 6,000 characters of a value."""
+    from mlflow.entities import Metric, Param
 
-    registry.client.log_batch(run, metrics, [Param(key, value[:6000]) for key, value in params.items()])
+    now = int(time.time() * 1000)
+    found = [Metric(name, value, now, step) for name, value, step in metrics]
+    registry.client.log_batch(run, found, [Param(key, value[:6000]) for key, value in _flattened(params).items()])
 
 
-def _curves(history: History) -> list[Metric]:
+def _curves(history: History) -> Numbers:
     """``train/<objective>`` by step."""
-    from mlflow.entities import Metric
-
-    now, stride = int(time.time() * 1000), -(-len(history) // POINTS) or 1
+    stride = -(-len(history) // POINTS) or 1
     return [
-        Metric(f"train/{name}", value, now, step)
+        (f"train/{name}", value, step)
         for step, values in enumerate(history, 1)
         if step % stride == 0 or step in (1, len(history))
         for name, value in values.items()
     ]
 
 
-def score_metrics(scores: dict[str, Any]) -> list[Metric]:
+def score_metrics(scores: dict[str, Any]) -> Numbers:
     """The means of val.json or of a bundle's metrics.json as MLflow names them: ``val/base/map50_r40``."""
-    from mlflow.entities import Metric
-
     return [
-        Metric(f"val/{subset}/{measure}", float(values[measure]), int(time.time() * 1000), 0)
+        (f"val/{subset}/{measure}", float(values[measure]), 0)
         for subset, values in scores["metrics"].items()
         for measure in ("map50", "map50_r40")
     ]
@@ -192,8 +188,6 @@ def score_metrics(scores: dict[str, Any]) -> list[Metric]:
 
 def _summarise(registry: Registry, parent: str, group: str) -> None:
     """On the parent: base and novel against the share of labels, from all heads that are recorded so far."""
-    from mlflow.entities import Metric
-
     from for_retrieval.evaluate.plots import plot_fractions
 
     client = registry.client
@@ -208,13 +202,13 @@ def _summarise(registry: Registry, parent: str, group: str) -> None:
                 key = (subset, head.params["run.vocabulary"], float(head.params["run.fraction"]))
                 points.setdefault(key, []).append(value)
     means = {key: sum(values) / len(values) for key, values in sorted(points.items())}
-    metrics = [
-        # The step is the percentage of labels, in thousandths: steps are whole numbers.
-        Metric(f"by percent of labels/{subset} {vocabulary}", value, int(time.time() * 1000), round(1000 * fraction))
-        for (subset, vocabulary, fraction), value in means.items()
-    ]
-    if metrics:
-        client.log_batch(parent, metrics)
+    if means:
+        numbers = [
+            # The step is the percentage of labels, in thousandths: steps are whole numbers.
+            (f"by percent of labels/{subset} {vocabulary}", value, round(1000 * fraction))
+            for (subset, vocabulary, fraction), value in means.items()
+        ]
+        log_numbers(registry, parent, numbers, {})
         with TemporaryDirectory() as name:
             path = Path(name) / "fractions.png"
             plot_fractions(means, path, f"validation, {client.get_run(parent).info.run_name}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
 import numpy as np
@@ -14,10 +14,11 @@ from for_retrieval.errors import ForError
 from for_retrieval.evaluate.measure import head_scores
 from for_retrieval.files import atomic
 from for_retrieval.model.model import Model
+from for_retrieval.model.tower import find_device
 from for_retrieval.project import Project
 from for_retrieval.records.records import Records, load_records
-from for_retrieval.release.generation import ImageRow, check_files, read_table
-from for_retrieval.release.pointer import bundle_of, read_pointer
+from for_retrieval.release.generation import ImageRow, bundle_of, check_files, generation_name, read_table
+from for_retrieval.release.pointer import read_pointer
 from for_retrieval.release.search import Index, open_generation
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ WORDS = ("car", "person", "tree", "dog", "house", "bicycle", "bird", "chair", "b
 class Report:
     """What was found. recall: of the exact best images, over all queries; bound: what it must reach.
 
-    problems: a sentence each; none where the generation may serve.
+    problems: a sentence each; none where the generation may serve (`ok`).
     """
 
     generation: str
@@ -44,49 +45,42 @@ class Report:
     recall: float
     bound: float
     problems: list[str]
-
-    @property
-    def ok(self) -> bool:
-        """Whether it may serve."""
-        return not self.problems
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it, for programs."""
-        return {**asdict(self), "ok": self.ok}
+    ok: bool
 
 
 def verify(project: Project, generation: str | None = None) -> Report:
     """Check a generation of the project, or the live one: every file, every image, a sample of queries.
 
-    Raises:
-        ForError: it cannot even be opened, or its images have no features in the cache.
+    Raises ForError: it cannot even be opened, or its images have no features in the cache.
     """
-    from for_retrieval.model.tower import find_device
+    name, bound = generation or read_pointer(project.index).live.generation, project.params.promote.recall
+    model, records = load_model(project, bundle_of(project.index, name)), load_records(project.prepared)
+    return verify_generation(project.index / name, model, project.cache, records, bound, anew=True)
 
-    device = find_device(project.settings.device)
-    name = generation or read_pointer(project.index).live.generation
-    model = Model.load(bundle_of(project.index, name), project.root, device)
-    texts, bound = sample_texts(load_records(project.prepared)), project.params.promote.recall
-    return verify_generation(project.index / name, name, model, project.cache, texts, bound, anew=True)
+
+def load_model(project: Project, bundle: Path, like: Model | None = None) -> Model:
+    """The model in a bundle, on the project's device; see `Model.load`."""
+    return Model.load(bundle, project.root, find_device(project.settings.device), like=like)
 
 
 def verify_generation(
-    generation: Path, name: str, model: Model, cache: Path, texts: Sequence[str], bound: float, *, anew: bool = False
+    generation: Path, model: Model, cache: Path, records: Records, bound: float, *, anew: bool = False
 ) -> Report:
     """The same for a generation at any place, with its own model at hand; `anew` as for `exact_scores`."""
-    rows = read_table(generation)
+    rows, texts = read_table(generation), sample_texts(records)
     with open_generation(generation) as index:
         problems = _count_problems(index, rows)
         try:
-            check_files(generation, index.manifest, hash_below=None)
+            check_files(generation, hash_below=None)
         except ForError as error:
             problems.insert(0, str(error))
         exact, vectors = exact_scores(list(rows), model, cache, texts, anew=anew)
         recall = _recall(index, [row.image_id for row in rows], exact, vectors)
-        manifest = index.manifest
+        manifest, name = index.manifest, generation_name(index.manifest.digest)
     if recall < bound:
         problems.append(f"recall of the first {TOP} images is {recall:.4f} against the exact evaluator, below {bound}")
-    return Report(name, manifest.n_images, manifest.n_points, len(texts), round(recall, 6), bound, problems)
+    counts = manifest.n_images, manifest.n_points, len(texts)
+    return Report(name, *counts, round(recall, 6), bound, problems, ok=not problems)
 
 
 def sample_texts(records: Records) -> list[str]:

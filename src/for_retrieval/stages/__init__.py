@@ -85,8 +85,7 @@ def train(project: Project, run: str) -> str:
     """Train the heads of one run, measure them on the validation split, and log them to MLflow."""
     import time
 
-    from for_retrieval.evaluate.measure import names_of
-    from for_retrieval.evaluate.measure import validate as measure
+    from for_retrieval.evaluate import measure
     from for_retrieval.model.model import head_path
     from for_retrieval.model.parallel import rank
     from for_retrieval.release.mlflow_store import check
@@ -105,12 +104,12 @@ def train(project: Project, run: str) -> str:
         return f"process {rank()} has done its part"
     models = {str(seed): model.with_head(head_path(project.heads, run, seed)) for seed in seeds}
     ids, found = model.split(records, "val", project.cache)
-    names = names_of(records, ids, params.evaluate.small)
-    scores = measure(models, found, names, params)
+    names = measure.names_of(records, ids, params.evaluate.small)
+    scores = measure.validate(models, found, names, params)
     notes = [] if records.teachable else ["no training image has a label of a base category, so nothing was trained"]
     if records.teachable and names:  # what training has to be better than, on images that it has not seen
         starts = {seed: trained.unrefined() for seed, trained in models.items()}
-        before = measure(starts, found, names, params)["seeds"]
+        before = measure.validate(starts, found, names, params)["seeds"]
         for seed, start in starts.items():
             was, now = (one[seed]["metrics"]["all"]["map50_r40"] for one in (before, scores["seeds"]))
             if params.train.only_if_better and now <= was:
@@ -167,12 +166,11 @@ def evaluate(project: Project, split: str) -> str:
 
 def compare(project: Project) -> str:
     """Write the comparison for people and programs."""
-    from for_retrieval.evaluate.compare import FILES
-    from for_retrieval.evaluate.compare import compare as run
+    from for_retrieval.evaluate import compare as page
 
     where = project.data / "evaluation"
-    rows, boxes, categories, training = (read_json(where / name, "run `dvc repro evaluate`") for name in FILES)
-    run(rows, boxes, categories, training, project.reports)
+    rows, boxes, categories, training = (read_json(where / name, "run `dvc repro evaluate`") for name in page.FILES)
+    page.compare(rows, boxes, categories, training, project.reports)
     return f"{project.reports / 'compare.md'}, compare.json, compare.png and compare-categories.png"
 
 
@@ -194,14 +192,11 @@ def export(project: Project) -> str:
 
 def index(project: Project) -> str:
     """Build the index of the gallery beside the one that serves; it serves only where no champion does."""
-    from for_retrieval.model.model import Model
-    from for_retrieval.model.tower import find_device
     from for_retrieval.release.pointer import release_lock
     from for_retrieval.release.refresh import build_candidate
 
     with release_lock(project.root, "index", wait=True):
-        model = Model.load(project.bundle, project.root, find_device(project.settings.device))
-        found, note = build_candidate(project, load_records(project.prepared), model)
+        found, note = build_candidate(project)
     about = {"model": found.model, "images": found.n_images, "points": found.n_points, "digest": found.digest}
     write_json(project.data / "index.json", about)
     return f"{found.n_images} images, {found.n_points} regions{f'; {note}' if note else ''}"

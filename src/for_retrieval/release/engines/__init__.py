@@ -9,10 +9,10 @@ from __future__ import annotations
 import uuid
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
@@ -58,17 +58,15 @@ class ImageRegions:
     objectness: Floats
 
 
-@dataclass(frozen=True, eq=False)
-class Point:
-    """One region as an engine stores it: a vector [D], its box [x, y, w, h] in pixels, and whose it is."""
+@dataclass(frozen=True)
+class Record:
+    """One region as an engine stores it: the payload of `records_of`, and a vector [D].
 
-    image_id: str
-    path: str
-    hash: str
-    split: str
-    number: int  # of the region within its image
-    box: list[float]
-    objectness: float
+    Read back without vectors, the payload is just ``image_id`` and ``hash``.
+    """
+
+    id: uuid.UUID
+    payload: dict[str, Any]
     vector: list[float]
 
 
@@ -82,11 +80,21 @@ class Region:
     score: float
     number: int  # of the region within its image
 
+    @classmethod
+    def of(cls, payload: dict[str, Any], score: float) -> Region:
+        """A found region from what is stored beside its vector."""
+        x, y, w, h = payload["box"]
+        return cls(payload["image_id"], payload["path"], (x, y, w, h), score, payload["region"])
 
-def points_of(image: ImageRegions) -> list[Point]:
-    """An image's regions, one by one."""
+
+def records_of(image: ImageRegions) -> list[Record]:
+    """An image's regions, one by one; box: x, y, w, h in pixels, region: its number within the image."""
+    about = {"image_id": image.image_id, "path": image.path, "hash": image.hash, "split": image.split}
     rows = zip(image.boxes.tolist(), image.objectness.tolist(), image.embeddings.tolist(), strict=True)
-    return [Point(image.image_id, image.path, image.hash, image.split, number, *row) for number, row in enumerate(rows)]
+    return [
+        Record(point_id(image.image_id, number), {**about, "region": number, "box": box, "objectness": likely}, vector)
+        for number, (box, likely, vector) in enumerate(rows)
+    ]
 
 
 def point_id(image_id: str, number: int) -> uuid.UUID:
@@ -94,49 +102,8 @@ def point_id(image_id: str, number: int) -> uuid.UUID:
     return uuid.uuid5(NAMESPACE, f"{image_id}/{number}")
 
 
-def payload_of(point: Point) -> dict[str, object]:
-    """What is stored beside the vector."""
-    return {
-        "image_id": point.image_id,
-        "path": point.path,
-        "hash": point.hash,
-        "split": point.split,
-        "region": point.number,
-        "box": point.box,
-        "objectness": point.objectness,
-    }
-
-
-def point_from(payload: dict[str, Any], vector: list[float]) -> Point:
-    """The inverse of `payload_of`."""
-    others = {name: value for name, value in payload.items() if name != "region"}
-    return Point(number=payload["region"], vector=vector, **others)
-
-
-def region_from(payload: dict[str, Any], score: float) -> Region:
-    """A found region from what is stored beside its vector."""
-    x, y, w, h = payload["box"]
-    return Region(payload["image_id"], payload["path"], (x, y, w, h), score, payload["region"])
-
-
-def check_regions(batch: Sequence[ImageRegions], dim: int) -> None:
-    """Refuse what an engine would swallow and then never return.
-
-    Raises:
-        ForError: an id or path is not Unicode, an image has no regions, or its embeddings or boxes have a
-            wrong shape, are not finite or (embeddings) not of length 1. The sentence names the image.
-    """
-    for image in batch:
-        if problem := _problem(image, dim):
-            raise ForError(f"image {image.image_id!r} cannot be indexed: {problem}")
-
-
 def check_vector(vector: Floats, dim: int) -> None:
-    """Refuse a query vector that this index cannot compare.
-
-    Raises:
-        ForError: it has another dimension or is not finite.
-    """
+    """Refuse a query vector that this index cannot compare; ForError if its size is another or it is not finite."""
     if vector.shape != (dim,):
         have = "x".join(map(str, vector.shape))
         raise ForError(f"the query embedding has dimension {have}, the index {dim}; run `for-cli index`")
@@ -179,17 +146,8 @@ class Place:
     settings: Settings | None = None
 
 
-@dataclass(frozen=True)
-class Record:
-    """A stored region as an engine reads it back; payload and vector as far as they were asked for."""
-
-    id: Any
-    payload: dict[str, Any]
-    vector: list[float]
-
-
 class Engine(ABC):
-    """Stores regions, one point each, and finds the nearest ones.
+    """Stores regions, one point each, and finds the nearest ones; what fails is a ForError.
 
     Point ids follow from image id and region number, so that writing an image again replaces it.
 
@@ -212,31 +170,24 @@ class Engine(ABC):
         """A finished engine for search; `writable` for a copy of one in a folder."""
 
     @abstractmethod
-    def put(self, points: Sequence[Point]) -> None:
+    def put(self, records: Sequence[Record]) -> None:
         """Store regions, or replace those with the same id."""
 
     @abstractmethod
-    def read(self, image_ids: Sequence[str] | None, *, payload: bool = True, vectors: bool = False) -> Iterator[Record]:
-        """The stored regions of these images, or of all, in no particular order.
-
-        payload: all of it, or just ``image_id`` and ``hash``.
-        """
+    def read(self, image_ids: list[str] | None, *, vectors: bool) -> Iterator[Record]:
+        """The stored regions of these images, or of all, in no particular order."""
 
     @abstractmethod
-    def fetch(self, ids: Sequence[uuid.UUID]) -> list[Record]:
+    def fetch(self, ids: list[uuid.UUID]) -> list[Record]:
         """The regions with these ids that are stored, with payload and vector, in no particular order."""
 
     @abstractmethod
-    def delete(self, ids: Sequence[Any]) -> None:
-        """Remove the regions with these `Record.id`."""
+    def delete(self, ids: list[uuid.UUID]) -> None:
+        """Remove the regions with these ids."""
 
     @abstractmethod
     def search(self, vector: Floats, limit: int) -> list[Region]:
-        """The `limit` regions with the highest cosine to `vector` [D], best first.
-
-        Raises:
-            ForError: `vector` does not fit, or the engine fails.
-        """
+        """The `limit` regions with the highest cosine to `vector` [D], best first."""
 
     @abstractmethod
     def count(self) -> int:
@@ -259,51 +210,36 @@ class Engine(ABC):
     def upsert(self, batch: Sequence[ImageRegions]) -> None:
         """Add images, or replace those with the same id.
 
-        Raises:
-            ForError: check_regions refuses the batch, or the engine fails.
+        Raises ForError: an id or path is not Unicode, an image has no regions, or its embeddings or boxes have a wrong
+        shape, are not finite or (embeddings) not of length 1: an engine would never return them. The sentence names the
+        image. Or the engine fails.
         """
-        check_regions(batch, self.dim)
-        self.put([point for image in batch for point in points_of(image)])
-
-    def points(self) -> Iterator[Point]:
-        """Everything that is stored."""
-        return (point_from(record.payload, record.vector) for record in self.read(None, vectors=True))
+        for image in batch:
+            if problem := _problem(image, self.dim):
+                raise ForError(f"image {image.image_id!r} cannot be indexed: {problem}")
+        self.put([record for image in batch for record in records_of(image)])
 
     def images(self) -> Versions:
         """Which images are stored, in which version, with how many regions."""
-        records = self.read(None, payload=False)
+        records = self.read(None, vectors=False)
         return dict(Counter((record.payload["image_id"], record.payload["hash"]) for record in records))
 
-    def delete_images(self, image_ids: Iterable[str]) -> None:
-        """Remove all regions of these images."""
-        if (wanted := list(image_ids)) and (ids := [record.id for record in self.read(wanted, payload=False)]):
-            self.delete(ids)
-
-    def delete_stale(self, versions: Mapping[str, str]) -> None:
-        """Of the images in `versions`, remove the regions whose content hash is not the one given there."""
-        found = self.read(list(versions), payload=False) if versions else ()
+    def delete_stale(self, versions: Mapping[str, str | None]) -> None:
+        """Of the images in `versions`, remove the regions whose content hash is not the one given there (None: all)."""
+        found = self.read(list(versions), vectors=False) if versions else ()
         if stale := [r.id for r in found if r.payload["hash"] != versions[r.payload["image_id"]]]:
             self.delete(stale)
 
 
 def engine_class(name: str) -> type[Engine]:
-    """The class of an entry of ENGINES; its library is loaded now.
-
-    Raises:
-        ForError: there is no such engine in this version.
-    """
+    """The class of an entry of ENGINES, whose library is loaded now; ForError if this version has no such engine."""
     if name not in ENGINES:
         raise ForError(f"the index is on the engine {name!r}, which this version does not have; run `for-cli index`")
-    module, _, attribute = ENGINES[name].partition(":")
-    return cast("type[Engine]", getattr(import_module(module), attribute))
+    return cast("type[Engine]", resolve_name(ENGINES[name]))
 
 
 def engine_name(settings: Settings) -> str:
-    """The engine that new generations are built on: as set, else the server where there is one.
-
-    Raises:
-        UsageError: the settings name one that is not there.
-    """
+    """The engine of new generations: as set (UsageError if there is none such), else the server where there is one."""
     name = settings.engine or (SERVER if settings.qdrant_url else EDGE)
     if name not in ENGINES:
         raise UsageError(f"the setting engine is {name!r}; {nearest(name, ENGINES)}")
@@ -313,9 +249,8 @@ def engine_name(settings: Settings) -> str:
 def open_engine(generation: Path, manifest: Manifest, *, writable: bool = False) -> Engine:
     """The engine of a finished generation.
 
-    Raises:
-        ForError: it is missing or damaged, its server does not answer or is not set, or it holds another
-            number of regions than the manifest says.
+    Raises ForError: it is missing or damaged, its server does not answer or is not set, or it holds another number of
+    regions than the manifest says.
     """
     place = Place(generation / FILES, manifest.collection, manifest.dim)
     engine = engine_class(manifest.engine).open(place, writable=writable)

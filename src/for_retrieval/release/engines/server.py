@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -13,23 +14,13 @@ from typing import Any, ClassVar, Literal, TypeVar, cast
 from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
-from tenacity import RetryCallState, Retrying, retry_if_exception
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from for_retrieval.errors import ForError, TransientError
-from for_retrieval.release.engines import (
-    Engine,
-    Floats,
-    Place,
-    Point,
-    Record,
-    Region,
-    check_vector,
-    payload_of,
-    point_id,
-    region_from,
-)
+from for_retrieval.release.engines import Engine, Floats, Place, Record, Region, check_vector
 from for_retrieval.settings import Settings, find_root, load_settings
 
+CONNECT = 2.0  # seconds; also for the first answer, which is small: a server that hangs is told from a slow one
 FIRST_PAUSE = 0.25  # seconds, doubled after each attempt
 LONGEST_PAUSE = 4.0
 GIVE_UP = 6.0  # seconds without any answer after which no further attempt is made
@@ -51,11 +42,10 @@ class Failure(Exception):
 def attempt(call: Callable[[], T], explain: Callable[[Exception], Failure | None], retries: int, where: str) -> T:
     """What `call` returns, tried up to 1 + `retries` times; `where` names the server.
 
-    An error that `explain` does not know is raised as it is.
-
-    Raises:
-        TransientError: the server does not answer, or still fails after all attempts. ForError: it refuses.
+    Raises TransientError: the server does not answer, or still fails after all attempts. ForError: it refuses. An error
+    that `explain` does not know is raised as it is.
     """
+    start = time.monotonic()
 
     def once() -> T:
         try:
@@ -65,37 +55,26 @@ def attempt(call: Callable[[], T], explain: Callable[[Exception], Failure | None
                 raise found from error
             raise
 
-    def no_more(state: RetryCallState) -> bool:
-        late = (state.seconds_since_start or 0) > GIVE_UP and _failure(state).kind == "unreachable"
-        return late or state.attempt_number > retries
+    def again(error: BaseException) -> bool:
+        late = time.monotonic() - start > GIVE_UP
+        return isinstance(error, Failure) and error.kind in (("busy",) if late else ("busy", "unreachable"))
 
     def pause(state: RetryCallState) -> float:
-        doubled = FIRST_PAUSE * 2 ** (state.attempt_number - 1)
-        return float(min(LONGEST_PAUSE, max(doubled, _failure(state).pause)))
+        asked = getattr(state.outcome and state.outcome.exception(), "pause", 0.0)
+        return float(min(LONGEST_PAUSE, max(FIRST_PAUSE * 2 ** (state.attempt_number - 1), asked)))
 
-    again = retry_if_exception(lambda error: isinstance(error, Failure) and error.kind != "final")
-    retrying = Retrying(retry=again, stop=no_more, wait=pause, reraise=True)
+    retrying = Retrying(retry=retry_if_exception(again), stop=stop_after_attempt(1 + retries), wait=pause, reraise=True)
     try:
         return retrying(once)
     except Failure as failure:
-        reason = failure.reason
+        failed, log = f"({failure.reason})", "look at the server's log, then run the same again"
         if failure.kind == "final":
-            raise ForError(f"{where} failed ({reason}); look at the server's log, then run the same again") from None
+            raise ForError(f"{where} failed {failed}; {log}") from None
         if failure.kind == "unreachable":
-            sentence = f"{where} does not answer ({reason}); check QDRANT_URL and that the server runs"
+            sentence = f"{where} does not answer {failed}; check QDRANT_URL and that the server runs"
             raise TransientError(sentence) from failure
         tries = f"{retrying.statistics['attempt_number']} attempts"
-        sentence = f"{where} failed after {tries} ({reason}); look at the server's log, then run the same again"
-        raise TransientError(sentence) from failure
-
-
-def _failure(state: RetryCallState) -> Failure:
-    error = state.outcome.exception() if state.outcome else None
-    assert isinstance(error, Failure)  # nothing else is tried again
-    return error
-
-
-CONNECT = 2.0  # seconds; also for the first answer, which is small: a server that hangs is told from a slow one
+        raise TransientError(f"{where} failed after {tries} {failed}; {log}") from failure
 
 
 class Connection:
@@ -119,11 +98,7 @@ class Connection:
         self._client.http.client.add_middleware(self._limit)
 
     def call(self, what: Callable[[QdrantClient], T]) -> T:
-        """What `what` returns for the client.
-
-        Raises:
-            TransientError: the server cannot be reached, or fails after all attempts. ForError: it refuses.
-        """
+        """What `what` returns for the client; raises as `attempt`."""
         return attempt(lambda: what(self._client), self._explain, self.settings.qdrant_retries, self.where)
 
     def close(self) -> None:
@@ -162,21 +137,13 @@ class Connection:
 
 
 def connect(folder: Path) -> Connection:
-    """The server that the project around the index folder uses.
-
-    Raises:
-        ForError: none is set.
-    """
+    """The server that the project around the index folder uses; ForError if none is set."""
     settings = load_settings(find_root(folder))
     if not settings.qdrant_url:
         raise ForError(
             f"the index in {folder} is on a Qdrant server, but none is set; set QDRANT_URL, or run `for-cli index`"
         )
     return Connection(settings)
-
-
-def _connection_of(place: Place) -> Connection:
-    return Connection(place.settings) if place.settings else connect(place.folder)
 
 
 def _message(error: UnexpectedResponse) -> str:
@@ -202,22 +169,15 @@ class ServerEngine(Engine):
     remote: ClassVar[bool] = True
 
     def __init__(self, connection: Connection, place: Place) -> None:
-        self._connection = connection
-        self._collection = place.collection
-        self.dim = place.dim
+        self._connection, self._collection, self.dim = connection, place.collection, place.dim
 
     @classmethod
     def create(cls, place: Place) -> ServerEngine:
-        """Start an empty collection; one that a killed build left is replaced.
-
-        Raises:
-            ForError: the server cannot be reached or refuses.
-        """
-        connection, collection = _connection_of(place), place.collection
-        settings = connection.settings
-        int8 = models.ScalarQuantization(
-            scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, always_ram=True)
-        )
+        """Start an empty collection; one that a killed build left is replaced."""
+        connection = Connection(place.settings) if place.settings else connect(place.folder)
+        collection, settings = place.collection, connection.settings
+        int8 = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, always_ram=True)
+        quantized = settings.qdrant_quantization == "int8"
 
         def make(client: QdrantClient) -> bool:
             if client.collection_exists(collection):
@@ -230,7 +190,7 @@ class ServerEngine(Engine):
                 replication_factor=settings.qdrant_replicas,
                 on_disk_payload=settings.qdrant_on_disk,
                 hnsw_config=models.HnswConfigDiff(m=0),
-                quantization_config=int8 if settings.qdrant_quantization == "int8" else None,
+                quantization_config=models.ScalarQuantization(scalar=int8) if quantized else None,
             )
 
         connection.call(make)
@@ -240,23 +200,14 @@ class ServerEngine(Engine):
 
     @classmethod
     def open(cls, place: Place, *, writable: bool = False) -> ServerEngine:
-        """Open a collection that is there; it is always writable.
-
-        Raises:
-            ForError: it is not there, or the server cannot be reached.
-        """
-        connection, name = _connection_of(place), place.collection
+        """Open a collection that is there; it is always writable."""
+        connection, name = connect(place.folder), place.collection
         if not connection.call(lambda client: client.collection_exists(name)):
             raise ForError(f"{connection.where} has no collection {name!r}; run `for-cli index` to rebuild it")
         return cls(connection, place)
 
     @classmethod
     def publish(cls, folder: Path, collection: str, previous: str | None) -> None:
-        """Point the alias `live` at a collection and `previous` at the earlier one, in one call.
-
-        Raises:
-            ForError: the server cannot be reached or has no such collection.
-        """
         operations: list[Any] = []
         for alias, name in ((LIVE, collection), (PREVIOUS, previous)):
             if name:
@@ -268,7 +219,6 @@ class ServerEngine(Engine):
 
     @classmethod
     def remove(cls, folder: Path, collection: str) -> bool:
-        """Delete a collection; False where the server cannot do it now."""
         try:
             with closing(connect(folder)) as connection:
                 connection.call(lambda client: client.delete_collection(collection))
@@ -276,19 +226,18 @@ class ServerEngine(Engine):
             return False
         return True
 
-    def put(self, points: Sequence[Point]) -> None:
-        """Store single regions; returns when the server has applied them."""
-        for start in range(0, len(points), PAGE):
-            stored = [
-                models.PointStruct(id=str(point_id(p.image_id, p.number)), vector=p.vector, payload=payload_of(p))
-                for p in points[start : start + PAGE]
-            ]
+    def put(self, records: Sequence[Record]) -> None:
+        """Store regions; returns when the server has applied them."""
+        for start in range(0, len(records), PAGE):
+            page = records[start : start + PAGE]
+            stored = [models.PointStruct(id=str(one.id), vector=one.vector, payload=one.payload) for one in page]
             self._connection.call(lambda client, s=stored: client.upsert(self._collection, s, wait=True))  # type: ignore[misc]
 
-    def read(self, image_ids: Sequence[str] | None, *, payload: bool = True, vectors: bool = False) -> Iterator[Record]:
-        """The stored regions of these images, or of all."""
-        chosen = None if image_ids is None else _of(list(image_ids))
-        wanted: bool | list[str] = True if payload else ["image_id", "hash"]
+    def read(self, image_ids: list[str] | None, *, vectors: bool) -> Iterator[Record]:
+        chosen, wanted = None, True if vectors else ["image_id", "hash"]
+        if image_ids is not None:
+            match = models.MatchAny(any=image_ids)
+            chosen = models.Filter(must=[models.FieldCondition(key="image_id", match=match)])
         offset: Any = None
         while True:
             page, offset = self._connection.call(
@@ -296,27 +245,22 @@ class ServerEngine(Engine):
                     self._collection, chosen, PAGE, offset=at, with_payload=wanted, with_vectors=vectors
                 )
             )
-            yield from (Record(found.id, found.payload or {}, list(found.vector or ())) for found in page)
+            yield from map(_record, page)
             if offset is None:
                 return
 
-    def fetch(self, ids: Sequence[uuid.UUID]) -> list[Record]:
-        """The regions with these ids that are stored."""
+    def fetch(self, ids: list[uuid.UUID]) -> list[Record]:
         names = [str(one) for one in ids]
         found = self._connection.call(lambda client: client.retrieve(self._collection, names, True, True))
-        return [Record(one.id, one.payload or {}, cast("list[float]", one.vector)) for one in found]
+        return [_record(one) for one in found]
 
-    def delete(self, ids: Sequence[Any]) -> None:
+    def delete(self, ids: list[uuid.UUID]) -> None:
         """Remove the regions with these ids; returns when the server has applied it."""
-        selector = models.PointIdsList(points=list(ids))
+        selector = models.PointIdsList(points=[str(one) for one in ids])
         self._connection.call(lambda client: client.delete(self._collection, selector, wait=True))
 
     def search(self, vector: Floats, limit: int) -> list[Region]:
-        """The `limit` best regions for `vector` [D], best first; int8 candidates are scored again exactly.
-
-        Raises:
-            ForError: `vector` does not fit, or the server fails.
-        """
+        """The `limit` best regions for `vector` [D], best first; int8 candidates are scored again exactly."""
         check_vector(vector, self.dim)
         rescored = models.QuantizationSearchParams(rescore=True, oversampling=2.0)
         int8 = self._connection.settings.qdrant_quantization == "int8"
@@ -326,10 +270,9 @@ class ServerEngine(Engine):
                 self._collection, vector.tolist(), limit=limit, with_payload=True, search_params=params
             )
         )
-        return [region_from(hit.payload or {}, float(hit.score)) for hit in found.points]
+        return [Region.of(hit.payload or {}, float(hit.score)) for hit in found.points]
 
     def count(self) -> int:
-        """How many regions are stored."""
         return self._connection.call(lambda client: client.count(self._collection, exact=True)).count
 
     def close(self) -> None:
@@ -337,5 +280,6 @@ class ServerEngine(Engine):
         self._connection.close()
 
 
-def _of(image_ids: list[str]) -> models.Filter:
-    return models.Filter(must=[models.FieldCondition(key="image_id", match=models.MatchAny(any=image_ids))])
+def _record(found: models.Record) -> Record:
+    vector = cast("list[float]", found.vector or [])
+    return Record(uuid.UUID(str(found.id)), found.payload or {}, vector)
