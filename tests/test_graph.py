@@ -45,7 +45,8 @@ ASIDE = {
         "src/for_retrieval/model/weights/box_net.safetensors": "the pipeline makes it",
     },
     "validate": {
-        "src/for_retrieval/release/refresh.py": "finds the profile of what is live, from which drift only warns"
+        f"src/for_retrieval/release/{name}.py": "finds the profile of what is live, from which drift only warns"
+        for name in ("refresh", "generation")
     },
 }
 

@@ -297,9 +297,11 @@ def build_candidate(project: Project) -> tuple[Manifest, str]:
     says so in the second value; empty where there was nothing to do. Raises ForError: a stage before it has not run, or
     the build fails.
     """
-    from for_retrieval.release.verify import load_model
+    from for_retrieval.model.model import Model
+    from for_retrieval.model.tower import find_device
 
-    records, model = load_records(project.prepared), load_model(project, project.bundle)
+    records = load_records(project.prepared)
+    model = Model.load(project.bundle, project.root, find_device(project.settings.device))
     rows = gallery_rows(records, project.params.index.gallery)
     registered = str(read_json(project.bundle / "bundle.json", "run `dvc repro export`")["model"])
     about = About(registered, model.id, records.info.name, model.tower.layout.dim, records.info.root)
