@@ -186,7 +186,7 @@ def test_places_are_those_of_all_regions_near_the_best(tmp_path, build, make_ima
     """Also of regions that no search returned; overlapping ones are one place."""
     rows = [[1, 0.0, 0], [1, 0.02, 0], [1, 0.01, 0], [0, 1, 0]]
     image = make_image("one", rows)
-    boxes = np.array([[0, 0, 10, 10], [1, 1, 10, 10], [50, 50, 20, 20], [70, 0, 10, 10]], np.float32)
+    boxes = np.array([[0, 0, 10, 10], [1, 1, 10, 10], [50, 50, 10, 10], [70, 0, 10, 10]], np.float32)
     many = [replace(image, boxes=boxes), make_image("two", [[0, 0, 1.0]])]
     build(tmp_path, many, dim=3)
     with open_index(tmp_path) as index:
@@ -194,6 +194,6 @@ def test_places_are_those_of_all_regions_near_the_best(tmp_path, build, make_ima
         found = index.search(vector, 2)
         assert [hit.image_id for hit in found] == ["one", "two"]
         first, second = index.locate(vector, found)
-        assert first == [(0, 0, 10, 10), (50, 50, 20, 20)]
+        assert first == [(0, 0, 10, 10), (50, 50, 10, 10)]
         assert len(second) == 1
         assert index.locate(vector, []) == []
