@@ -65,7 +65,8 @@ def located(
     for image, query in pairs:
         part, row = found[place[image] // BATCH], place[image] % BATCH
         boxes, wanted = corners(part.boxes[row]).cpu(), truth.boxes(image, queries.texts[query])
-        best = shown((part.regions[row] @ texts[query]).cpu().numpy(), part.objectness[row].cpu().numpy())
+        seen = (part.regions[row] @ texts[query], part.objectness[row], part.boxes[row])
+        best = shown(*(values.cpu().numpy() for values in seen))
         overlap, centre = box_iou(boxes, wanted).amax(1), (boxes[best, :2] + boxes[best, 2:]) / 2
         inside = ((centre >= wanted[:, :2]) & (centre <= wanted[:, 2:])).all(1).any()
         one = float(overlap[best])

@@ -70,6 +70,7 @@ def plot_comparison(table: pd.DataFrame, path: Path, title: str) -> None:
                 axis.barh(i + offset, value, 0.38, color=COLOURS[method.partition("-without-")[0]], alpha=alpha)
                 if value == value:
                     axis.text(value + 0.6, i + offset, f"{value:.0f}", va="center", fontsize=8)
+        axis.margins(x=0.1)  # for the figures at the ends of the bars
         axis.set_yticks(range(len(wide)), [_label(*key) for key in wide.index[::-1]])
         axis.set_title(f"queries: {name}" if name else "", fontsize=10)
         axis.set_xlabel("mAP@50 r40 (full: base, pale: novel)")
