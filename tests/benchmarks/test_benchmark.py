@@ -25,6 +25,7 @@ ROOT = Path(benchmark.__file__).parents[1]
 def row(method: str, r40: float, **changes: Any) -> dict[str, Any]:
     values = {"benchmark": "driving", "query_set": "names", "label_fraction": 0, "seed": 0, "subset": "base"}
     values |= {"vocabulary": "none", "n_categories": 3, "map50": r40 + 10, "map50_r40": r40, "method": method}
+    values |= {"gallery": "test", "seen": False}
     return {**values, **changes}
 
 
@@ -51,6 +52,11 @@ def test_seeds_become_mean_and_deviation() -> None:
     assert found[0]["std"] == {"map50": 0.0, "map50_r40": 0.0}
     assert found[1]["mean"] == {"map50": 63.0, "map50_r40": 53.0}
     assert found[1]["std"]["map50_r40"] == pytest.approx(2.45, abs=0.01)
+
+
+def test_galleries_with_training_images_are_left_to_compare_json() -> None:
+    (found,) = aggregated([trained(50.0), trained(90.0, gallery="all", seen=True), trained(40.0, gallery="all")])
+    assert found["mean"] == {"map50": 60.0, "map50_r40": 50.0}
 
 
 def test_an_aim_is_met_where_for_is_far_enough_ahead() -> None:
