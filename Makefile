@@ -42,7 +42,7 @@ lint: .venv/test  ## ruff and mypy
 	ruff format --check .
 	mypy
 
-benchmark: .venv/run  ## methods x three drawn sets x label fractions x seeds: hours; goes on where it was stopped
+benchmark: .venv/run  ## methods x three drawn sets x label fractions x seeds: two hours; goes on where it was stopped
 	$(PY) -m benchmarks.benchmark
 
 tower: .venv/run  ## train the embedded tower anew (an hour; pretrain/README.md)

@@ -1,7 +1,8 @@
 """The whole table: methods x sets x label fractions x seeds, as DVC projects below var/benchmark.
 
-python -m benchmarks.benchmark                     # the three drawn sets
-python -m benchmarks.benchmark --photos FOLDER     # and a COCO folder of your own, with the runs of params.yaml
+python -m benchmarks.benchmark                       # the three drawn sets
+python -m benchmarks.benchmark --photos FOLDER ...   # and COCO folders of your own, each called as its folder is
+python -m benchmarks.benchmark --runs in-100         # only these of the runs
 
 Killed, the same command goes on: what is done, DVC knows.
 """
@@ -40,7 +41,10 @@ def plan() -> dict[str, Any]:
 
 
 def make_project(folder: Path, changes: dict[str, Any]) -> None:
-    """A DVC project in `folder` with this repository's code and graphs; `changes` are laid over its params.yaml."""
+    """A DVC project in `folder` with this repository's code and graphs; `changes` are laid over its params.yaml.
+
+    Runs of `changes` take the place of those of params.yaml.
+    """
     (folder / ".dvc").mkdir(parents=True, exist_ok=True)
     (folder / DRAWN).mkdir(parents=True, exist_ok=True)
     write_text(folder / ".dvc" / "config", "[core]\n    no_scm = true\n    analytics = false\n")
@@ -49,6 +53,8 @@ def make_project(folder: Path, changes: dict[str, Any]) -> None:
     if not (folder / "src").is_symlink():
         (folder / "src").symlink_to(ROOT / "src")
     values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    if "runs" in changes.get("train", {}):
+        del values["train"]["runs"]
     write_text(folder / "params.yaml", yaml.safe_dump(merged(values, changes), sort_keys=False))
 
 
@@ -60,7 +66,8 @@ def import_photos(folder: Path, photos: Path) -> None:
     """
     from for_retrieval.records.importer import import_data
 
-    import_data(folder, photos.resolve(), kind="coco", name="photos", processes=Project(folder).settings.processes)
+    here = photos.resolve()
+    import_data(folder, here, kind="coco", name=here.name, processes=Project(folder).settings.processes)
 
 
 def stages(folder: Path) -> list[str]:
@@ -88,15 +95,16 @@ def reproduce(folder: Path, advance: Callable[[str], object]) -> None:
 
 def main() -> int:
     """Run what is missing and write the report; returns the exit code."""
-    known = list(plan()["sets"])
+    known, runs = list(plan()["sets"]), list(plan()["common"]["train"]["runs"])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="*", choices=known, default=known, help="the drawn sets to run")
-    parser.add_argument("--photos", type=Path, help="a COCO folder, measured besides")
+    parser.add_argument("--photos", nargs="*", type=Path, default=[], help="COCO folders, measured besides")
+    parser.add_argument("--runs", nargs="*", choices=runs, default=runs, help="the runs to train")
     parser.add_argument("--place", type=Path, default=PLACE, help="where the projects lie: gigabytes each")
     asked = parser.parse_args()
     console = Console(stderr=True)
     try:
-        run(asked.sets, asked.photos, asked.place.resolve(), console)
+        run(asked.sets, asked.photos, asked.runs, asked.place.resolve(), console)
     except ForError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -106,16 +114,17 @@ def main() -> int:
     return 0
 
 
-def run(sets: list[str], photos: Path | None, place: Path, console: Console) -> None:
+def run(sets: list[str], photos: list[Path], runs: list[str], place: Path, console: Console) -> None:
     """Every set in turn, as projects below `place`; then their report, beside what it has of others."""
     settings = plan()
-    projects = {name: place / name for name in sets}
+    common, train = settings["common"], settings["common"]["train"]
+    train["runs"] = {name: train["runs"][name] for name in runs}
+    folders = {path.resolve().name: path for path in photos}
+    projects = {name: place / name for name in (*folders, *sets)}
     for name, folder in projects.items():
-        make_project(folder, merged(settings["common"], settings["sets"][name]))
-    if photos is not None:
-        projects["photos"] = place / "photos"
-        make_project(projects["photos"], {})  # as a user's own project, with the runs of params.yaml
-        import_photos(projects["photos"], photos)
+        make_project(folder, merged(common, settings["sets"].get(name, {})))
+        if name in folders:
+            import_photos(folder, folders[name])
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     total = {name: stages(folder) for name, folder in projects.items()}
     with Progress(*columns, TimeRemainingColumn(), console=console) as bars:

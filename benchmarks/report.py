@@ -20,9 +20,10 @@ TEMPLATE = Path(__file__).with_name("benchmarks.md")
 
 
 def aggregated(rows: Rows) -> Rows:
-    """Rows of compare.json, one a seed -> one for all seeds, with mean and standard deviation."""
+    """Rows of compare.json about the test split, one a seed -> one for all seeds, with mean and standard deviation."""
     out = []
-    for key, part in pd.DataFrame(rows).groupby(KEYS, sort=False):
+    of_test = [row for row in rows if row["gallery"] == "test"]
+    for key, part in pd.DataFrame(of_test).groupby(KEYS, sort=False):
         scores = part[["map50", "map50_r40"]]
         out.append(
             {

@@ -20,15 +20,36 @@ DRAWN = (
     ("names", "novel", 1, "in", "cluster-clip", 8.0),
     ("synonyms", "all", 100, "in", "cluster-clip", 10.0),
 )
-PHOTOS = (
-    ("names", "base", 100, "in", "best", 20.0),
-    ("names", "novel", 100, "in", "best", 3.0),
-    ("names", "novel", 5, "in", "best", 0.0),
-)
+AIMS = {
+    "photo_scenes": (
+        ("names", "base", 100, "in", "best", 20.0),
+        ("names", "novel", 100, "in", "best", 3.0),
+    ),
+    "real_photos": (
+        ("names", "base", 100, "in", "best", 6.0),
+        ("names", "novel", 100, "in", "best", 3.0),
+        ("names", "novel", 100, "held_out", "best", 0.0),
+        ("names", "base", 10, "in", "best", 3.0),
+        ("names", "novel", 10, "in", "best", 2.0),
+    ),
+}
 MEASURES = {"iou50": "overlaps an object by half", "inside": "has its centre on one"}
 # (measure, subset, percent of the boxes)
 DRAWN_BOXES = (("iou50", "base", 85.0), ("iou50", "novel", 65.0), ("inside", "base", 95.0), ("inside", "novel", 90.0))
-PHOTO_BOXES = (("iou50", "base", 60.0), ("iou50", "novel", 45.0), ("inside", "base", 85.0), ("inside", "novel", 75.0))
+BOX_AIMS = {
+    "photo_scenes": (
+        ("iou50", "base", 60.0),
+        ("iou50", "novel", 45.0),
+        ("inside", "base", 85.0),
+        ("inside", "novel", 75.0),
+    ),
+    "real_photos": (
+        ("iou50", "base", 25.0),
+        ("iou50", "novel", 22.0),
+        ("inside", "base", 60.0),
+        ("inside", "novel", 58.0),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +78,7 @@ def targets(rows: Rows, boxes: Rows) -> list[Target]:
 
 def _of_boxes(benchmark: str, boxes: Rows) -> Iterator[Target]:
     mine = {row["subset"]: row for row in boxes if (row["benchmark"], row["run"]) == (benchmark, BEST_RUN)}
-    for measure, subset, wanted in PHOTO_BOXES if benchmark == "photos" else DRAWN_BOXES:
+    for measure, subset, wanted in BOX_AIMS.get(benchmark, DRAWN_BOXES):
         if subset in mine:
             what = f"boxes, {subset}, {BEST_RUN}: {MEASURES[measure]}"
             yield Target(benchmark, what, wanted, mine[subset][measure])
@@ -65,7 +86,7 @@ def _of_boxes(benchmark: str, boxes: Rows) -> Iterator[Target]:
 
 def _of(benchmark: str, rows: Rows) -> Iterator[Target]:
     mine = [row for row in rows if row["benchmark"] == benchmark]
-    for queries, subset, fraction, vocabulary, opponent, wanted in PHOTOS if benchmark == "photos" else DRAWN:
+    for queries, subset, fraction, vocabulary, opponent, wanted in AIMS.get(benchmark, DRAWN):
         part = [row for row in mine if (row["query_set"], row["subset"]) == (queries, subset)]
         ours = _score([row for row in part if _is_for(row, fraction, vocabulary)])
         others = TRAINING_FREE if opponent == "best" else (opponent,)
