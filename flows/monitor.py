@@ -19,8 +19,7 @@ from for_retrieval.params import Params
 from for_retrieval.project import Project
 from for_retrieval.query.log import Asked, read_queries
 from for_retrieval.records.checks.tables import drift
-from for_retrieval.release.generation import bundle_of
-from for_retrieval.release.pointer import read_pointer
+from for_retrieval.release.refresh import accepted_profile
 from for_retrieval.settings import find_root
 from for_retrieval.stages import dvc
 
@@ -35,8 +34,7 @@ def look_at_data() -> dict[str, float] | None:
     if "prepare" in dvc.stale(project.root):
         get_run_logger().info("the data has changed since it was prepared; the next refresh takes it up")
     now = read_json(project.data / "validation" / "profile.json", "run `dvc repro validate`")
-    accepted = bundle_of(project.index, read_pointer(project.index).live.generation) / "profile.json"
-    return drift(now, read_json(accepted)) if accepted.exists() else None
+    return drift(now, accepted_profile(project.index))
 
 
 @flow(name="monitor")
