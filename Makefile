@@ -34,7 +34,7 @@ down: .venv/run  ## stop what `make up` has started
 test: .venv/test  ## install the test extra, run the tests
 	$(PY) -m pytest
 
-test-faults: .venv/test  ## kills, full disks, thousands of queries: at most 20 minutes
+test-faults: .venv/test  ## kills, full disks, thousands of queries: 20 to 40 minutes
 	$(PY) -m pytest tests/faults -m faults -n 0
 
 lint: .venv/test  ## ruff and mypy
