@@ -66,6 +66,7 @@ def test_a_broken_and_a_missing_image_are_named(run: Cli, photos: Path) -> None:
     assert "1: 0.png (not an image of a supported format)" in done.stdout
     assert "1: 1.png" in done.stdout
     assert done.stderr.startswith(f"error: 2 of 3 images in {photos} cannot be used, more than data.max_broken (2.0%)")
+    assert "check --images" in done.stderr
 
 
 def test_names_are_printed_literally(run: Cli, photos: Path) -> None:

@@ -65,12 +65,12 @@ def show(renderable: RenderableType) -> None:
 def make_table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = (), box: str = "SIMPLE", **style: Any
 ) -> Table:
-    """A table of plain text. right: the columns aligned to the right; box: its name in rich; style: of its Table."""
+    """A table of plain text. right: columns aligned to the right; box: in rich, "" for none; style: of rich's Table."""
     from rich import box as boxes
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title_justify="left", box=getattr(boxes, box, None), **style)
+    table = Table(title_justify="left", box=getattr(boxes, box) if box else None, **style)
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left")
     for row in rows:

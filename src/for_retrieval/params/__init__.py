@@ -23,7 +23,9 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SplitRatio(Section):  # the shares in which images without a given split are divided, by a hash of their content
+class SplitRatio(Section):
+    """The shares in which images without a given split are divided, by a hash of their content."""
+
     train: Share
     val: Share
     test: Share
@@ -48,7 +50,9 @@ def _place_or_parts(value: Any) -> Any:
 Places = Annotated[str | dict[Part, str], BeforeValidator(_place_or_parts)]
 
 
-class Data(Section):  # where images and annotations are read from
+class Data(Section):
+    """Where images and annotations are read from."""
+
     kind: str  # one of for_retrieval.records.readers.KINDS, which checks it
     name: Annotated[str, Field(pattern=r"^[\w.-]+$")]
     root: str
@@ -64,12 +68,16 @@ class Data(Section):  # where images and annotations are read from
     max_broken: Share
 
 
-class Fractions(Section):  # the fractions of the training images whose labels may be used
+class Fractions(Section):
+    """The fractions of the training images whose labels may be used."""
+
     percent: list[Annotated[float, Field(gt=0, le=100)]]
     min_images: Count
 
 
-class Model(Section):  # the image and text tower, and the training-free representations
+class Model(Section):
+    """The image and text tower, and the training-free representations."""
+
     name: str
     pretrained: str
     input_size: Annotated[int, Field(ge=32, le=2048)]
@@ -80,12 +88,16 @@ class Model(Section):  # the image and text tower, and the training-free represe
     pool: Count
 
 
-class BoxNet(Section):  # the part of the head that proposes boxes
+class BoxNet(Section):
+    """The part of the head that proposes boxes."""
+
     width: Annotated[int, Field(ge=8, multiple_of=8)]
     blocks: Count
 
 
-class Head(Section):  # the SUM-CLIP head
+class Head(Section):
+    """The SUM-CLIP head."""
+
     proposals: Count
     width: Count
     dropout: Annotated[float, Field(ge=0, lt=1)]
@@ -93,29 +105,41 @@ class Head(Section):  # the SUM-CLIP head
     box_net: BoxNet
 
 
-class Vocabulary(Section):  # the open vocabulary of the pseudo-labels
+class Vocabulary(Section):
+    """The open vocabulary of the pseudo-labels."""
+
     nouns: str | None
     attributes: bool
     max_phrases: Count
 
 
-class Weighted(Section):  # an objective
+class Weighted(Section):
+    """An objective."""
+
     weight: Weight  # in the sum of the losses; 0 leaves it out
 
 
-class Contrast(Weighted):  # an objective with a softmax over cosines
+class Contrast(Weighted):
+    """An objective with a softmax over cosines."""
+
     temperature: Positive
 
 
 class Region(Contrast):
+    """An objective about regions that lie on objects."""
+
     overlap: Share  # how well a region has to lie on an object to be taught its name
 
 
 class Local(Region):
+    """An objective about the regions of one image."""
+
     ignore: Share  # from this overlap on a region that lies less well counts for nothing
 
 
-class Pseudo(Contrast):  # how the teacher's scores become pseudo-labels
+class Pseudo(Contrast):
+    """How the teacher's scores become pseudo-labels."""
+
     teacher: Literal["ensemble", "cluster-clip"]
     querybank: Annotated[float, Field(ge=0)]
     novel: Positive
@@ -125,12 +149,16 @@ class Pseudo(Contrast):  # how the teacher's scores become pseudo-labels
     phrases: Count
 
 
-class Further(Weighted):  # of an added file, with parameters of its own
+class Further(Weighted):
+    """An objective of an added file, with parameters of its own."""
+
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, float]
 
 
-class Objectives(Section):  # the objectives of the head: a section per file in train/objectives
+class Objectives(Section):
+    """The objectives of the head: a section per file in train/objectives."""
+
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, Further]
     base: Contrast
@@ -143,14 +171,18 @@ class Objectives(Section):  # the objectives of the head: a section per file in 
         return {name: getattr(self, name) for name in (*type(self).model_fields, *self.__pydantic_extra__)}
 
 
-class Run(Section):  # a training run: which labels and words it may use, and its seeds
+class Run(Section):
+    """A training run: which labels and words it may use, and its seeds."""
+
     fraction: Annotated[float, Field(gt=0, le=100)]
     vocabulary: Literal["in", "held_out"]
     seeds: Annotated[list[Seed], Field(min_length=1)]
     without: tuple[str, ...] = ()  # objectives left out, for ablations
 
 
-class Boxes(Section):  # training of the box net, before the embeddings
+class Boxes(Section):
+    """Training of the box net, before the embeddings."""
+
     steps: Annotated[int, Field(ge=0)]
     warmup: Annotated[int, Field(ge=0)]
     batch_size: Count
@@ -169,7 +201,9 @@ class Views(Section):
         return max(1, min(self.most, self.images // max(1, images)))
 
 
-class Train(Section):  # finetuning of the head
+class Train(Section):
+    """Finetuning of the head."""
+
     boxes: Boxes
     views: Views
     steps: Count
@@ -200,7 +234,9 @@ class Train(Section):  # finetuning of the head
         return self.model_copy(update={"objectives": self.objectives.model_copy(update=left_out)})
 
 
-class Finetune(Section):  # finetuning of the image tower itself, end to end
+class Finetune(Section):
+    """Finetuning of the image tower itself, end to end."""
+
     run: str
     steps: Count
     warmup: Annotated[int, Field(ge=0)]
@@ -211,25 +247,33 @@ class Finetune(Section):  # finetuning of the image tower itself, end to end
     checkpoint_every: Count
 
 
-class Evaluate(Section):  # the metric
+class Evaluate(Section):
+    """The metric."""
+
     k: Count
     rare: Count
     draws: Count
     small: Share
 
 
-class Index(Section):  # which images can be searched, and with the model of which run
+class Index(Section):
+    """Which images can be searched, and with the model of which run."""
+
     run: str
     gallery: list[Part]
 
 
-class Drift(Section):  # how far a set may differ from the champion's training set before a warning
+class Drift(Section):
+    """How far a set may differ from the champion's training set before a warning."""
+
     categories: Share
     box_size: Weight
     brightness: Weight
 
 
-class Checks(Section):  # bounds of the stage `validate`
+class Checks(Section):
+    """Bounds of the stage `validate`."""
+
     min_images: Count
     min_labelled: Count
     max_imbalance: Share
@@ -241,13 +285,17 @@ class Checks(Section):  # bounds of the stage `validate`
     drift: Drift
 
 
-class Canary(Section):  # queries with known answers, checked before a model may serve
+class Canary(Section):
+    """Queries with known answers, checked before a model may serve."""
+
     queries: list[str] | None
     top_k: Count
     precision: Share
 
 
-class Promote(Section):  # the thresholds that a challenger must pass to become champion
+class Promote(Section):
+    """The thresholds that a challenger must pass to become champion."""
+
     tolerance: Weight
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     resamples: Count
@@ -255,14 +303,18 @@ class Promote(Section):  # the thresholds that a challenger must pass to become 
     canary: Canary
 
 
-class Monitor(Section):  # thresholds of the hourly check of data and queries
+class Monitor(Section):
+    """Thresholds of the hourly check of data and queries."""
+
     min_queries: Count
     weak_score: Share
     weak_share: Share
     retrain: bool
 
 
-class Params(Section):  # the whole of params.yaml
+class Params(Section):
+    """The whole of params.yaml."""
+
     seed: Seed
     data: Data
     fractions: Fractions

@@ -58,7 +58,9 @@ class _NullAsWord(RoundTripRepresenter):
 _NullAsWord.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null"))
 
 
-class Change(NamedTuple):  # of one value by a profile
+class Change(NamedTuple):
+    """One value that a profile changes, by its path of keys."""
+
     keys: tuple[str, ...]
     before: Any
     after: Any

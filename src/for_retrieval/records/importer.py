@@ -172,7 +172,9 @@ def require_usable(found: Found) -> None:
     """Raise a ForError if a project with the default `data.max_broken` would refuse the set for its broken images."""
     broken = [*({"path": path, "reason": MISSING} for path in found["missing"]), *found["broken"]]
     dropped = found["dropped"]["images_in_no_split"] + found["dropped"]["duplicate_images"]
-    refuse_too_many(broken, found["images"] + dropped + len(broken), DEFAULTS["max_broken"], Path(found["root"]))
+    total = found["images"] + dropped + len(broken)
+    with _remedies_for_options():
+        refuse_too_many(broken, total, DEFAULTS["max_broken"], Path(found["root"]))
 
 
 def summary(data: Data, records: Records) -> Found:
