@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-# Weights beside a cosine, chosen on val of the streets and of photographs. Regions on one thing have nearly the
-# same cosine; the likelier of them fits better, and of equally likely ones the larger: a small one often shows a part.
+# Weights beside a cosine, chosen on val of the streets and of photographs. Regions on one thing have nearly the same
+# cosine; the likelier of them fits better, and of equally likely ones the larger: a small one often shows a part.
 OBJECTNESS = 0.03
 SIZE = 0.02  # of the logarithm of the square root of the box's area
-# Both chosen on val of the streets, where 77 % of the boxes beside the first are right (benchmarks/several_boxes.py).
+# Both chosen on val of the streets, so that most boxes beside the first are right (benchmarks/several_boxes.py).
 MARGIN = 0.02  # cosine; regions this close to the best one show things of the same name
 OVERLAP = 0.1  # intersection over the smaller box above which two boxes show one thing, or parts of it
 
